@@ -1,0 +1,36 @@
+# make demo       the main job: an LSTM on the embedded string
+# make test       style and the default tests            make test-slow   the recipes against their published numbers
+# make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
+VENV    ?= .venv
+PYTHON  ?= python3
+BIN      = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.PHONY: demo test test-slow dashboard constraints clean
+
+demo: $(INSTALLED)
+	$(BIN)/experiments
+
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+dashboard: $(INSTALLED)
+	$(BIN)/experiments runner=dashboard
+
+# Installs what was tested; runs again only when one of the two files changes.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# A local version such as +cpu names one build of a release, so it is left out.
+constraints: $(INSTALLED)
+	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^([^ ]+==[^+ ]+)\+.*/\1/' > constraints.txt
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,115 @@
+"""The command `experiments`: compose conf/ and hand the config to one experiment.
+
+torch and mlflow are imported only when a job begins, so that help and complaints are instant.
+"""
+
+import logging
+import os
+import shlex
+import sys
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from .config import ConfigError, bind_settings, dotted, resolve, unknown
+from .help import choices
+from .paths import HOME
+
+# Spinning threads are ten times slower beside another busy process; must be said before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+class Unhandled(BaseException):
+    """Carries the exception of a single job past Hydra, which would put a heading of its own before it."""
+
+
+def main() -> None:
+    """Run the command line; a mistake is one sentence and exit code 1, an interruption 128 + the signal."""
+    OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
+    OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
+    OmegaConf.register_new_resolver("choices", choices, replace=True)
+    wants_traceback = FULL_ERROR in os.environ
+    os.environ[FULL_ERROR] = "1"  # Hydra then raises what it would print itself, in several lines
+    try:
+        hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
+    except KeyboardInterrupt as stop:
+        print(f"experiments: {stop or 'interrupted'}", file=sys.stderr)
+        sys.exit(128 + getattr(stop, "signal", 2))
+    except (Exception, Unhandled) as raised:
+        error = raised.__cause__ if isinstance(raised, Unhandled) else raised
+        if wants_traceback:
+            raise error from error.__cause__
+        print(f"experiments: {explain(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def job(cfg: DictConfig) -> float | None:
+    """One composed config, run; inside a sweep an exception is left to the launcher."""
+    try:
+        return run(resolve(cfg), HydraConfig.get())
+    except Exception as error:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise
+        raise Unhandled from error
+
+
+def run(config: dict[str, Any], composition: DictConfig) -> float | None:
+    """A plain config and how Hydra composed it -> what the runner returns."""
+    log_to_screen()
+    bind_settings(config)  # the root keys need no torch, so a mistake there is said at once
+    from .experiment import Experiment
+
+    task = [override for override in composition.overrides.task if not override.startswith("~")]
+    typed = [override.lstrip("+").partition("=")[0] for override in task]
+    chosen = {kind: choice for kind, choice in composition.runtime.choices.items() if choice}
+    return Experiment.of(config, chosen, shlex.join(["experiments", *task]), typed).run()
+
+
+def data_folder(name: str) -> str | None:
+    """$EXPERIMENTS_DATA/name, or None if that variable is not set."""
+    root = os.environ.get("EXPERIMENTS_DATA")
+    return os.path.join(root, name) if root else None
+
+
+def log_to_screen() -> None:
+    """What the package has to say goes to standard output, one plain line each."""
+    log = logging.getLogger("experiments")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def explain(error: Exception) -> str:
+    """One sentence for a person about whatever went wrong."""
+    cause = error.__cause__
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        kind, _, name = str(error.missing_cfg_file).rpartition("/")
+        return unknown(kind or "config", name, error.options)
+    if isinstance(error, OverrideParseException):
+        return f"the override {error.override!r} cannot be read: {first_line(error)}"
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):
+        return unknown("key", cause.full_key, dotted_of(cause.parent_node))
+    if isinstance(error, ConfigError | HydraException | OmegaConfBaseException | OSError | ArithmeticError):
+        return first_line(error)
+    return f"{type(error).__name__}: {first_line(error)} ({FULL_ERROR}=1 shows where)"
+
+
+def dotted_of(node) -> list[str]:
+    """Every dotted key of the config that a node belongs to."""
+    while node is not None and node._get_parent() is not None:
+        node = node._get_parent()
+    return [] if node is None else dotted(OmegaConf.to_container(node, resolve=False))
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

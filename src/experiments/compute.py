@@ -1,0 +1,71 @@
+"""Where and how precisely a run computes: device, precision, threads, determinism."""
+
+import contextlib
+import os
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from .config import ConfigError, Settings
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.float32,
+}  # the parameters' own
+
+
+class Compute(NamedTuple):
+    device: torch.device
+    precision: str
+
+    def place(self, model: torch.nn.Module) -> torch.nn.Module:
+        """The model on the device, its parameters in their dtype (bfloat16 keeps float32 ones)."""
+        return model.to(device=self.device, dtype=DTYPES[self.precision])
+
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """With bfloat16, the context in which products are computed in it."""
+        enabled = self.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
+
+
+def choose(settings: Settings, model: type) -> Compute:
+    """The device and precision for this kind of model. ConfigError if it or the machine has none such."""
+    devices, name = getattr(model, "devices", ("cpu",)), getattr(model, "__name__", str(model))
+    precisions = getattr(model, "precisions", ("float32", "float64"))
+    if settings.precision not in precisions:
+        raise ConfigError(
+            f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not for it"
+        )
+    here = [device for device in ("cuda", "mps", "cpu") if _is_available(device)]
+    if settings.device == "auto":
+        return Compute(torch.device(next(d for d in here if d in devices)), settings.precision)
+    if settings.device not in devices:
+        raise ConfigError(f"{name} runs on {', '.join(devices)}: device={settings.device} is not for it")
+    if settings.device not in here:
+        raise ConfigError(f"device={settings.device} is not available here; there is {', '.join(here)}")
+    return Compute(torch.device(settings.device), settings.precision)
+
+
+def begin(settings: Settings) -> None:
+    """Threads, determinism and seed of this process."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+        threadpool_limits(settings.threads)  # NumPy's products
+    if settings.deterministic:
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # cuBLAS asks for it before it is repeatable
+    torch.use_deterministic_algorithms(settings.deterministic)
+    torch.manual_seed(settings.seed)
+
+
+def _is_available(device: str) -> bool:
+    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(
+        device, lambda: True
+    )()

@@ -1,0 +1,1 @@
+"""Datasets: each yields windows of integer symbols. Nothing here knows torch."""

@@ -1,0 +1,46 @@
+"""A language-model dataset: every symbol of a stream is predicted from those before it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .vocabulary import Vocabulary
+from .windows import Window, stream_windows, wrapped_windows
+
+
+class SymbolStreams:
+    """One stream of ids (N,) per split over one vocabulary; a new text dataset only has to build these."""
+
+    def __init__(self, vocabulary: Vocabulary, streams: Mapping[str, np.ndarray], *, wrap: bool):
+        """With `wrap` the training split is read as the textbook does, see `wrapped_windows`."""
+        for split, ids in streams.items():
+            if len(ids) < 2:
+                raise ValueError(
+                    f"the {split} split holds {len(ids)} symbols; at least 2 are needed to predict one"
+                )
+        self.vocabulary = vocabulary
+        self.streams = dict(streams)
+        self.splits = tuple(streams)
+        self.num_inputs = self.num_outputs = len(vocabulary)
+        self._wrap = wrap
+
+    def windows(
+        self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None
+    ) -> Sequence[Window]:
+        """See `windows.Dataset`. Raises ValueError for a split that is not there or too short for the batch."""
+        if split not in self.streams:
+            raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
+        symbols = self.streams[split]
+        if self._wrap and epoch is not None:
+            return wrapped_windows(symbols, batch_size, truncation, epoch)
+        return stream_windows(symbols, batch_size, truncation)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over the vocabulary and every split."""
+        digest = hashlib.blake2b("\0".join(self.vocabulary.symbols).encode(), digest_size=8)
+        for split, ids in self.streams.items():
+            digest.update(split.encode())
+            digest.update(np.ascontiguousarray(ids, "<i4").data)
+        return digest.hexdigest()

@@ -1,0 +1,51 @@
+"""Symbols and their ids."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+
+class Vocabulary:
+    """Symbols in the order of their ids; text is symbols joined by `separator` ("" for characters, " " for words).
+
+    `unknown` is the symbol that stands for all others; None refuses them with ValueError.
+    """
+
+    def __init__(self, symbols: Sequence[str], *, separator: str, unknown: str | None = None):
+        self.symbols = tuple(symbols)
+        self.separator = separator
+        self.unknown = unknown
+        self._ids = {symbol: k for k, symbol in enumerate(self.symbols)}
+        if len(self._ids) < len(self.symbols):
+            twice = next(s for k, s in enumerate(self.symbols) if self._ids[s] != k)
+            raise ValueError(f"the vocabulary holds {twice!r} twice; each symbol must be there once")
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def split(self, text: str) -> list[str]:
+        """Text -> symbols."""
+        return text.split(self.separator) if self.separator else list(text)
+
+    def encode(self, symbols: Iterable[str], where: str = "the text", *, strict: bool = False) -> np.ndarray:
+        """Symbols -> ids (n,) int32. Raises ValueError naming the first that has none; `strict` allows no unknown."""
+        symbols = list(symbols)
+        fallback = -1 if strict or self.unknown is None else self._ids[self.unknown]
+        ids = np.fromiter((self._ids.get(s, fallback) for s in symbols), np.int32, len(symbols))
+        if fallback < 0 and (missing := np.flatnonzero(ids < 0)).size:
+            raise ValueError(self._refusal(symbols[missing[0]], int(missing[0]), where))
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """ids -> text."""
+        return self.separator.join(self.symbols[int(k)] for k in ids)
+
+    def _refusal(self, symbol: str, position: int, where: str) -> str:
+        known = {s.casefold(): s for s in self.symbols}
+        near = known.get(symbol.casefold()) or next(
+            iter(difflib.get_close_matches(symbol, self.symbols, 1)), None
+        )
+        hint = f"; did you mean {near!r}?" if near else ""
+        held = "".join(self.symbols) if not self.separator and len(self) < 100 else f"{len(self)} symbols"
+        return f"{symbol!r} at position {position} of {where} is not in the vocabulary ({held}){hint}"

@@ -1,0 +1,166 @@
+"""An experiment: five choices bound to their constructors, and what a runner builds from them."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import compute, provenance
+from .compute import Compute
+from .config import Bound, ConfigError, Settings, bind, bind_settings
+from .runners import checkpoint
+
+# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
+NOT_IDENTITY = ("device", "threads", "tracker")
+FROM_CHECKPOINT = ("model", "data", "precision")  # taken from the stored config unless typed
+LATE = {"model": ("num_inputs", "num_outputs"), "optimizer": ("params",), "tracker": ("name", "tags")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """The checkpoint that an experiment starts from."""
+
+    path: Path
+    run_id: str | None
+    content: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """Bound, unbuilt sections: a runner builds what it needs."""
+
+    config: dict[str, Any]  # plain and resolved
+    choices: dict[str, str]  # model: torch_lstm, data: ptb, ...
+    command: str  # what repeats this run
+    settings: Settings
+    compute: Compute
+    model: Bound
+    data: Bound
+    optimizer: Bound
+    schedule: Bound
+    runner: Bound
+    tracker: Bound
+    origin: Origin | None
+
+    @classmethod
+    def of(
+        cls, config: dict[str, Any], choices: Mapping[str, str], command: str, typed: list[str]
+    ) -> "Experiment":
+        """Check a plain config as far as one can without reading data. ConfigError says what is wrong.
+
+        `typed` are the keys given on the command line: they win over what a checkpoint brings.
+        """
+        settings = bind_settings(config)
+        tracker = bind(config, "tracker", LATE["tracker"])
+        origin = None
+        if settings.checkpoint is not None:
+            origin = _find(settings.checkpoint, tracker)
+            config = _adopt(config, origin.content["config"], typed)
+            settings = bind_settings(config)
+        sections = ("model", "data", "optimizer", "schedule", "runner")
+        bound = {section: bind(config, section, LATE.get(section, ())) for section in sections}
+        where = compute.choose(settings, bound["model"].target)
+        choices = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
+        found = cls(config, choices, command, settings, where, **bound, tracker=tracker, origin=origin)
+        found._rehearse()
+        return found
+
+    def run(self) -> float | None:
+        """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
+        compute.begin(self.settings)
+        return self.runner.build().run(self)
+
+    def build_dataset(self):
+        """Read the data. ConfigError if it cannot be used."""
+        return self.data.build()
+
+    def build_model(self, dataset) -> torch.nn.Module:
+        """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
+        torch.manual_seed(self.settings.seed)
+        model = self.model.build(num_inputs=dataset.num_inputs, num_outputs=dataset.num_outputs)
+        model = self.compute.place(model)
+        if self.origin is not None:
+            checkpoint.load_weights(model, self.origin.content["model"], self.origin.path)
+        return model
+
+    def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
+        return self.optimizer.build(params=model.parameters())
+
+    def open_tracker(self, fingerprint: str, **tags: str):
+        """A tracker for one run of this experiment, to be entered; its name is also the name of its folder."""
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        name = f"{now}-{self.choices['model']}-{self.choices['data']}-{secrets.token_hex(2)}"
+        tags |= {"identity": self.identity, "command": self.command, "dataset_fingerprint": fingerprint}
+        tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
+        tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
+        tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
+        return self.tracker.build(name=name, tags=tags)
+
+    @property
+    def identity(self) -> str:
+        """16 hexadecimal digits that two runs share if and only if they compute the same."""
+        config = flatten({key: value for key, value in self.config.items() if key not in NOT_IDENTITY})
+        lasting = {key: value for key, value in config.items() if not key.endswith("_interval")}
+        return hashlib.blake2b(json.dumps(lasting, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    def parameters(self) -> dict[str, Any]:
+        """The config as flattened dotted keys plus the group choices, as a store shows them."""
+        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
+
+    def _rehearse(self) -> None:
+        """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
+        try:
+            with torch.device("meta"):
+                model = self.model.build(num_inputs=2, num_outputs=2)
+        except NotImplementedError:
+            return  # a model that cannot live on the meta device is checked when it is built
+        except (RuntimeError, TypeError) as error:
+            raise ConfigError(f"model: {str(error).splitlines()[0]}") from error
+        self.build_optimizer(model)
+        self.schedule.build()
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings -> one level of dotted keys."""
+    flat = {}
+    for key, value in config.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _find(which: str, tracker: Bound) -> Origin:
+    """A path, the name of a run's folder, a run id or "latest" -> the checkpoint. ConfigError if there is none."""
+    try:
+        for path in (
+            Path(which),
+            Path(which) / "best.pt",
+            Path(tracker.options["folder"]) / which / "best.pt",
+        ):
+            if path.is_file():
+                content = checkpoint.load(path)
+                return Origin(path, content["run_id"], content)
+        if Path(which).suffix or len(Path(which).parts) > 1:
+            raise ValueError(f"there is no file {which}")
+        path, run_id = tracker.target.find_checkpoint(which, **tracker.options)
+        return Origin(path, run_id, checkpoint.load(path))
+    except ValueError as error:
+        raise ConfigError(f"checkpoint: {error}") from error
+
+
+def _adopt(config: dict[str, Any], stored: Mapping[str, Any], typed: list[str]) -> dict[str, Any]:
+    """The config with model, data and precision from the stored one; what was typed stays."""
+    adopted = dict(config)
+    for key in FROM_CHECKPOINT:
+        if key not in typed and key in stored:
+            adopted[key] = stored[key]
+    for key in typed:
+        section, _, option = key.partition(".")
+        if section in ("model", "data") and option:
+            adopted[section] = {**adopted[section], option: config[section][option]}
+    return adopted

@@ -1,0 +1,168 @@
+"""Runs in an MLflow store: the only file that imports mlflow."""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Read by mlflow when it is imported: nothing is reported to anybody, and a server that is down is not waited for.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+
+import mlflow
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from .tracking import Point, Tracker
+
+SQLITE = "sqlite:///"
+BATCH = 1000  # metrics that one request may hold; of parameters it may hold 100
+MLFLOW_TAGS = {
+    "git_commit": "mlflow.source.git.commit",
+    "command": "mlflow.source.name",
+    "user": "mlflow.user",
+}
+
+for noisy in ("mlflow", "alembic"):
+    logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class MlflowTracker(Tracker):
+    """One run of one experiment in a store: `sqlite:///FILE`, or the address of a server."""
+
+    def __init__(
+        self, *, uri: str, experiment: str, folder: str, interval: float, name: str, tags: Mapping[str, str]
+    ):
+        super().__init__(folder=folder, interval=interval, name=name, tags=tags)
+        self.uri, self.experiment = absolute(uri), experiment
+
+    def _begin(self) -> str:
+        self._client, experiment_id = open_experiment(self.uri, self.experiment)
+        known = {theirs: self.tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in self.tags}
+        run = self._client.create_run(experiment_id, run_name=self.name, tags=self.tags | known)
+        return run.info.run_id
+
+    @classmethod
+    def dashboard(
+        cls, host: str, port: int, *, uri: str, experiment: str
+    ) -> tuple[list[str], dict[str, str], str]:
+        """Command and added environment of a page with as few processes as it needs, and its training view."""
+        _, experiment_id = open_experiment(absolute(uri), experiment)
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", absolute(uri)]
+        command += ["--host", host, "--port", str(port), "--workers", "1"]
+        view = f"http://{host}:{port}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+        return command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, view
+
+    @classmethod
+    def find_checkpoint(cls, which: str, *, uri: str, **_: Any) -> tuple[Path, str]:
+        """A run id or "latest" -> its best checkpoint as a local file, and its run id. ValueError if there is none."""
+        run = find_run(absolute(uri), which)
+        run_id = run.info.run_id
+        try:
+            found = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path="best.pt", tracking_uri=absolute(uri)
+            )
+        except (MlflowException, OSError) as error:
+            raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts") from error
+        return Path(found), run_id
+
+    def _parameters(self, parameters: dict[str, str]) -> None:
+        items = [Param(key, value) for key, value in parameters.items()]
+        for first in range(0, len(items), 100):
+            self._client.log_batch(self.run_id, params=items[first : first + 100])
+
+    def _deliver(self, points: list[Point]) -> None:
+        for first in range(0, len(points), BATCH):
+            batch = [Metric(p.key, p.value, p.timestamp, p.step) for p in points[first : first + BATCH]]
+            self._client.log_batch(self.run_id, metrics=batch)
+
+    def _tag(self, tags: dict[str, str]) -> None:
+        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def _upload(self, path: Path) -> None:
+        self._client.log_artifact(self.run_id, str(path))
+
+    def _end(self, status: str) -> None:
+        self._client.set_terminated(self.run_id, status)
+
+
+def open_experiment(uri: str, name: str) -> tuple[MlflowClient, str]:
+    """A client of the store and the id of the experiment, both made if they are not there."""
+    if not uri.startswith(SQLITE):
+        return _experiment_of(MlflowClient(uri), name, None)
+    database = Path(uri.removeprefix(SQLITE))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):
+        if not database.exists():
+            create_store(database)
+        return _experiment_of(MlflowClient(uri), name, artifacts_of(database))
+
+
+def _experiment_of(client: MlflowClient, name: str, artifacts: str | None) -> tuple[MlflowClient, str]:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return client, client.create_experiment(name, artifact_location=artifacts)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            experiment = client.get_experiment_by_name(name)  # another process was faster
+    return client, experiment.experiment_id
+
+
+def create_store(database: Path) -> None:
+    """A fresh sqlite store, built in a file of its own and put in place whole; the caller holds the lock.
+
+    MLflow's migration is not safe against a second process that meets it half done, nor against being killed.
+    """
+    building = database.with_name(f"{database.name}.{os.getpid()}.building")
+    try:
+        SqlAlchemyStore(f"{SQLITE}{building}", artifacts_of(database)).engine.dispose()
+        with contextlib.closing(sqlite3.connect(building)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
+        os.replace(building, database)
+    finally:
+        for leftover in database.parent.glob(f"{building.name}*"):
+            leftover.unlink(missing_ok=True)
+
+
+def artifacts_of(database: Path) -> str:
+    """The artifact folder beside a sqlite store, as an absolute address whoever asks and from wherever."""
+    return (database.parent / "mlartifacts").as_uri()
+
+
+def absolute(uri: str) -> str:
+    """The address of a store; a relative sqlite file is one of the working directory."""
+    if uri.startswith(SQLITE):
+        return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
+    return uri
+
+
+def find_run(uri: str, which: str) -> Any:
+    """The run of this id, or with "latest" the newest that left a checkpoint. ValueError if the store has none."""
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        raise ValueError(f"there is no store {uri}, so no run {which!r} in it; tracker.uri=URI names another")
+    client = MlflowClient(uri)
+    if which != "latest":
+        try:
+            return client.get_run(which)
+        except MlflowException as error:
+            raise ValueError(f"there is no run {which!r} in {uri}") from error
+    runs = client.search_runs(
+        [experiment.experiment_id for experiment in client.search_experiments()],
+        filter_string="tags.checkpoint = 'best.pt'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    if not runs:
+        raise ValueError(f"there is no run with a checkpoint in {uri}")
+    return runs[0]

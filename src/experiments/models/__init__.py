@@ -1,0 +1,1 @@
+"""Models: torch modules with three verbs, in NumPy and in torch."""

@@ -1,0 +1,35 @@
+"""From the last layer's hidden output to a loss or to log-probabilities, in torch."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from .interface import Score
+
+IGNORE = -100  # a target that is not predicted
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Score:
+    """outputs (n, K), targets (n,) -> summed negative log-likelihood of the targets."""
+    nats = F.cross_entropy(outputs, targets, ignore_index=IGNORE, reduction="sum")
+    return Score(nats, nats.detach(), num_correct(outputs, targets))
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Score:
+    """outputs (n, K), targets (n,) -> sum over targets of the mean over K of (output - one-hot)^2."""
+    counted = targets != IGNORE
+    one_hot = F.one_hot(targets.clamp(min=0), outputs.shape[1]).to(outputs.dtype)
+    loss = ((outputs - one_hot).square().mean(dim=1) * counted).sum()
+    return Score(loss, None, num_correct(outputs, targets))
+
+
+def num_correct(outputs: Tensor, targets: Tensor) -> Tensor:
+    """outputs (n, K), targets (n,) -> how many targets have the largest output, 0-d int64."""
+    return (outputs.detach().argmax(dim=1) == targets).sum()
+
+
+def log_probabilities(outputs: Tensor) -> Tensor:
+    """outputs (..., K) -> log-softmax. For a squared-error network this only ranks the symbols."""
+    return F.log_softmax(outputs, dim=-1)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}

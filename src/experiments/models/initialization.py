@@ -1,0 +1,36 @@
+"""How a recurrent network's parameters begin. Every scheme draws from torch's global generator, in a fixed order."""
+
+import math
+
+import torch
+from torch import nn
+
+SCHEMES = ("torch", "uniform", "textbook")
+
+
+@torch.no_grad()
+def initialize(network: nn.Module, scheme: str, uniform_range: float | None, forget_bias: float) -> None:
+    """Fill the parameters of a `RecurrentNetwork` in place.
+
+    torch      what nn.Embedding, nn.LSTM and nn.Linear do: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H))
+    uniform    U(-a, a) for everything, a = uniform_range (Zaremba et al., 2014: 0.1)
+    textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
+
+    forget_bias is added to the forget gates' input bias afterwards (Jozefowicz et al., 2015: 1).
+    """
+    bound = 1.0 / math.sqrt(network.hidden_size)
+    for name, parameter in network.named_parameters():
+        is_embedding, is_bias = name.startswith("embedding"), parameter.dim() == 1
+        if scheme == "uniform":
+            parameter.uniform_(-uniform_range, uniform_range)
+        elif scheme == "torch":
+            parameter.normal_() if is_embedding else parameter.uniform_(-bound, bound)
+        elif is_bias:
+            parameter.zero_()
+        else:
+            scale = 0.01 if is_embedding else 1.0 / math.sqrt(parameter.shape[1])
+            parameter.normal_().mul_(scale)
+    if forget_bias:
+        H = network.hidden_size
+        for layer in network.layers:
+            layer.b_ih[H : 2 * H] += forget_bias  # gate order i, f, g, o

@@ -1,0 +1,34 @@
+"""What every model is: a `torch.nn.Module` with the verbs `initial_state`, `predict` and `score`."""
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+State = tuple[Tensor, ...]  # opaque to the loop, which detaches and saves it; dimension 1 is the batch
+
+
+class Score(NamedTuple):
+    """What a window's targets cost: sums over the targets that count, never means."""
+
+    loss: Tensor  # 0-d, differentiable: the objective
+    nats: Tensor | None  # 0-d, detached: negative log-likelihood; None where the objective has none
+    correct: Tensor  # 0-d: targets that were the most probable symbol
+
+
+class SequenceModel(Protocol):
+    """A `torch.nn.Module` over sequences, time-major: inputs and targets are (T, B) int64.
+
+    Inputs of -1 are padding and leave the state unchanged; targets of -100 are not predicted.
+    """
+
+    devices: tuple[str, ...]  # where it can run: "cpu", "cuda", "mps"
+    precisions: tuple[str, ...]  # of "float32", "float64", "bfloat16"
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first symbol."""
+
+    def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """inputs (T, B) -> log-probabilities (T, B, K) of what follows each input, state after."""
+
+    def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
+        """inputs and targets (T, B) -> what the targets cost, state after. `forward` is `score`."""

@@ -1,0 +1,1 @@
+"""Runners: what can be done with an experiment. Each has one verb, run(experiment) -> float | None."""

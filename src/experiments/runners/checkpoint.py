@@ -1,0 +1,47 @@
+"""Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FORMAT = "recurrent-experiments checkpoint 1"
+
+
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one."""
+    building = path.with_name(f"{path.name}.building")
+    try:
+        with building.open("wb") as file:
+            torch.save({"format": FORMAT, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(building, path)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What `save` wrote, on the CPU. ValueError if the file is damaged or is no checkpoint of ours."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a checkpoint of this framework")
+    return content
+
+
+def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Put stored weights into a model. ValueError if names or shapes differ, with the first that does."""
+    own = model.state_dict()
+    for name in [*own, *weights]:
+        here, there = (tuple(tensors[name].shape) if name in tensors else None for tensors in (own, weights))
+        if here != there:
+            raise ValueError(
+                f"the weights in {path} are of another network: {name} is {there}, the model's is {here}"
+            )
+    model.load_state_dict(weights)

@@ -1,0 +1,28 @@
+"""The MLflow page of the tracker's store."""
+
+import os
+import socket
+
+from ..config import ConfigError
+
+
+class Dashboard:
+    """Serve the page on this machine alone, in place of this process; prints the address of the training view."""
+
+    def __init__(self, *, host: str, port: int):
+        if not 0 < port < 65536:
+            raise ValueError(f"port must be from 1 to 65535, got {port}")
+        self.host, self.port = host, port
+
+    def run(self, experiment) -> None:
+        if not hasattr(experiment.tracker.target, "dashboard"):
+            raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
+        with socket.socket() as probe:
+            if probe.connect_ex((self.host, self.port)) == 0:
+                raise ConfigError(
+                    f"something listens on {self.host}:{self.port} already: try runner.port=PORT"
+                )
+        options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}
+        command, environment, view = experiment.tracker.target.dashboard(self.host, self.port, **options)
+        print(f"training view (in some seconds; Ctrl-C ends it): {view}", flush=True)
+        os.execve(command[0], command, {**os.environ, **environment})

@@ -1,0 +1,47 @@
+"""The exact cost of a checkpoint on a split."""
+
+import logging
+from typing import Literal
+
+from ..config import ConfigError
+from .interruption import interruptible
+from .progress import short
+from .scoring import score_split
+
+log = logging.getLogger("experiments")
+
+
+class Evaluate:
+    """Score a split with the weights that `checkpoint=` names; its loss in nats is the return value."""
+
+    def __init__(self, *, split: Literal["train", "valid", "test"]):
+        self.split = split
+
+    def run(self, experiment) -> float:
+        origin, batch_size = experiment.origin, experiment.settings.eval_batch_size
+        if origin is None:
+            raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
+        dataset = experiment.build_dataset()
+        if self.split not in dataset.splits:
+            raise ConfigError(
+                f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}"
+            )
+        dataset.windows(self.split, batch_size, None)  # refuses a batch that the split cannot fill
+        model = experiment.build_model(dataset)
+        how = "exact" if batch_size == 1 else f"approximate: {batch_size} columns begin cold"
+        tags = {"runner": "evaluate", "evaluated": str(origin.run_id), "evaluation": how}
+        with experiment.open_tracker(dataset.fingerprint, **tags) as tracker, interruptible() as stop:
+            tracker.log_config(experiment.parameters())
+            tally = score_split(experiment, model, dataset, self.split, batch_size, stop.check)
+            metrics = tally.read()
+            tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, 0)
+        log.info(
+            "%s of %s: %s over %s targets (%s)",
+            self.split,
+            origin.path,
+            short(metrics),
+            f"{tally.count:,}",
+            how,
+        )
+        log.info("  ".join(f"{key} {value:.6f}" for key, value in metrics.items()))
+        return metrics["loss"]

@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM, kept until the loop stands where stopping loses nothing."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user or the system asked the run to stop."""
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.signal = number
+
+
+class Stop:
+    """Whether somebody asked to stop."""
+
+    signal: int | None = None
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal came since the last time."""
+        if self.signal is not None:
+            raise Interrupted(self.signal)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Stop]:
+    """Inside, the first signal is only noted in the Stop; a second one raises at once, wherever the code is."""
+    stop = Stop()
+
+    def note(number, _frame):
+        if stop.signal is not None:
+            raise Interrupted(number)
+        stop.signal = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals belong to the main thread
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

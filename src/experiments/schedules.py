@@ -1,0 +1,97 @@
+"""Learning-rate schedules: the factor on the optimizer's own rate, before each update.
+
+A schedule is asked for `factor(epochs)` with the epochs done so far as a fraction (0.5 is the middle of the first),
+and is told the loss that decides about improvement after each epoch. What it remembers stands in its `__dict__`.
+"""
+
+import math
+
+
+class Constant:
+    """The optimizer's rate throughout."""
+
+    def factor(self, epochs: float) -> float:  # noqa: ARG002 - the same at any time
+        return 1.0
+
+    def observe(self, loss: float) -> None:
+        """The loss after an epoch."""
+
+
+class StepDecay(Constant):
+    """Full rate for `after` epochs, then multiplied by `gamma` at once and again every `every` epochs.
+
+    Zaremba et al. (2014): after 4, every 1, gamma 0.5 (small network); after 6, gamma 1/1.2 (medium).
+    """
+
+    def __init__(self, *, after: int, every: int, gamma: float):
+        _at_least(0, after=after)
+        _at_least(1, every=every)
+        _above_zero(gamma=gamma)
+        self.after, self.every, self.gamma = after, every, gamma
+
+    def factor(self, epochs: float) -> float:
+        decayed = math.floor(epochs) - self.after
+        return self.gamma ** (decayed // self.every + 1) if decayed >= 0 else 1.0
+
+
+class Plateau(Constant):
+    """Divided by `divisor` whenever `patience` + 1 epochs in a row brought no better loss.
+
+    The word-language-model example of PyTorch: divisor 4, patience 0.
+    """
+
+    def __init__(self, *, divisor: float, patience: int):
+        _above_zero(divisor=divisor)
+        _at_least(0, patience=patience)
+        self.divisor, self.patience = divisor, patience
+        self.best, self.stale, self.divisions = math.inf, 0, 0
+
+    def factor(self, epochs: float) -> float:  # noqa: ARG002 - only the losses count
+        return self.divisor**-self.divisions
+
+    def observe(self, loss: float) -> None:
+        if loss < self.best:
+            self.best, self.stale = loss, 0
+            return
+        self.stale += 1
+        if self.stale > self.patience:
+            self.divisions, self.stale = self.divisions + 1, 0
+
+
+class Linear(Constant):
+    """Rising from 0 for `warmup` epochs, then falling in a straight line to `final` after `epochs` epochs."""
+
+    def __init__(self, *, epochs: int, warmup: float, final: float):
+        _at_least(0, warmup=warmup, final=final)
+        if warmup >= epochs:
+            raise ValueError(f"warmup must be shorter than the {epochs} epochs, got {warmup}")
+        self.epochs, self.warmup, self.final = epochs, warmup, final
+
+    def factor(self, epochs: float) -> float:
+        if epochs < self.warmup:
+            return epochs / self.warmup
+        done = min(1.0, (epochs - self.warmup) / (self.epochs - self.warmup))
+        return self.final + (1.0 - self.final) * self.remaining(done)
+
+    def remaining(self, done: float) -> float:
+        """What is left of the fall, 1 to 0, when this fraction of its time is over."""
+        return 1.0 - done
+
+
+class Cosine(Linear):
+    """As Linear, but falling along half a cosine (Loshchilov and Hutter, 2017, without restarts)."""
+
+    def remaining(self, done: float) -> float:
+        return 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def _at_least(least: float, **values: float) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def _above_zero(**values: float) -> None:
+    for name, value in values.items():
+        if value <= 0:
+            raise ValueError(f"{name} must be above 0, got {value}")
