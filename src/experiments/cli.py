@@ -7,6 +7,7 @@ import logging
 import os
 import shlex
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import hydra
@@ -16,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .config import ConfigError, bind_settings, dotted, resolve, unknown
+from .config import bind_settings, dotted, resolve, unknown
 from .help import choices
 from .paths import HOME
 
@@ -35,7 +36,10 @@ def main() -> None:
     OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("choices", choices, replace=True)
-    wants_traceback = FULL_ERROR in os.environ
+    if sys.argv[1:] == ["--version"]:
+        print(f"recurrent-experiments {version('recurrent-experiments')}")
+        return
+    wants_traceback = os.environ.setdefault(FULL_ERROR, "0") != "0"
     os.environ[FULL_ERROR] = "1"  # Hydra then raises what it would print itself, in several lines
     try:
         hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
@@ -48,6 +52,8 @@ def main() -> None:
             raise error from error.__cause__
         print(f"experiments: {explain(error)}", file=sys.stderr)
         sys.exit(1)
+    finally:
+        os.environ[FULL_ERROR] = str(int(wants_traceback))
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -96,10 +102,12 @@ def explain(error: Exception) -> str:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
         return unknown(kind or "config", name, error.options)
     if isinstance(error, OverrideParseException):
-        return f"the override {error.override!r} cannot be read: {first_line(error)}"
+        return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):
         return unknown("key", cause.full_key, dotted_of(cause.parent_node))
-    if isinstance(error, ConfigError | HydraException | OmegaConfBaseException | OSError | ArithmeticError):
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return " ".join(str(error).split())
+    if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with a sentence for the user
         return first_line(error)
     return f"{type(error).__name__}: {first_line(error)} ({FULL_ERROR}=1 shows where)"
 

@@ -39,9 +39,7 @@ def choose(settings: Settings, model: type) -> Compute:
     devices, name = getattr(model, "devices", ("cpu",)), getattr(model, "__name__", str(model))
     precisions = getattr(model, "precisions", ("float32", "float64"))
     if settings.precision not in precisions:
-        raise ConfigError(
-            f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not for it"
-        )
+        raise ConfigError(f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not for it")
     here = [device for device in ("cuda", "mps", "cpu") if _is_available(device)]
     if settings.device == "auto":
         return Compute(torch.device(next(d for d in here if d in devices)), settings.precision)
@@ -58,14 +56,10 @@ def begin(settings: Settings) -> None:
         torch.set_num_threads(settings.threads)
         threadpool_limits(settings.threads)  # NumPy's products
     if settings.deterministic:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # cuBLAS asks for it before it is repeatable
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
     torch.use_deterministic_algorithms(settings.deterministic)
     torch.manual_seed(settings.seed)
 
 
 def _is_available(device: str) -> bool:
-    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(
-        device, lambda: True
-    )()
+    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(device, lambda: True)()

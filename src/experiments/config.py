@@ -60,7 +60,7 @@ class Settings:
 class Bound:
     """A section checked against its constructor and not yet built."""
 
-    path: str  # where it stands in the config, for messages
+    path: str  # where it stands in the config; "" for the root keys
     target: Callable[..., Any]
     options: dict[str, Any]
 
@@ -71,7 +71,7 @@ class Bound:
         except ConfigError:
             raise
         except (ValueError, OSError) as error:
-            raise ConfigError(f"{self.path}: {error}") from error
+            raise ConfigError(f"{self.path}: {error}" if self.path else str(error)) from error
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def bind_settings(config: Mapping[str, Any]) -> Settings:
     fields = [field.name for field in dataclasses.fields(Settings)]
     for key in config:
         if key not in (*fields, *SECTIONS):
-            raise ConfigError(unknown("key", key, [*fields, *dotted(config)]))
+            raise ConfigError(unknown("key", key, [*fields, *(k for k in dotted(config) if k != key)]))
     for section in SECTIONS:
         if config.get(section) is None:
             raise ConfigError(f"no {section} is chosen: give {section}=NAME")
     options = {key: value for key, value in config.items() if key in fields}
-    return Bound("config", Settings, _check_options("", Settings, options)).build()
+    return Bound("", Settings, _check_options("", Settings, options)).build()
 
 
 def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound:
@@ -124,9 +124,7 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
     for candidate in valid:
         leaves.setdefault(candidate.rpartition(".")[2], candidate)
     near = difflib.get_close_matches(name, valid, 1, 0.6)
-    near = near or [
-        leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1, 0.6)
-    ]
+    near = near or [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1, 0.6)]
     hint = f"did you mean {near[0]}?" if near else f"valid are {', '.join(valid)}"
     return f"there is no {kind} {name}; {hint}"
 
@@ -212,6 +210,7 @@ def _describe(annotation: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (list, tuple):
-        return f"a list of {_describe(arguments[0])}"
+        number = "" if Ellipsis in arguments or origin is list else f"{len(arguments)} values, each "
+        return f"a list of {number}{_describe(arguments[0])}"
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -1,9 +1,12 @@
 """The learning curve of a run as a picture."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from .tracking import Point
+
+logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
 
 COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
 
@@ -23,9 +26,7 @@ def draw_learning_curve(points: Sequence[Point], path: Path, title: str) -> None
     for split, values in series.items():
         if values:
             steps, heights = zip(*values)
-            axes.plot(
-                steps, heights, label=split, color=COLOURS[split], marker="." if len(steps) < 40 else None
-            )
+            axes.plot(steps, heights, label=split, color=COLOURS[split], marker="." if len(steps) < 40 else None)
     axes.set(xlabel="training targets seen", ylabel=f"{metric} (log scale)", title=title, yscale="log")
     axes.grid(alpha=0.3)
     axes.legend()

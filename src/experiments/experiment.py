@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ LATE = {"model": ("num_inputs", "num_outputs"), "optimizer": ("params",), "track
 class Origin:
     """The checkpoint that an experiment starts from."""
 
-    path: Path
-    run_id: str | None
+    source: str  # a file, or a run of the tracker's store
+    run_id: str
     content: dict[str, Any]
 
 
@@ -49,27 +50,24 @@ class Experiment:
     origin: Origin | None
 
     @classmethod
-    def of(
-        cls, config: dict[str, Any], choices: Mapping[str, str], command: str, typed: list[str]
-    ) -> "Experiment":
+    def of(cls, config: dict[str, Any], choices: Mapping[str, str], command: str, typed: list[str]) -> "Experiment":
         """Check a plain config as far as one can without reading data. ConfigError says what is wrong.
 
         `typed` are the keys given on the command line: they win over what a checkpoint brings.
         """
         settings = bind_settings(config)
-        tracker = bind(config, "tracker", LATE["tracker"])
         origin = None
         if settings.checkpoint is not None:
-            origin = _find(settings.checkpoint, tracker)
-            config = _adopt(config, origin.content["config"], typed)
+            origin = _find(settings.checkpoint, bind(config, "tracker", LATE["tracker"]))
+            config, choices = _adopt(config, choices, origin.content, typed)
             settings = bind_settings(config)
         sections = ("model", "data", "optimizer", "schedule", "runner")
         bound = {section: bind(config, section, LATE.get(section, ())) for section in sections}
         where = compute.choose(settings, bound["model"].target)
         choices = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
-        found = cls(config, choices, command, settings, where, **bound, tracker=tracker, origin=origin)
-        found._rehearse()
-        return found
+        rehearse(bound)
+        tracker = bind(config, "tracker", LATE["tracker"])  # last, as importing mlflow takes seconds
+        return cls(config, choices, command, settings, where, **bound, tracker=tracker, origin=origin)
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
@@ -86,7 +84,7 @@ class Experiment:
         model = self.model.build(num_inputs=dataset.num_inputs, num_outputs=dataset.num_outputs)
         model = self.compute.place(model)
         if self.origin is not None:
-            checkpoint.load_weights(model, self.origin.content["model"], self.origin.path)
+            checkpoint.load_weights(model, self.origin.content["model"], self.origin.source)
         return model
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
@@ -113,17 +111,18 @@ class Experiment:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
         return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
 
-    def _rehearse(self) -> None:
-        """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
-        try:
-            with torch.device("meta"):
-                model = self.model.build(num_inputs=2, num_outputs=2)
-        except NotImplementedError:
-            return  # a model that cannot live on the meta device is checked when it is built
-        except (RuntimeError, TypeError) as error:
-            raise ConfigError(f"model: {str(error).splitlines()[0]}") from error
-        self.build_optimizer(model)
-        self.schedule.build()
+
+def rehearse(bound: Mapping[str, Bound]) -> None:
+    """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
+    try:
+        with torch.device("meta"):
+            model = bound["model"].build(num_inputs=2, num_outputs=2)
+    except NotImplementedError:
+        return  # a model that cannot live on the meta device is checked when it is built
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"model: {str(error).splitlines()[0]}") from error
+    bound["optimizer"].build(params=model.parameters())
+    bound["schedule"].build()
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -135,32 +134,28 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _find(which: str, tracker: Bound) -> Origin:
-    """A path, the name of a run's folder, a run id or "latest" -> the checkpoint. ConfigError if there is none."""
+    """A file, the name of a run's folder, a run id or "latest" -> the checkpoint. ConfigError if there is none."""
     try:
-        for path in (
-            Path(which),
-            Path(which) / "best.pt",
-            Path(tracker.options["folder"]) / which / "best.pt",
-        ):
+        for path in (Path(which), Path(which) / "best.pt", Path(tracker.options["folder"]) / which / "best.pt"):
             if path.is_file():
                 content = checkpoint.load(path)
-                return Origin(path, content["run_id"], content)
+                return Origin(str(path), content["run_id"], content)
         if Path(which).suffix or len(Path(which).parts) > 1:
             raise ValueError(f"there is no file {which}")
-        path, run_id = tracker.target.find_checkpoint(which, **tracker.options)
-        return Origin(path, run_id, checkpoint.load(path))
+        with tempfile.TemporaryDirectory() as folder:
+            path, run_id = tracker.target.find_checkpoint(which, Path(folder), **tracker.options)
+            return Origin(f"run {run_id}", run_id, checkpoint.load(path))
     except ValueError as error:
         raise ConfigError(f"checkpoint: {error}") from error
 
 
-def _adopt(config: dict[str, Any], stored: Mapping[str, Any], typed: list[str]) -> dict[str, Any]:
-    """The config with model, data and precision from the stored one; what was typed stays."""
-    adopted = dict(config)
+def _adopt(config: Mapping[str, Any], choices: Mapping[str, str], content: Mapping[str, Any], typed: list[str]):
+    """Config and choices with model, data and precision from a checkpoint; what was typed stays."""
+    config, choices = dict(config), dict(choices)
     for key in FROM_CHECKPOINT:
-        if key not in typed and key in stored:
-            adopted[key] = stored[key]
-    for key in typed:
-        section, _, option = key.partition(".")
-        if section in ("model", "data") and option:
-            adopted[section] = {**adopted[section], option: config[section][option]}
-    return adopted
+        if key not in typed:
+            stored = content["config"][key]
+            again = {path.partition(".")[2] for path in typed if path.startswith(f"{key}.")}
+            config[key] = {**stored, **{k: config[key][k] for k in again}} if again else stored
+            choices |= {key: content["choices"][key]} if key in content["choices"] else {}
+    return config, choices

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Read by mlflow when it is imported: nothing is reported to anybody, and a server that is down is not waited for.
+# Read by mlflow when it is imported: nothing is reported to anybody, and a server that is down is not waited for long.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
@@ -32,29 +33,28 @@ MLFLOW_TAGS = {
     "user": "mlflow.user",
 }
 
-for noisy in ("mlflow", "alembic"):
-    logging.getLogger(noisy).setLevel(logging.WARNING)
+for noisy in ("mlflow", "alembic", "urllib3"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
 class MlflowTracker(Tracker):
     """One run of one experiment in a store: `sqlite:///FILE`, or the address of a server."""
 
-    def __init__(
-        self, *, uri: str, experiment: str, folder: str, interval: float, name: str, tags: Mapping[str, str]
-    ):
+    def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, name: str, tags: Mapping[str, str]):
         super().__init__(folder=folder, interval=interval, name=name, tags=tags)
         self.uri, self.experiment = absolute(uri), experiment
 
     def _begin(self) -> str:
-        self._client, experiment_id = open_experiment(self.uri, self.experiment)
         known = {theirs: self.tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in self.tags}
-        run = self._client.create_run(experiment_id, run_name=self.name, tags=self.tags | known)
+        try:
+            self._client, experiment_id = open_experiment(self.uri, self.experiment)
+            run = self._client.create_run(experiment_id, run_name=self.name, tags=self.tags | known)
+        except MlflowException as error:
+            raise ConnectionError(f"the store {self.uri} cannot be used: {str(error).splitlines()[0][:300]}") from error
         return run.info.run_id
 
     @classmethod
-    def dashboard(
-        cls, host: str, port: int, *, uri: str, experiment: str
-    ) -> tuple[list[str], dict[str, str], str]:
+    def dashboard(cls, host: str, port: int, *, uri: str, experiment: str) -> tuple[list[str], dict[str, str], str]:
         """Command and added environment of a page with as few processes as it needs, and its training view."""
         _, experiment_id = open_experiment(absolute(uri), experiment)
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", absolute(uri)]
@@ -63,13 +63,13 @@ class MlflowTracker(Tracker):
         return command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, view
 
     @classmethod
-    def find_checkpoint(cls, which: str, *, uri: str, **_: Any) -> tuple[Path, str]:
-        """A run id or "latest" -> its best checkpoint as a local file, and its run id. ValueError if there is none."""
+    def find_checkpoint(cls, which: str, into: Path, *, uri: str, **_: Any) -> tuple[Path, str]:
+        """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
         run = find_run(absolute(uri), which)
         run_id = run.info.run_id
         try:
             found = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path="best.pt", tracking_uri=absolute(uri)
+                run_id=run_id, artifact_path="best.pt", dst_path=str(into), tracking_uri=absolute(uri)
             )
         except (MlflowException, OSError) as error:
             raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts") from error

@@ -4,6 +4,7 @@ Every metric is first appended to `metrics.jsonl` in the run's folder, with its 
 from there in batches. What the store refuses waits in the journal, and the training goes on.
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -35,9 +36,7 @@ class Journal:
     def append(self, metrics: Mapping[str, float], step: int) -> list[Point]:
         """Write the finite ones of these metrics and hand them to the system; the points that were written."""
         now = int(time.time() * 1000)
-        points = [
-            Point(key, float(value), step, now) for key, value in metrics.items() if math.isfinite(value)
-        ]
+        points = [Point(key, float(value), step, now) for key, value in metrics.items() if math.isfinite(value)]
         self._file.write("".join(json.dumps(point._asdict()) + "\n" for point in points))
         self._file.flush()
         return points
@@ -53,7 +52,7 @@ def read_journal(path: Path) -> list[Point]:
 
 
 class Tracker:
-    """A context manager around one run; a store subclasses it with `_begin`, `_deliver`, `_tag`, `_upload`, `_end`.
+    """A context manager around one run; a store subclasses it with `_begin`, `_deliver` and so on.
 
     Leaving it ends the run: FINISHED, KILLED after an interruption, FAILED after any other exception, with the tag
     `outcome` (completed, interrupted, failed, or what the exception's attribute `outcome` says).
@@ -72,18 +71,18 @@ class Tracker:
         self._delivered_at = time.monotonic()
 
     @classmethod
-    def find_checkpoint(cls, which: str, **options: Any) -> tuple[Path, str]:  # noqa: ARG003 - a store's own options
-        """A run id or "latest" -> its best checkpoint as a local file, and its run id. ValueError if there is none."""
-        raise ValueError(
-            f"there is no checkpoint file {which!r}, and a {cls.__name__} keeps no runs to look in"
-        )
+    def find_checkpoint(cls, which: str, into: Path, **_: Any) -> tuple[Path, str]:  # noqa: ARG003 - nothing to copy
+        """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
+        raise ValueError(f"there is no checkpoint file {which!r}, and a {cls.__name__} keeps no runs to look in")
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
         try:
             self.run_id = self._begin()
         except BaseException:
-            self.folder.rmdir()  # nothing was recorded, so nothing is left behind
+            with contextlib.suppress(OSError):  # nothing was recorded, so no empty folder is left behind
+                self.folder.rmdir()
+                self.folder.parent.rmdir()
             raise
         self._journal = Journal(self.folder / "metrics.jsonl")
         self._log_file = logging.FileHandler(self.folder / "run.log", encoding="utf-8")

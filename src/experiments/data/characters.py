@@ -65,9 +65,7 @@ def split_text(text: str, valid_fraction: float, test_fraction: float) -> dict[s
         if not 0.0 <= fraction < 1.0:
             raise ValueError(f"{name} must be from 0 to below 1, got {fraction}")
     if valid_fraction + test_fraction >= 1.0:
-        raise ValueError(
-            f"valid_fraction + test_fraction = {valid_fraction + test_fraction} leaves no training text"
-        )
+        raise ValueError(f"valid_fraction + test_fraction = {valid_fraction + test_fraction} leaves no training text")
     test = len(text) - round(len(text) * test_fraction)
     valid = test - round(len(text) * valid_fraction)
     parts = {"train": text[:valid], "valid": text[valid:test], "test": text[test:]}

@@ -27,9 +27,7 @@ class PennTreebank(SymbolStreams):
             raise ValueError(f"corpus_size must be at least 2 tokens, got {corpus_size}")
         train = read_tokens(Path(path) / "ptb.train.txt")
         if corpus_size is not None and corpus_size > len(train):
-            raise ValueError(
-                f"corpus_size={corpus_size} is more than the {len(train)} training tokens there are"
-            )
+            raise ValueError(f"corpus_size={corpus_size} is more than the {len(train)} training tokens there are")
         train = train[:corpus_size]
         types = dict.fromkeys(train)  # keeps the order of first appearance
         vocabulary = Vocabulary(list(types), separator=" ", unknown=UNKNOWN if UNKNOWN in types else None)

@@ -16,9 +16,7 @@ class SymbolStreams:
         """With `wrap` the training split is read as the textbook does, see `wrapped_windows`."""
         for split, ids in streams.items():
             if len(ids) < 2:
-                raise ValueError(
-                    f"the {split} split holds {len(ids)} symbols; at least 2 are needed to predict one"
-                )
+                raise ValueError(f"the {split} split holds {len(ids)} symbols; at least 2 are needed to predict one")
         self.vocabulary = vocabulary
         self.streams = dict(streams)
         self.splits = tuple(streams)

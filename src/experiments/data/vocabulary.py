@@ -43,9 +43,7 @@ class Vocabulary:
 
     def _refusal(self, symbol: str, position: int, where: str) -> str:
         known = {s.casefold(): s for s in self.symbols}
-        near = known.get(symbol.casefold()) or next(
-            iter(difflib.get_close_matches(symbol, self.symbols, 1)), None
-        )
+        near = known.get(symbol.casefold()) or next(iter(difflib.get_close_matches(symbol, self.symbols, 1)), None)
         hint = f"; did you mean {near!r}?" if near else ""
         held = "".join(self.symbols) if not self.separator and len(self) < 100 else f"{len(self)} symbols"
         return f"{symbol!r} at position {position} of {where} is not in the vocabulary ({held}){hint}"

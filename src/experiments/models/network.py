@@ -78,9 +78,7 @@ class RecurrentNetwork(nn.Module):
         if input_dropout and embedding_size is None:
             raise ValueError(f"input_dropout={input_dropout} needs an embedding, but embedding_size is null")
         if dropout and num_layers == 1:
-            raise ValueError(
-                f"dropout={dropout} acts between layers, but num_layers is 1: use output_dropout"
-            )
+            raise ValueError(f"dropout={dropout} acts between layers, but num_layers is 1: use output_dropout")
         if (uniform_range is None) == (initialization == "uniform"):
             wanted = "a number" if initialization == "uniform" else "null"
             raise ValueError(f"uniform_range must be {wanted} with initialization={initialization}")

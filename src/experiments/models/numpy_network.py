@@ -9,6 +9,8 @@ from .cells import CELLS
 from .interface import Score, State
 from .network import RecurrentNetwork
 
+QUIET = np.errstate(over="ignore", invalid="ignore")  # a diverging network is the training loop's to report
+
 
 class NumpyNetwork(RecurrentNetwork):
     """Forward and backward are `bptt` and `cells`; torch only stores the parameters and applies the optimizer."""
@@ -42,6 +44,7 @@ class _Window(torch.autograd.Function):
     """One window as a node of torch's graph: (state, parameters) -> (loss, correct, state after)."""
 
     @staticmethod
+    @QUIET
     def forward(ctx, network, inputs, targets, masks, names, *tensors):
         num_states = len(tensors) - len(names)
         state, p = _arrays(tensors[:num_states]), network.arrays()
@@ -55,6 +58,7 @@ class _Window(torch.autograd.Function):
         return torch.from_numpy(np.asarray(loss)), correct, *_tensors(after)
 
     @staticmethod
+    @QUIET
     def backward(ctx, d_loss, _, *d_after):
         cell, p, hidden, cache, d_outputs, names = ctx.kept
         gradients, d_hidden = bptt.affine_backward(p, hidden, d_outputs * d_loss.numpy())

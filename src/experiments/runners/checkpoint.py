@@ -35,13 +35,13 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
     """Put stored weights into a model. ValueError if names or shapes differ, with the first that does."""
     own = model.state_dict()
     for name in [*own, *weights]:
         here, there = (tuple(tensors[name].shape) if name in tensors else None for tensors in (own, weights))
         if here != there:
             raise ValueError(
-                f"the weights in {path} are of another network: {name} is {there}, the model's is {here}"
+                f"the weights in {source} are of another network: {name} is {there}, the model's is {here}"
             )
     model.load_state_dict(weights)

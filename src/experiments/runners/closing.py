@@ -12,22 +12,16 @@ def summarize(experiment, tracker, training) -> None:
     """Best and final figures, where the files are, and the command that opens the dashboard."""
     judge = "valid" if "valid" in training.dataset.splits else "train"
     approximate = judge == "valid" and experiment.settings.eval_batch_size > 1
-    rows = [
-        ("best", f"{judge} loss {training.best_loss:.4g} in epoch {training.best_epoch} of {training.epoch}")
-    ]
+    rows = [("best", f"{judge} loss {training.best_loss:.4g} in epoch {training.best_epoch} of {training.epoch}")]
     for split in ("train", "valid", "test"):
         if split in training.last:
-            which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(
-                split, "last epoch, running"
-            )
+            which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, "last epoch, running")
             cold = f", approximate: {experiment.settings.eval_batch_size} columns begin cold"
             note = which + (cold if approximate and split == "valid" else "")
             rows.append((split, f"{short(training.last[split])}  ({note})"))
     rows += [("run", tracker.run_id), ("folder", str(tracker.folder))]
     if tracker.undelivered:
-        rows.append(
-            ("undelivered", f"{tracker.undelivered} metric values wait in {tracker.folder}/metrics.jsonl")
-        )
+        rows.append(("undelivered", f"{tracker.undelivered} metric values wait in {tracker.folder}/metrics.jsonl"))
     if tracker.uri is not None:
         rows.append(("dashboard", dashboard_command(experiment)))
     log.info("")

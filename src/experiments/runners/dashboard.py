@@ -19,9 +19,7 @@ class Dashboard:
             raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
         with socket.socket() as probe:
             if probe.connect_ex((self.host, self.port)) == 0:
-                raise ConfigError(
-                    f"something listens on {self.host}:{self.port} already: try runner.port=PORT"
-                )
+                raise ConfigError(f"something listens on {self.host}:{self.port} already: try runner.port=PORT")
         options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}
         command, environment, view = experiment.tracker.target.dashboard(self.host, self.port, **options)
         print(f"training view (in some seconds; Ctrl-C ends it): {view}", flush=True)

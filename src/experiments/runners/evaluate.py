@@ -23,16 +23,14 @@ class Evaluate:
             raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
         if self.split not in dataset.splits:
-            raise ConfigError(
-                f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}"
-            )
+            raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
         dataset.windows(self.split, batch_size, None)  # refuses a batch that the split cannot fill
         model = experiment.build_model(dataset)
         how = "exact" if batch_size == 1 else f"approximate: {batch_size} columns begin cold"
-        tags = {"runner": "evaluate", "evaluated": str(origin.run_id), "evaluation": how}
+        tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
         with experiment.open_tracker(dataset.fingerprint, **tags) as tracker, interruptible() as stop:
             tracker.log_config(experiment.parameters())
-            tally = score_split(experiment, model, dataset, self.split, batch_size, stop.check)
+            tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check)
             metrics = tally.read()
             tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, 0)
         log.info(

@@ -12,9 +12,7 @@ from ..metrics import Meter
 
 log = logging.getLogger("experiments")
 
-LINE_INTERVAL = (
-    2.0  # seconds at least between two epochs' lines: a thousand short epochs are not a thousand lines
-)
+LINE_INTERVAL = 2.0  # seconds at least between two epochs' lines: a thousand short epochs are not a thousand lines
 BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
 
 
@@ -49,9 +47,7 @@ class Progress:
             self._bar.set_description_str(f"epoch {epoch}/{self._epochs}")
             self._bar.set_postfix_str(f"{short(meter.read())}, {meter.rate():,.0f} targets/s")
 
-    def epoch(
-        self, epoch: int, train: Mapping[str, float], valid: Mapping[str, float] | None, rate: float
-    ) -> None:
+    def epoch(self, epoch: int, train: Mapping[str, float], valid: Mapping[str, float] | None, rate: float) -> None:
         """A line for an epoch, unless the last one is very recent; the first and the last epoch always have one."""
         now = time.monotonic()
         if epoch in (1, self._epochs) or now - self._line >= LINE_INTERVAL:

@@ -44,9 +44,7 @@ class Sample:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         if not len(ids):
-            raise ConfigError(
-                "runner.prompt is empty: give at least one symbol, or null for the text's first"
-            )
+            raise ConfigError("runner.prompt is empty: give at least one symbol, or null for the text's first")
         model = experiment.build_model(dataset).eval()
         generator = torch.Generator().manual_seed(experiment.settings.seed)
         for _ in range(self.samples):
@@ -76,9 +74,7 @@ class Sample:
         kept = torch.ones_like(probabilities, dtype=torch.bool)
         if self.top_k is not None:
             kept[self.top_k :] = False
-        if (
-            self.top_p is not None
-        ):  # the smallest set that holds top_p: what is before a symbol is still below it
+        if self.top_p is not None:  # the smallest set that holds top_p: what is before a symbol is still below it
             kept &= probabilities.cumsum(dim=0) - probabilities < self.top_p
         drawn = torch.multinomial(probabilities * kept, 1, generator=generator)
         return int(order[drawn])

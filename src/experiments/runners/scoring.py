@@ -10,16 +10,14 @@ ROWS = 512  # time steps times columns of one window: bounds memory, does not ch
 
 
 @torch.no_grad()
-def score_split(experiment, model, dataset, split: str, batch_size: int, check: Callable[[], None]) -> Tally:
+def score_split(model, dataset, split: str, compute, batch_size: int, check: Callable[[], None]) -> Tally:
     """The tally of a split read as `batch_size` columns; exact for 1, while more columns begin without a past.
 
     `check` is called between windows and may raise to stop.
     """
-    compute = experiment.compute
-    training = model.training
+    training, tally, state = model.training, Tally(), None
     model.eval()
     try:
-        tally, state = Tally(), None
         for window in dataset.windows(split, batch_size, max(1, ROWS // batch_size)):
             check()
             if window.starts:

@@ -1,0 +1,63 @@
+"""Truncated backpropagation through time: the state goes on from window to window, the gradient does not."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+
+from ..metrics import Meter
+
+
+class TruncatedBptt:
+    """Updates of a model's parameters from groups of windows; between them it carries the detached state."""
+
+    def __init__(self, model, optimizer: torch.optim.Optimizer, compute, *, reduction: str, clip_norm: float | None):
+        """reduction "mean" divides a group's loss by its targets, "sum_over_time" by its columns only."""
+        self.model, self.optimizer, self.compute = model, optimizer, compute
+        self.reduction, self.clip_norm = reduction, clip_norm
+        self.state: tuple[torch.Tensor, ...] | None = None
+        self._parameters = list(model.parameters())
+        self._rates = [group["lr"] for group in optimizer.param_groups]
+
+    def set_rate(self, factor: float) -> None:
+        """Learning rates as a factor on the optimizer's own."""
+        for group, rate in zip(self.optimizer.param_groups, self._rates):
+            group["lr"] = rate * factor
+
+    def update(self, windows: list, *meters: Meter) -> torch.Tensor:
+        """Score these windows, add up their gradients, clip, step once; the gradient's norm before clipping."""
+        targets = sum(window.count for window in windows)
+        for window in windows:
+            score = self._score(window)
+            if window.count:
+                divisor = targets if self.reduction == "mean" else window.inputs.shape[1]
+                (score.loss / divisor).backward()
+                for meter in meters:
+                    meter.add(score, window.count)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        if self.clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(self._parameters, self.clip_norm, norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return norm
+
+    def _score(self, window):
+        if window.starts:
+            self.state = self.model.initial_state(window.inputs.shape[1])
+        inputs, targets = self.compute.tensor(window.inputs), self.compute.tensor(window.targets)
+        with self.compute.autocast(), torch.set_grad_enabled(window.count > 0):  # no targets, no graph
+            score, state = self.model(inputs, targets, self.state)
+        self.state = tuple(part.detach() for part in state)  # the truncation: no gradient passes here
+        return score
+
+
+def groups(windows: Iterable, number: int) -> Iterator[list]:
+    """Windows -> the groups that make one update: `number` windows that have targets, and those between them."""
+    group, counted = [], 0
+    for window in windows:
+        group.append(window)
+        counted += window.count > 0
+        if counted == number:
+            yield group
+            group, counted = [], 0
+    if counted:
+        yield group

@@ -1,0 +1,84 @@
+"""What the tests share: a command line in this process, a fresh MLflow store, and the real data."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from experiments import cli
+from experiments.tracking import MemoryTracker
+
+os.environ["HYDRA_FULL_ERROR"] = "0"
+torch.set_num_threads(1)
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    error: str
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """Run `experiments ...` in this process, in an empty folder; returns exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    MemoryTracker.ended.clear()
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["experiments", *arguments])
+        cli.logging.getLogger("experiments").handlers.clear()  # its stream is the one of an earlier test
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def train(command):
+    """Train with the tracker that keeps everything in memory; returns the finished run."""
+
+    def run(*arguments: str) -> MemoryTracker:
+        outcome = command("tracker=memory", *arguments)
+        assert outcome.code == 0, outcome.error
+        return MemoryTracker.ended[-1]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """A fresh MLflow store, made once: making one takes seconds, copying it does not."""
+    from experiments.mlflow_tracking import create_store
+
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    create_store(database)
+    return database
+
+
+@pytest.fixture
+def store(tmp_path, empty_store) -> str:
+    """The address of a store of this test's own, in the folder where `command` runs."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; tests that need it are skipped where there is none."""
+    root = os.environ.get("EXPERIMENTS_DATA")
+    if root is None:
+        pytest.skip("EXPERIMENTS_DATA is not set: no real data here")
+    return Path(root)
+
+
+def values(tracker: MemoryTracker, key: str) -> list[float]:
+    """All values of one metric, in order."""
+    return [point.value for point in tracker.points if point.key == key]

@@ -1,0 +1,76 @@
+"""Characters of a string or a file."""
+
+import pytest
+
+from experiments.data.characters import ALPHABET, EMBEDDED, Characters
+
+OPTIONS = {
+    "path": None,
+    "text": None,
+    "alphabet": None,
+    "unknown": None,
+    "valid_fraction": 0.1,
+    "test_fraction": 0.2,
+    "wrap": False,
+}
+
+
+def characters(**options):
+    return Characters(**{**OPTIONS, **options})
+
+
+def test_the_embedded_string_stands_between_start_and_end():
+    data = characters()
+    assert data.vocabulary.decode(data.streams["train"]) == f"0{EMBEDDED}1"
+    assert "".join(data.vocabulary.symbols) == ALPHABET == "abcdefghijklmnopqrstuvwxyz ?!.,;01"
+    assert (data.num_inputs, data.num_outputs, data.splits) == (34, 34, ("train",))
+    assert sum(w.count for w in data.windows("train", 1, 35, epoch=0)) == 49
+
+
+def test_a_file_is_cut_into_train_valid_and_test_in_order(tmp_path):
+    text = "abcdefghij" * 10 + "é"
+    (tmp_path / "text.txt").write_text(text + "a" * 99, encoding="utf-8")
+    data = characters(path=str(tmp_path / "text.txt"))
+    assert {split: len(ids) for split, ids in data.streams.items()} == {"train": 140, "valid": 20, "test": 40}
+    assert data.vocabulary.decode(data.streams["train"]).startswith(text)
+    assert data.vocabulary.symbols == tuple("abcdefghijé")
+
+
+def test_held_out_characters_that_training_lacks_are_refused_or_become_unknown(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text("ab" * 45 + "Z" + "ab" * 5)
+    with pytest.raises(ValueError, match="'Z' at position 9 of the test split"):
+        characters(path=str(file))
+    data = characters(path=str(file), unknown="?")
+    assert "?" in data.vocabulary.decode(data.streams["test"])
+    assert data.num_inputs == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"text": ""}, "text is empty"),
+        ({"text": "Hello"}, "'H' at position 1 .* did you mean 'h'"),
+        ({"text": "abc", "alphabet": "aab01"}, "'a' twice"),
+        ({"text": "abc", "unknown": "??"}, "one character"),
+        ({"text": "a", "path": "b"}, "not both"),
+        ({"path": "text.txt", "valid_fraction": 1.0}, "valid_fraction"),
+        ({"path": "text.txt", "valid_fraction": 0.6, "test_fraction": 0.5}, "leaves no training text"),
+        ({"path": "empty.txt"}, "empty.txt is empty"),
+        ({"path": "latin.txt"}, "latin.txt is not UTF-8 text: byte 3 is 0xe9"),
+        ({"path": "txet.txt"}, "no data file txet.txt; did you mean text.txt"),
+    ],
+)
+def test_a_text_that_cannot_be_used_is_refused_with_a_reason(options, part, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("some text")
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
+    with pytest.raises((ValueError, FileNotFoundError), match=part):
+        characters(**options)
+
+
+def test_the_fingerprint_tells_texts_apart():
+    assert characters().fingerprint == characters().fingerprint
+    assert characters().fingerprint != characters(text="hello").fingerprint
+    assert characters().fingerprint != characters(alphabet=ALPHABET + "Z").fingerprint

@@ -1,0 +1,35 @@
+"""Small networks for the tests."""
+
+import torch
+
+from experiments.models.numpy_network import NumpyNetwork
+from experiments.models.torch_network import TorchNetwork
+
+OPTIONS = {
+    "cell": "lstm",
+    "hidden_size": 6,
+    "num_layers": 1,
+    "embedding_size": 4,
+    "bias": "double",
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "output_dropout": 0.0,
+    "loss": "cross_entropy",
+    "initialization": "torch",
+    "uniform_range": None,
+    "forget_bias": 0.0,
+}
+KINDS = {"numpy": NumpyNetwork, "torch": TorchNetwork}
+SYMBOLS = 5
+
+
+def network(kind: str, seed: int = 0, **options):
+    """A float64 network over SYMBOLS symbols."""
+    torch.manual_seed(seed)
+    return KINDS[kind](SYMBOLS, SYMBOLS, **{**OPTIONS, **options}).double()
+
+
+def window(steps: int, columns: int, seed: int = 1):
+    """Random inputs and targets (T, B)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(SYMBOLS, (2, steps, columns), generator=generator).unbind()

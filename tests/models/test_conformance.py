@@ -1,0 +1,98 @@
+"""What holds for every model in conf/model: a new one is tested by existing."""
+
+import math
+
+import hydra
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from experiments.config import bind, resolve
+from experiments.metrics import Tally
+from experiments.paths import HOME
+
+MODELS = sorted(path.stem for path in (HOME / "conf" / "model").glob("*.yaml"))
+SYMBOLS = 7
+
+
+def build(name: str, **options):
+    with initialize_config_dir(str(HOME / "conf"), version_base="1.3"):
+        OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
+        cfg = compose("config", [f"model={name}", *(f"model.{key}={value}" for key, value in options.items())])
+    hydra.core.global_hydra.GlobalHydra.instance().clear()
+    torch.manual_seed(0)
+    bound = bind(resolve(cfg), "model", ("num_inputs", "num_outputs"))
+    return bound.build(num_inputs=SYMBOLS, num_outputs=SYMBOLS).double()
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return build(request.param)
+
+
+@pytest.fixture
+def symbols():
+    return torch.randint(SYMBOLS, (2, 6, 3), generator=torch.Generator().manual_seed(0)).unbind()
+
+
+def test_probabilities_sum_to_one(model, symbols):
+    log_probs, _ = model.predict(symbols[0], model.initial_state(3))
+    assert log_probs.shape == (6, 3, SYMBOLS)
+    assert torch.allclose(log_probs.exp().sum(dim=2), torch.ones(6, 3, dtype=torch.float64))
+
+
+def test_score_is_what_predict_says_of_the_targets(model, symbols):
+    inputs, targets = symbols
+    log_probs, _ = model.predict(inputs, model.initial_state(3))
+    score, _ = model.score(inputs, targets, model.initial_state(3))
+    assert score.nats.item() == pytest.approx(-log_probs.gather(2, targets[:, :, None]).sum().item(), abs=1e-10)
+    assert score.correct.item() == (log_probs.argmax(dim=2) == targets).sum().item()
+
+
+def test_a_carried_state_makes_windows_add_up_to_the_whole(model, symbols):
+    inputs, targets = symbols
+    whole, last = model.score(inputs, targets, model.initial_state(3))
+    first, state = model.score(inputs[:2], targets[:2], model.initial_state(3))
+    second, state = model.score(inputs[2:], targets[2:], state)
+    assert (first.loss + second.loss).item() == pytest.approx(whole.loss.item(), abs=1e-10)
+    for ours, theirs in zip(state, last):
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_ignored_targets_cost_nothing(model, symbols):
+    inputs, targets = symbols
+    without = targets.clone()
+    without[3:] = -100
+    part, _ = model.score(inputs, without, model.initial_state(3))
+    first, _ = model.score(inputs[:3], targets[:3], model.initial_state(3))
+    assert part.loss.item() == pytest.approx(first.loss.item(), abs=1e-10)
+    assert part.correct.item() == first.correct.item()
+
+
+def test_the_uniform_model_has_perplexity_k(model, symbols):
+    inputs, targets = symbols
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    tally = Tally()
+    tally.add(model.score(inputs, targets, model.initial_state(3))[0], inputs.numel())
+    assert tally.read()["perplexity"] == pytest.approx(SYMBOLS, abs=1e-12)
+    assert tally.read()["bits_per_symbol"] == pytest.approx(math.log2(SYMBOLS), abs=1e-12)
+
+
+def test_the_same_seed_builds_the_same_model():
+    for name in MODELS:
+        one, other = build(name), build(name)
+        assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values()))
+
+
+def test_numpy_and_torch_networks_share_names_shapes_and_initial_values():
+    for cell in ("rnn", "lstm", "gru"):
+        ours, theirs = build(f"numpy_{cell}").state_dict(), build(f"torch_{cell}").state_dict()
+        assert list(ours) == list(theirs)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_model_can_be_built_without_memory():
+    with torch.device("meta"):
+        assert all(p.is_meta for name in MODELS for p in build(name).parameters())

@@ -1,0 +1,73 @@
+"""Sizes, initialisation and refusals of the recurrent networks."""
+
+import math
+
+import pytest
+import torch
+
+from experiments.models import bptt, heads
+from experiments.data import windows
+
+from .networks import network
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"dropout": 1.5, "num_layers": 2}, "dropout must be a probability"),
+        ({"dropout": 0.5}, "num_layers is 1"),
+        ({"input_dropout": 0.5, "embedding_size": None}, "needs an embedding"),
+        ({"initialization": "uniform"}, "uniform_range must be a number"),
+        ({"uniform_range": 0.1}, "uniform_range must be null"),
+        ({"forget_bias": 1.0, "cell": "gru"}, "needs cell=lstm"),
+    ],
+)
+def test_an_impossible_network_is_refused_with_a_reason(options, part):
+    with pytest.raises(ValueError, match=part):
+        network("torch", **options)
+
+
+def test_torch_initialisation_is_that_of_torchs_modules():
+    model = network("torch", hidden_size=400, embedding_size=50)
+    bound = 1 / math.sqrt(400)
+    for name, parameter in model.named_parameters():
+        if name != "embedding.W" and parameter.numel() > 100:
+            assert 0.98 * bound < parameter.abs().max() <= bound, name
+    assert model.embedding.W.std().item() == pytest.approx(1.0, abs=0.2)
+
+
+def test_textbook_initialisation_scales_by_fan_in_and_has_no_biases():
+    model = network("torch", hidden_size=300, embedding_size=200, initialization="textbook", bias="single")
+    assert model.layers[0].W_ih.std().item() == pytest.approx(1 / math.sqrt(200), rel=0.02)
+    assert model.layers[0].W_hh.std().item() == pytest.approx(1 / math.sqrt(300), rel=0.02)
+    assert model.embedding.W.std().item() == pytest.approx(0.01, rel=0.1)
+    assert not model.layers[0].b_ih.any()
+    assert not model.output.b.any()
+
+
+def test_the_forget_bias_reaches_the_forget_gates_alone():
+    plain, raised = (network("torch", forget_bias=value).layers[0].b_ih for value in (0.0, 1.0))
+    difference = (raised - plain).view(4, -1)
+    assert torch.allclose(difference.mean(dim=1), torch.tensor([0.0, 1.0, 0.0, 0.0]).double())
+
+
+def test_a_single_bias_is_one_vector_per_layer():
+    double, single = network("numpy", bias="double"), network("numpy", bias="single")
+    names = dict(single.named_parameters())
+    assert "layers.0.b_hh" not in names
+    assert "layers.0.b_hh" not in single.state_dict()
+    assert sum(p.numel() for p in double.parameters()) - sum(p.numel() for p in single.parameters()) == 4 * 6
+
+
+def test_summary_counts_every_parameter_once():
+    model = network("torch", num_layers=2)
+    rows = model.summary(5, 3)
+    assert [name for name, _, _ in rows] == ["embedding", "layers.0", "layers.1", "output"]
+    assert rows[1] == ("layers.0", (5, 3, 6), 4 * 6 * (4 + 6 + 2))
+    assert sum(number for _, _, number in rows) == sum(p.numel() for p in model.parameters())
+
+
+def test_the_marks_for_padding_and_ignored_targets_are_the_same_everywhere():
+    assert bptt.PADDING == windows.PADDING
+    assert bptt.IGNORE == windows.IGNORE == heads.IGNORE

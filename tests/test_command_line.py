@@ -1,0 +1,112 @@
+"""What a person types, and the one sentence that a mistake gives."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+MISTAKES = {
+    "modle=torch_rnn": "there is no key modle; did you mean model?",
+    "model=torch_lstmm": "there is no model torch_lstmm; did you mean torch_lstm?",
+    "model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
+    "+model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
+    "++extra=3": "there is no key extra",
+    "lr=3": "did you mean optimizer.lr?",
+    "cell=bogus": "there is no key cell; did you mean model.cell?",
+    "model.cell=bogus": "model.cell must be one of tanh, relu, lstm, gru, got 'bogus'",
+    "truncation=0": "truncation must be at least 1, got 0",
+    "truncation=abc": "truncation must be a whole number or null, got 'abc'",
+    "optimizer.lr=-1": "optimizer: Invalid learning rate: -1",
+    "optimizer.lr=nan": "optimizer.lr must be a finite number, got nan",
+    "model.dropout=1.5": "model: dropout must be a probability from 0 to below 1, got 1.5",
+    "model.hidden_size=-3": "model: hidden_size must be at least 1, got -3",
+    "schedule=stepp": "there is no schedule stepp; did you mean step?",
+    "recipe=textbook_rnn": "there is no recipe textbook_rnn; did you mean textbook_rnnlm?",
+    "data.path=/nowhere/text.txt": "data: there is no data file /nowhere/text.txt",
+    "data.text=''": "data: text is empty",
+    "data.text=Hello": "data: 'H' at position 1 of the text is not in the vocabulary",
+    "batch_size=60": "the corpus is shorter than the batch: 49 transitions",
+    "device=gpu": "device must be one of auto, cpu, cuda, mps, got 'gpu'",
+    "checkpoint=latest": "checkpoint: there is no store",
+    "checkpoint=no/such.pt": "checkpoint: there is no file no/such.pt",
+    "runner=evaluate": "runner=evaluate needs weights: give checkpoint=latest, a run id or a file",
+    "model={": "the override 'model={' cannot be read",
+    "model=numpy_rnn,torch_rnn": "Ambiguous value",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(command, mistake, tmp_path):
+    code, _, error = command(mistake)
+    assert code == 1
+    assert error.startswith("experiments: ")
+    assert MISTAKES[mistake] in error
+    assert len(error.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []  # no run, no store, no folder
+
+
+@pytest.mark.parametrize("setting", ["precision=bfloat16", "device=cuda"])
+def test_the_numpy_networks_refuse_what_numpy_cannot(command, setting):
+    code, _, error = command("model=numpy_gru", setting)
+    assert code == 1
+    assert f"{setting} is not for it" in error
+
+
+def test_a_traceback_is_shown_to_whoever_asks_for_it(command, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(ValueError, match="truncation must be at least 1"):
+        command("truncation=0")
+
+
+def test_the_version_is_ours(command):
+    assert command("--version").out.startswith("recurrent-experiments ")
+
+
+def test_help_names_every_choice_with_its_line(command):
+    text = command("--help").out
+    assert "numpy_lstm             LSTM in NumPy, backpropagation through time by hand" in text
+    assert "textbook_rnnlm" in text
+    assert "truncation: 35" in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["truncation=0"]])
+def test_help_config_and_mistakes_in_root_keys_import_neither_torch_nor_mlflow(arguments):
+    code = (
+        "import sys; from experiments import cli; sys.argv = ['experiments', *sys.argv[1:]]\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "print('heavy:', sorted({'torch', 'mlflow', 'matplotlib', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("heavy: []")
+
+
+def test_the_module_is_the_same_command():
+    done = subprocess.run([sys.executable, "-m", "experiments", "--cfg", "job"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "truncation: 35" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_run_as_killed_with_its_last_checkpoint(name, tmp_path, store):
+    import signal
+
+    from mlflow import MlflowClient
+
+    number = getattr(signal, name)
+    arguments = [sys.executable, "-m", "experiments", "epochs=1000000", "threads=1", "tracker.interval=0"]
+    process = subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "experiments epochs=1000000" in process.stdout.readline()
+    time.sleep(1.0)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert error.strip() == f"experiments: stopped by {name}"
+    client = MlflowClient(store)
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert run.info.status == "KILLED"
+    assert run.data.tags["outcome"] == "interrupted"
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert {"last.pt", "best.pt", "metrics.jsonl", "learning_curve.png"} <= set(os.listdir(folder))
