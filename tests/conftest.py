@@ -46,7 +46,7 @@ def train(command):
     """Train with the tracker that keeps everything in memory; returns the finished run."""
 
     def run(*arguments: str) -> MemoryTracker:
-        outcome = command("tracker=memory", *arguments)
+        outcome = command(*arguments, "tracker=memory")
         assert outcome.code == 0, outcome.error
         return MemoryTracker.ended[-1]
 

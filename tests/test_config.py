@@ -22,11 +22,13 @@ SETTINGS = {
     "deterministic": False,
     "checkpoint": None,
 }
-CHOSEN = dict.fromkeys(("model", "data", "optimizer", "schedule", "runner", "tracker"), {"_target_": "x.Y"})
+CHOSEN = {kind: {"_target_": "x.Y"} for kind in ("model", "data", "optimizer", "schedule", "runner", "tracker")}
 
 
 class Thing:
-    def __init__(self, late, *, size: int, rate: float, kind: Literal["one", "two"], name: str | None, pair: tuple[float, float]):
+    def __init__(
+        self, late, *, size: int, rate: float, kind: Literal["one", "two"], name: str | None, pair: tuple[float, float]
+    ):
         if size < 1:
             raise ValueError(f"size must be at least 1, got {size}")
         self.size = size

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from .config import bind_settings, dotted, resolve, unknown
+from .errors import first_line
 from .help import choices
 from .paths import HOME
 
@@ -39,6 +40,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
         return
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
     wants_traceback = os.environ.setdefault(FULL_ERROR, "0") != "0"
     os.environ[FULL_ERROR] = "1"  # Hydra then raises what it would print itself, in several lines
     try:
@@ -117,7 +120,3 @@ def dotted_of(node) -> list[str]:
     while node is not None and node._get_parent() is not None:
         node = node._get_parent()
     return [] if node is None else dotted(OmegaConf.to_container(node, resolve=False))
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -18,6 +18,8 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from .errors import first_line
+
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
 
@@ -79,7 +81,12 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     try:
         return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
-        raise ConfigError(str(error).splitlines()[0]) from error
+        raise ConfigError(first_line(error)) from error
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """A plain config as YAML."""
+    return OmegaConf.to_yaml(dict(config))
 
 
 def bind_settings(config: Mapping[str, Any]) -> Settings:

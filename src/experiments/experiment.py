@@ -1,12 +1,13 @@
 """An experiment: five choices bound to their constructors, and what a runner builds from them."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import torch
 
 from . import compute, provenance
 from .compute import Compute
-from .config import Bound, ConfigError, Settings, bind, bind_settings
+from .config import Bound, ConfigError, Settings, bind, bind_settings, to_yaml
+from .errors import first_line
 from .runners import checkpoint
+from .tracking import Tracker
 
 # What does not change what a run computes is left out of its identity; so is every option named ..._interval.
 NOT_IDENTITY = ("device", "threads", "tracker")
@@ -90,15 +93,20 @@ class Experiment:
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
         return self.optimizer.build(params=model.parameters())
 
-    def open_tracker(self, fingerprint: str, **tags: str):
-        """A tracker for one run of this experiment, to be entered; its name is also the name of its folder."""
+    @contextlib.contextmanager
+    def open_run(self, fingerprint: str, **tags: str) -> Iterator[Tracker]:
+        """Record a run of this experiment: a tracker that knows its config; its name is also that of its folder."""
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         name = f"{now}-{self.choices['model']}-{self.choices['data']}-{secrets.token_hex(2)}"
         tags |= {"identity": self.identity, "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
-        return self.tracker.build(name=name, tags=tags)
+        with self.tracker.build(name=name, tags=tags) as tracker:
+            tracker.log_config(self.parameters())
+            (tracker.folder / "config.yaml").write_text(to_yaml(self.config), encoding="utf-8")
+            tracker.log_file(tracker.folder / "config.yaml")
+            yield tracker
 
     @property
     def identity(self) -> str:
@@ -120,7 +128,7 @@ def rehearse(bound: Mapping[str, Bound]) -> None:
     except NotImplementedError:
         return  # a model that cannot live on the meta device is checked when it is built
     except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"model: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"model: {first_line(error)}") from error
     bound["optimizer"].build(params=model.parameters())
     bound["schedule"].build()
 

@@ -23,6 +23,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from .errors import first_line
 from .tracking import Point, Tracker
 
 SQLITE = "sqlite:///"
@@ -50,7 +51,7 @@ class MlflowTracker(Tracker):
             self._client, experiment_id = open_experiment(self.uri, self.experiment)
             run = self._client.create_run(experiment_id, run_name=self.name, tags=self.tags | known)
         except MlflowException as error:
-            raise ConnectionError(f"the store {self.uri} cannot be used: {str(error).splitlines()[0][:300]}") from error
+            raise ConnectionError(f"the store {self.uri} cannot be used: {first_line(error)[:300]}") from error
         return run.info.run_id
 
     @classmethod

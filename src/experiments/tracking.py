@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from .errors import first_line
+
 log = logging.getLogger("experiments")
 
 
@@ -140,7 +142,7 @@ class Tracker:
         try:
             send(content)
         except Exception as error:  # whatever a store can raise: a run is worth more than its record
-            log.warning("the store did not take %s: %s", send.__name__.strip("_"), _first_line(error))
+            log.warning("the store did not take %s: %s", send.__name__.strip("_"), first_line(error))
             return False
         return True
 
@@ -181,7 +183,3 @@ def ending(error: BaseException | None) -> tuple[str, str]:
     if isinstance(error, KeyboardInterrupt):
         return "KILLED", "interrupted"
     return "FAILED", getattr(error, "outcome", "failed")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

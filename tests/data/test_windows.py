@@ -9,9 +9,7 @@ STREAM = np.arange(50, dtype=np.int32)  # symbol k is at position k, so a pair t
 
 
 def transitions(windows):
-    return sorted(
-        (int(i), int(t)) for w in windows for i, t in zip(w.inputs.ravel(), w.targets.ravel()) if t != IGNORE
-    )
+    return sorted((int(i), int(t)) for w in windows for i, t in zip(w.inputs.ravel(), w.targets.ravel()) if t != IGNORE)
 
 
 @pytest.mark.parametrize("truncation", [1, 2, 7, 48, 49, 50, None])
@@ -25,7 +23,9 @@ def test_a_stream_counts_every_transition_exactly_once(batch_size, truncation):
 
 
 def test_columns_read_on_from_window_to_window():
-    columns = [np.concatenate(parts, axis=0) for parts in zip(*((w.inputs, w.targets) for w in stream_windows(STREAM, 4, 5)))]
+    columns = [
+        np.concatenate(parts, axis=0) for parts in zip(*((w.inputs, w.targets) for w in stream_windows(STREAM, 4, 5)))
+    ]
     inputs, targets = columns
     assert inputs[:, 0].tolist() == list(range(13))  # 49 = 4 * 12 + 1: the first column is a step longer
     assert inputs[:, 1].tolist() == [*range(13, 25), PADDING]
@@ -47,7 +47,7 @@ def test_a_window_can_be_had_without_those_before_it():
 
 
 def test_a_stream_shorter_than_the_batch_is_refused():
-    with pytest.raises(ValueError, match="49 transitions .* cannot fill batch_size=50"):
+    with pytest.raises(ValueError, match=r"49 transitions .* cannot fill batch_size=50"):
         stream_windows(STREAM, 50, 5)
 
 

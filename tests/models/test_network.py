@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from experiments.models import bptt, heads
 from experiments.data import windows
+from experiments.models import bptt, heads
 
 from .networks import network
 

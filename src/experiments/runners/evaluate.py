@@ -28,15 +28,14 @@ class Evaluate:
         model = experiment.build_model(dataset)
         how = "exact" if batch_size == 1 else f"approximate: {batch_size} columns begin cold"
         tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
-        with experiment.open_tracker(dataset.fingerprint, **tags) as tracker, interruptible() as stop:
-            tracker.log_config(experiment.parameters())
+        with experiment.open_run(dataset.fingerprint, **tags) as tracker, interruptible() as stop:
             tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check)
             metrics = tally.read()
             tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, 0)
         log.info(
             "%s of %s: %s over %s targets (%s)",
             self.split,
-            origin.path,
+            origin.source,
             short(metrics),
             f"{tally.count:,}",
             how,

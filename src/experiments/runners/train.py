@@ -39,8 +39,7 @@ class Train:
 
     def run(self, experiment) -> float:
         training = Training(experiment, self)  # whatever can be refused is refused here, before there is a run
-        with experiment.open_tracker(training.dataset.fingerprint, runner="train") as tracker:
-            tracker.log_config(experiment.parameters())
+        with experiment.open_run(training.dataset.fingerprint, runner="train") as tracker:
             try:
                 training.train(tracker)
             finally:

@@ -1,0 +1,55 @@
+"""Checkpoints: whole or not at all, and never code."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from experiments.runners import checkpoint
+
+
+class Poison:
+    def __reduce__(self):
+        return os.system, ("touch poisoned",)
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    checkpoint.save(tmp_path / "a.pt", {"model": {"W": torch.arange(3.0)}, "epoch": 2, "state": (torch.ones(1),)})
+    content = checkpoint.load(tmp_path / "a.pt")
+    assert torch.equal(content["model"]["W"], torch.arange(3.0))
+    assert content["epoch"] == 2
+    assert os.listdir(tmp_path) == ["a.pt"]
+
+
+def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
+    checkpoint.save(tmp_path / "a.pt", {"epoch": 1})
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        checkpoint.save(tmp_path / "a.pt", {"epoch": 2, "bad": lambda: None})
+    assert checkpoint.load(tmp_path / "a.pt")["epoch"] == 1
+    assert os.listdir(tmp_path) == ["a.pt"]
+
+
+def test_foreign_damaged_and_poisoned_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checkpoint.save(tmp_path / "good.pt", {"model": {"W": torch.arange(1000.0)}})
+    whole = (tmp_path / "good.pt").read_bytes()
+    torch.save({"model": Poison()}, "poison.pt")
+    torch.save({"model": {}}, "foreign.pt")
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    (tmp_path / "empty.pt").write_bytes(b"")
+    for length in range(1, len(whole), len(whole) // 20):
+        (tmp_path / f"cut{length}.pt").write_bytes(whole[:length])
+    for path in tmp_path.glob("*.pt"):
+        if path.name != "good.pt":
+            with pytest.raises(ValueError, match=r"cannot be read as a checkpoint|not a checkpoint of this framework"):
+                checkpoint.load(path)
+    assert not (tmp_path / "poisoned").exists()
+
+
+def test_weights_of_another_network_are_refused_by_name():
+    model = torch.nn.Linear(2, 3)
+    with pytest.raises(ValueError, match=r"weight is \(3, 4\), the model's is \(3, 2\)"):
+        checkpoint.load_weights(model, torch.nn.Linear(4, 3).state_dict(), "a.pt")
+    with pytest.raises(ValueError, match=r"bias is None, the model's is \(3,\)"):
+        checkpoint.load_weights(model, torch.nn.Linear(2, 3, bias=False).state_dict(), "a.pt")

@@ -1,0 +1,121 @@
+"""evaluate, sample and summary: runners that read what training left."""
+
+import math
+
+import pytest
+import torch
+
+from experiments.runners.sample import Sample
+from experiments.tracking import MemoryTracker
+
+from ..conftest import values
+
+SAMPLING = {"prompt": None, "length": 5, "temperature": 1.0, "top_k": None, "top_p": None, "samples": 1}
+
+
+@pytest.fixture
+def trained(train):
+    """A network that knows the embedded string by heart."""
+    return train("model=torch_gru", "model.hidden_size=32", "epochs=150", "threads=1", "precision=float64")
+
+
+def test_evaluate_takes_model_data_and_precision_from_the_run(command, trained):
+    outcome = command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    run = MemoryTracker.ended[-1]
+    assert outcome.code == 0
+    assert "49 targets (exact)" in outcome.out
+    assert run.tags["evaluated"] == trained.run_id
+    assert run.tags["choice.model"] == "torch_gru"
+    assert run.parameters["precision"] == "float64"
+    assert values(run, "train/loss")[0] < 0.1
+
+
+def test_evaluate_is_independent_of_the_training_windows(command, trained):
+    """By hand: the whole string in one go."""
+    command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    from experiments.data.characters import ALPHABET, EMBEDDED
+    from experiments.models.torch_network import TorchNetwork
+    from experiments.runners import checkpoint
+
+    content = checkpoint.load(trained.folder / "best.pt")
+    options = {key: value for key, value in content["config"]["model"].items() if key != "_target_"}
+    model = TorchNetwork(34, 34, **options).double()
+    model.load_state_dict(content["model"])
+    ids = torch.tensor([ALPHABET.index(c) for c in f"0{EMBEDDED}1"])
+    log_probs, _ = model.predict(ids[:-1, None], model.initial_state(1))
+    by_hand = -sum(log_probs[t, 0, ids[t + 1]].item() for t in range(49)) / 49
+    assert values(MemoryTracker.ended[-1], "train/loss") == pytest.approx([by_hand], abs=1e-12)
+
+
+def test_what_is_typed_wins_over_the_checkpoint(command, trained):
+    more = ("model=numpy_gru", "model.hidden_size=32")
+    command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory", *more)
+    theirs, ours = MemoryTracker.ended[-2:]
+    assert ours.tags["choice.model"] == "numpy_gru"
+    assert values(ours, "train/loss") == pytest.approx(values(theirs, "train/loss"), abs=1e-12)
+    again = ("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    outcome = command(*again, "model.hidden_size=31")
+    assert "are of another network: layers.0.W_ih is (96, 100), the model's is (93, 100)" in outcome.error
+
+
+def test_a_split_that_is_not_there_is_refused(command, trained):
+    error = command("runner=evaluate", f"checkpoint={trained.name}", "tracker=memory").error
+    assert "runner.split=test is not in this dataset; it has train" in error
+
+
+def test_greedy_sampling_reads_the_string_out(command, trained):
+    again = ("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.temperature=0")
+    whole = "0hello pytorch. how long can a rnn cell remember?1"
+    assert command(*again, "runner.length=49").out == f"{whole}\n"
+    assert command(*again, "runner.length=6", "'runner.prompt=0hello py'").code == 1  # quotes are Hydra's
+    assert command(*again, "runner.length=6", "runner.prompt='0hello py'").out == "0hello pytorch.\n"
+
+
+def test_sampling_is_repeatable_by_seed_and_the_same_in_numpy(command, trained):
+    again = ("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.temperature=3", "seed=5")
+    first = command(*again, "runner.samples=2").out
+    assert command(*again, "runner.samples=2").out == first
+    assert command(*again, "runner.samples=2", "model=numpy_gru", "model.hidden_size=32").out == first
+    assert command(*again, "runner.samples=2", "seed=6").out != first
+    assert len(set(first.splitlines())) == 2
+
+
+def test_an_unknown_prompt_symbol_is_named(command, trained):
+    error = command("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.prompt=Hi").error
+    assert "'H' at position 0 of runner.prompt is not in the vocabulary" in error
+    assert "did you mean 'h'?" in error
+
+
+@pytest.mark.parametrize("option", ["length=0", "temperature=-1", "top_k=0", "top_p=0", "top_p=1.5", "samples=0"])
+def test_impossible_sampling_is_refused(option):
+    name, _, value = option.partition("=")
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        Sample(**{**SAMPLING, name: float(value) if name in ("temperature", "top_p") else int(value)})
+
+
+def test_draws_follow_the_model_and_the_cuts():
+    probabilities = torch.tensor([0.5, 0.25, 0.15, 0.1], dtype=torch.float64)
+
+    def shares(**options):
+        sample, generator = Sample(**{**SAMPLING, **options}), torch.Generator().manual_seed(0)
+        drawn = [sample.choose(probabilities.log(), generator) for _ in range(4000)]
+        return [drawn.count(k) / 4000 for k in range(4)]
+
+    assert shares() == pytest.approx(probabilities.tolist(), abs=0.03)
+    assert shares(top_k=2) == pytest.approx([2 / 3, 1 / 3, 0, 0], abs=0.03)
+    assert shares(top_p=0.75) == pytest.approx([2 / 3, 1 / 3, 0, 0], abs=0.03)
+    assert shares(top_p=0.76)[2] > 0.1
+    assert shares(temperature=0.0) == [1, 0, 0, 0]
+    sharp = [p**2 for p in probabilities.tolist()]
+    assert shares(temperature=0.5) == pytest.approx([p / math.fsum(sharp) for p in sharp], abs=0.03)
+
+
+def test_summary_prints_shapes_and_parameters(command):
+    out = command(
+        "runner=summary", "model=numpy_rnn", "model.hidden_size=3", "model.bias=single", "model.num_layers=2"
+    ).out
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[2][0] == "embedding"
+    assert rows[3] == ["layers.0", "(35,", "1,", "3)", str(3 * 100 + 3 * 3 + 3)]
+    assert rows[-1] == ["total", str(34 * 100 + 312 + 21 + 34 * 3 + 34).replace("3869", "3,869")]

@@ -1,0 +1,52 @@
+"""Sums divided once."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from experiments.metrics import Meter, Tally, perplexity
+
+
+def score(nats, correct=0, loss=None):
+    nats = None if nats is None else torch.tensor(float(nats))
+    loss = nats if loss is None else torch.tensor(float(loss))
+    return SimpleNamespace(loss=loss, nats=nats, correct=torch.tensor(correct))
+
+
+def test_unequal_windows_weigh_by_their_targets():
+    tally = Tally()
+    tally.add(score(10.0, 1), 5)
+    tally.add(score(2.0, 2), 1)
+    assert tally.read() == pytest.approx(
+        {"loss": 2.0, "accuracy": 0.5, "perplexity": math.exp(2.0), "bits_per_symbol": 2.0 / math.log(2.0)}
+    )
+
+
+def test_without_a_likelihood_there_is_no_perplexity():
+    tally = Tally()
+    tally.add(score(None, loss=3.0), 2)
+    assert tally.read() == {"loss": 1.5, "accuracy": 0.0}
+
+
+def test_a_long_sum_of_float32_losses_keeps_its_digits():
+    tally = Tally()
+    one = score(0.1)
+    for _ in range(200_000):
+        tally.add(one, 1)
+    assert tally.mean_loss() == pytest.approx(float(torch.tensor(0.1)), abs=1e-12)
+
+
+def test_perplexity_of_a_hopeless_model_is_infinite():
+    assert perplexity(1e4) == math.inf
+
+
+def test_paused_time_does_not_count():
+    meter = Meter()
+    meter._began -= 10.0
+    meter.add(score(1.0), 100)
+    with meter.paused():
+        meter_before = meter._began
+    assert meter._began >= meter_before
+    assert meter.rate() == pytest.approx(10.0, rel=0.01)

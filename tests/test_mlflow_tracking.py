@@ -1,0 +1,101 @@
+"""Runs in a real sqlite store."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from experiments.mlflow_tracking import MlflowTracker, absolute, open_experiment
+
+PROCESS = """
+import sys
+from experiments.mlflow_tracking import MlflowTracker
+options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, tags={})
+with MlflowTracker(name=sys.argv[1], **options) as run:
+    run.log_config({"number": sys.argv[1]})
+    for step in range(200):
+        run.log_metrics({"metric": step / 7}, step)
+"""
+
+
+def all_runs(client):
+    return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+def tracker(uri, tmp_path, **options):
+    defaults = {"experiment": "test", "folder": str(tmp_path / "runs"), "interval": 0.0, "name": "one", "tags": {}}
+    return MlflowTracker(uri=uri, **{**defaults, **options})
+
+
+def start_together(folder, number: int) -> None:
+    """Start processes at once on a store that is not there yet; everything must arrive."""
+    folder.mkdir()
+    processes = [subprocess.Popen([sys.executable, "-c", PROCESS, str(k)], cwd=folder) for k in range(number)]
+    assert [process.wait() for process in processes] == [0] * number
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    runs = all_runs(client)
+    assert sorted(run.data.params["number"] for run in runs) == sorted(map(str, range(number)))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for run in runs:
+        history = client.get_metric_history(run.info.run_id, "metric")
+        assert sorted((point.step, point.value) for point in history) == [(k, k / 7) for k in range(200)]
+
+
+def test_processes_that_start_at_once_on_a_fresh_store_lose_nothing(tmp_path):
+    start_together(tmp_path / "store", 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", range(10))
+def test_eight_processes_at_once_ten_times_over_lose_nothing(tmp_path, again):
+    start_together(tmp_path / f"store{again}", 8)
+
+
+def test_a_run_has_its_parameters_metrics_tags_and_files(store, tmp_path):
+    parameters = {f"p{k}": k for k in range(150)}  # more than one request may hold
+    with tracker(store, tmp_path, tags={"git_commit": "abc", "command": "experiments"}) as run:
+        run.log_config(parameters)
+        for step in range(1200):
+            run._pending += run._journal.append({"train/loss": float(step)}, step)
+        (run.folder / "note.txt").write_text("kept")
+        run.log_file(run.folder / "note.txt")
+    client = MlflowClient(store)
+    stored = client.get_run(run.run_id)
+    assert stored.data.params == {key: str(value) for key, value in parameters.items()}
+    assert stored.data.tags["mlflow.source.git.commit"] == "abc"
+    assert stored.data.tags["outcome"] == "completed"
+    assert stored.info.run_name == "one"
+    assert len(client.get_metric_history(run.run_id, "train/loss")) == 1200
+    assert {f.path for f in client.list_artifacts(run.run_id)} == {"note.txt", "run.log", "metrics.jsonl"}
+    assert stored.info.artifact_uri.startswith((tmp_path / "mlartifacts").as_uri())
+
+
+def test_an_experiment_is_made_once_and_found_again(store):
+    assert open_experiment(store, "mine")[1] == open_experiment(store, "mine")[1]
+
+
+def test_a_relative_store_is_one_of_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert absolute("http://host:5000") == "http://host:5000"
+
+
+def test_latest_is_the_newest_run_that_left_a_checkpoint(store, tmp_path):
+    for name, tags in (("old", {"checkpoint": "best.pt"}), ("new", {"checkpoint": "best.pt"}), ("evaluation", {})):
+        with tracker(store, tmp_path, name=name, tags=tags) as run:
+            (run.folder / "best.pt").write_text(name)
+            run.log_file(run.folder / "best.pt")
+        time.sleep(0.01)  # start times are in milliseconds
+    path, run_id = MlflowTracker.find_checkpoint("latest", tmp_path, uri=store)
+    assert path.read_text() == "new"
+    assert MlflowTracker.find_checkpoint(run_id, tmp_path, uri=store)[1] == run_id
+    with pytest.raises(ValueError, match="there is no run 'nothing'"):
+        MlflowTracker.find_checkpoint("nothing", tmp_path, uri=store)
+
+
+def test_nothing_is_reported_to_anybody():
+    code = "import os, experiments.mlflow_tracking; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "true"
