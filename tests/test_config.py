@@ -4,7 +4,8 @@ from typing import Literal
 
 import pytest
 
-from experiments.config import ConfigError, bind, bind_settings, check_type, unknown
+from experiments.config import bind, bind_settings
+from experiments.signature import ConfigError, check_type, unknown
 
 SETTINGS = {
     "truncation": 5,

@@ -17,10 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .config import bind_settings, dotted, resolve, unknown
+from .config import bind_settings, dotted, resolve
 from .errors import first_line
 from .help import choices
 from .paths import HOME
+from .signature import unknown
 
 # Spinning threads are ten times slower beside another busy process; must be said before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

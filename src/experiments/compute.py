@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from .config import ConfigError, Settings
+from .config import Settings
+from .signature import ConfigError
 
 DTYPES = {
     "float32": torch.float32,

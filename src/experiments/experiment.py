@@ -15,9 +15,10 @@ import torch
 
 from . import compute, provenance
 from .compute import Compute
-from .config import Bound, ConfigError, Settings, bind, bind_settings, to_yaml
+from .config import Bound, Settings, bind, bind_settings, to_yaml
 from .errors import first_line
 from .runners import checkpoint
+from .signature import ConfigError
 from .tracking import Tracker
 
 # What does not change what a run computes is left out of its identity; so is every option named ..._interval.
@@ -96,8 +97,8 @@ class Experiment:
     @contextlib.contextmanager
     def open_run(self, fingerprint: str, **tags: str) -> Iterator[Tracker]:
         """Record a run of this experiment: a tracker that knows its config; its name is also that of its folder."""
-        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        name = f"{now}-{self.choices['model']}-{self.choices['data']}-{secrets.token_hex(2)}"
+        now = datetime.datetime.now().strftime("%m%d-%H%M%S")
+        name = f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
         tags |= {"identity": self.identity, "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()

@@ -3,7 +3,7 @@
 import os
 import socket
 
-from ..config import ConfigError
+from ..signature import ConfigError
 
 
 class Dashboard:

@@ -3,7 +3,7 @@
 import logging
 from typing import Literal
 
-from ..config import ConfigError
+from ..signature import ConfigError
 from .interruption import interruptible
 from .progress import short
 from .scoring import score_split

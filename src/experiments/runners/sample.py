@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
-from ..config import ConfigError
+from ..signature import ConfigError
 
 
 class Sample:

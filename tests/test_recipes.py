@@ -1,0 +1,85 @@
+"""The recipes against their published numbers, and that every YAML composes and binds."""
+
+import re
+
+import pytest
+
+from experiments.paths import HOME
+from experiments.tracking import MemoryTracker
+
+from .conftest import values
+
+RECIPES = sorted(path.stem for path in (HOME / "conf" / "recipe").glob("*.yaml"))
+SEEDS = range(5)
+
+
+@pytest.mark.parametrize("kind", ["model", "data", "optimizer", "schedule", "runner", "tracker", "recipe"])
+def test_every_yaml_tells_what_it_is_in_its_first_comment(kind):
+    for path in (HOME / "conf" / kind).glob("*.yaml"):
+        lines = [line for line in path.read_text().splitlines() if "@package" not in line]
+        assert re.match(r"# \S.{10,}", lines[0]), path
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_gives_its_command_expectation_and_time(recipe):
+    head = (HOME / "conf" / "recipe" / f"{recipe}.yaml").read_text()
+    assert f"# Command   experiments recipe={recipe}" in head
+    assert "# Expect " in head
+    assert "# Time " in head
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_can_be_summarized_with_another_model(command, recipe, tmp_path):
+    (tmp_path / "ptb.train.txt").write_text("a b c <unk>\n" * 300)
+    data = [f"data.path={tmp_path}"] if "PennTreebank" in command(f"recipe={recipe}", "--cfg", "job").out else []
+    held_out = ["data.held_out=false"] if data else []
+    outcome = command(f"recipe={recipe}", "model=torch_gru", "runner=summary", *data, *held_out)
+    assert outcome.code == 0, outcome.error
+    assert outcome.out.startswith("torch_gru on ")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_textbook_rnnlm_reaches_the_published_perplexities(train):
+    runs = [train("recipe=textbook_rnnlm", f"seed={seed}") for seed in SEEDS]
+    curves = [values(run, "train/perplexity") for run in runs]
+    print("epoch 1:", [f"{c[0]:.1f}" for c in curves], "epoch 100:", [f"{c[-1]:.2f}" for c in curves])
+    assert all(300 <= curve[0] <= 420 for curve in curves)
+    assert all(len(curve) == 100 and curve[-1] <= 8 for curve in curves)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_textbook_rnnlm_has_the_same_curve_in_torch(train):
+    ours, theirs = (
+        values(train("recipe=textbook_rnnlm", "precision=float64", f"model={kind}_rnn"), "train/loss")
+        for kind in ("numpy", "torch")
+    )
+    assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
+
+
+@pytest.mark.slow
+def test_onehot_characters_learns_the_string_by_heart_for_every_seed(train, command):
+    lowest, steps = [], 49
+    for seed in SEEDS:
+        run = train("recipe=onehot_characters", f"seed={seed}", "threads=1")
+        lowest.append(steps * min(values(run, "train/loss")))
+        out = command(
+            "runner=sample",
+            f"checkpoint={run.name}",
+            "runner.temperature=0",
+            f"runner.length={steps}",
+            "tracker=memory",
+        ).out
+        assert out == "0hello pytorch. how long can a rnn cell remember?1\n", seed
+    print("lowest summed losses:", [f"{loss:.5f}" for loss in sorted(lowest)])
+    assert sorted(lowest)[2] <= 0.0035
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_textbook_lstm_ptb_reaches_the_published_test_perplexity(train):
+    run = train("recipe=textbook_lstm_ptb")
+    print("test perplexity:", values(run, "test/perplexity"))
+    assert run is MemoryTracker.ended[-1]
+    assert values(run, "test/perplexity")[0] <= 137
