@@ -1,8 +1,13 @@
 """What stands on the screen when a run is over."""
 
 import logging
+import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
+from ..metrics import perplexity
 from .progress import short
 
 log = logging.getLogger("experiments")
@@ -12,7 +17,10 @@ def summarize(experiment, tracker, training) -> None:
     """Best and final figures, where the files are, and the command that opens the dashboard."""
     judge = "valid" if "valid" in training.dataset.splits else "train"
     approximate = judge == "valid" and experiment.settings.eval_batch_size > 1
-    rows = [("best", f"{judge} loss {training.best_loss:.4g} in epoch {training.best_epoch} of {training.epoch}")]
+    best = {"loss": training.best_loss}
+    if "perplexity" in training.last["train"]:
+        best["perplexity"] = perplexity(training.best_loss)
+    rows = [("best", f"{short(best)}  ({judge}, epoch {training.best_epoch} of {training.epoch})")]
     for split in ("train", "valid", "test"):
         if split in training.last:
             which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, "last epoch, running")
@@ -33,4 +41,10 @@ def dashboard_command(experiment) -> str:
     """The command that opens the page of this experiment's store."""
     typed = [f"{key}={experiment.tracker.options[key]}" for key in ("uri", "experiment")]
     changed = [part for part in typed if part not in ("uri=sqlite:///mlflow.db", "experiment=recurrent")]
-    return shlex.join(["experiments", "runner=dashboard", *(f"tracker.{part}" for part in changed)])
+    return shlex.join([program(), "runner=dashboard", *(f"tracker.{part}" for part in changed)])
+
+
+def program() -> str:
+    """How `experiments` can be typed here: by its name, or by its path where it is not on PATH."""
+    script = Path(sys.executable).with_name("experiments")
+    return os.path.relpath(script) if shutil.which("experiments") is None and script.exists() else "experiments"
