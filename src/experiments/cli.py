@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import hydra
+import platformdirs
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
@@ -37,6 +38,7 @@ def main() -> None:
     """Run the command line; a mistake is one sentence and exit code 1, an interruption 128 + the signal."""
     OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
+    OmegaConf.register_new_resolver("cache_folder", cache_folder, replace=True)
     OmegaConf.register_new_resolver("choices", choices, replace=True)
     if sys.argv[1:] == ["--version"]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
@@ -86,6 +88,11 @@ def data_folder(name: str) -> str | None:
     """$EXPERIMENTS_DATA/name, or None if that variable is not set."""
     root = os.environ.get("EXPERIMENTS_DATA")
     return os.path.join(root, name) if root else None
+
+
+def cache_folder() -> str:
+    """Where downloads and prepared data are kept for all runs of this user."""
+    return os.environ.get("EXPERIMENTS_CACHE") or platformdirs.user_cache_dir("recurrent-experiments", False)
 
 
 def log_to_screen() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .stream import SymbolStreams
-from .text_file import read_text
+from .text_file import check_fractions, read_text
 from .vocabulary import Vocabulary
 
 EMBEDDED = "hello pytorch. how long can a rnn cell remember?"
@@ -61,13 +61,8 @@ def marked(text: str) -> str:
 
 def split_text(text: str, valid_fraction: float, test_fraction: float) -> dict[str, str]:
     """Text -> train, valid and test in this order of the text; a fraction of 0 leaves its split out."""
-    for name, fraction in (("valid_fraction", valid_fraction), ("test_fraction", test_fraction)):
-        if not 0.0 <= fraction < 1.0:
-            raise ValueError(f"{name} must be from 0 to below 1, got {fraction}")
-    if valid_fraction + test_fraction >= 1.0:
-        raise ValueError(f"valid_fraction + test_fraction = {valid_fraction + test_fraction} leaves no training text")
+    fractions = check_fractions(valid_fraction, test_fraction)
     test = len(text) - round(len(text) * test_fraction)
     valid = test - round(len(text) * valid_fraction)
     parts = {"train": text[:valid], "valid": text[valid:test], "test": text[test:]}
-    wanted = {"train": 1.0, "valid": valid_fraction, "test": test_fraction}
-    return {split: part for split, part in parts.items() if wanted[split]}
+    return {split: part for split, part in parts.items() if fractions[split]}

@@ -2,43 +2,58 @@
 
 from pathlib import Path
 
-from .stream import SymbolStreams
-from .text_file import read_text
-from .vocabulary import Vocabulary
+from .download import fetch
+from .text_file import checked_file
+from .words import SPLITS, Words
 
-EOS, UNKNOWN = "<eos>", "<unk>"
+MD5 = {
+    "train": "f26c4b92c5fdc7b3f8c7cdcb991d8420",
+    "valid": "aa0affc06ff7c36e977d7cd49e3839bf",
+    "test": "8b80168b89c18661a38ef683c0dc3721",
+}
+BY_HAND = "give data.path=FOLDER with ptb.train.txt, ptb.valid.txt and ptb.test.txt, or set EXPERIMENTS_DATA"
 
 
-class PennTreebank(SymbolStreams):
+class PennTreebank(Words):
     """`ptb.train.txt`, `ptb.valid.txt` and `ptb.test.txt`: one sentence a line, `<eos>` after each.
 
-    The vocabulary is that of the training tokens, ids in order of first appearance: 10,000 types in 929,589 tokens.
-    `corpus_size` keeps the first training tokens only (1,000 tokens hold 418 types); held-out words that are not
-    among them become `<unk>`. Raises FileNotFoundError or ValueError for files that are not there or not usable.
+    10,000 types in 929,589 training words, ids in order of first appearance. `corpus_size` keeps the first training
+    words only (1,000 hold 418 types); held-out words that are not among them become `<unk>`. Without `path` the files
+    are downloaded from the folder `url` into the cache. Raises FileNotFoundError, ConnectionError or ValueError.
     """
 
-    def __init__(self, *, path: str | None, corpus_size: int | None, held_out: bool, wrap: bool):
+    def __init__(
+        self,
+        *,
+        path: str | None,
+        url: str,
+        timeout: float,
+        cache: str,
+        corpus_size: int | None,
+        held_out: bool,
+        wrap: bool,
+    ):
         if path is None:
-            raise ValueError(
-                "path is not set: give data.path=FOLDER with ptb.train.txt, ptb.valid.txt and ptb.test.txt, "
-                "or put them into a folder ptb of the folder that EXPERIMENTS_DATA names"
-            )
-        if corpus_size is not None and corpus_size < 2:
-            raise ValueError(f"corpus_size must be at least 2 tokens, got {corpus_size}")
-        train = read_tokens(Path(path) / "ptb.train.txt")
-        if corpus_size is not None and corpus_size > len(train):
-            raise ValueError(f"corpus_size={corpus_size} is more than the {len(train)} training tokens there are")
-        train = train[:corpus_size]
-        types = dict.fromkeys(train)  # keeps the order of first appearance
-        vocabulary = Vocabulary(list(types), separator=" ", unknown=UNKNOWN if UNKNOWN in types else None)
-        streams = {"train": vocabulary.encode(train)}
-        if held_out:
-            for split in ("valid", "test"):
-                file = Path(path) / f"ptb.{split}.txt"
-                streams[split] = vocabulary.encode(read_tokens(file), where=str(file))
-        super().__init__(vocabulary, streams, wrap=wrap)
+            path = str(Path(cache) / "ptb")
+            for split, md5 in MD5.items():
+                fetch(f"{url}/ptb.{split}.txt", Path(path), md5, timeout, BY_HAND)
+        elif not Path(path).is_dir():
+            raise FileNotFoundError(f"there is no folder {path}; {BY_HAND}")
+        super().__init__(
+            path=path,
+            corpus_size=corpus_size,
+            held_out=held_out,
+            lower_case=False,
+            end_of_line="<eos>",
+            min_count=1,
+            vocabulary_size=None,
+            unknown="<unk>",
+            valid_fraction=0.0,
+            test_fraction=0.0,
+            cache=cache,
+            wrap=wrap,
+        )
 
-
-def read_tokens(file: Path) -> list[str]:
-    """The words of a UTF-8 file in order, with `<eos>` for every end of line."""
-    return read_text(file).replace("\n", f" {EOS} ").split()
+    def files(self, folder: Path) -> dict[str, Path]:
+        """The file of each split, all of which must be there."""
+        return {split: checked_file(folder / f"ptb.{split}.txt") for split in SPLITS}

@@ -28,13 +28,16 @@ class Vocabulary:
         """Text -> symbols."""
         return text.split(self.separator) if self.separator else list(text)
 
-    def encode(self, symbols: Iterable[str], where: str = "the text", *, strict: bool = False) -> np.ndarray:
-        """Symbols -> ids (n,) int32. Raises ValueError naming the first that has none; `strict` allows no unknown."""
+    def encode(self, symbols: Iterable[str], where: str = "the text", *, first: int = 0, strict: bool = False) -> np.ndarray:
+        """Symbols -> ids (n,) int32. Raises ValueError naming one that has none; `strict` allows no unknown.
+
+        `first` is the position of the first symbol in the text, for that message.
+        """
         symbols = list(symbols)
         fallback = -1 if strict or self.unknown is None else self._ids[self.unknown]
         ids = np.fromiter((self._ids.get(s, fallback) for s in symbols), np.int32, len(symbols))
         if fallback < 0 and (missing := np.flatnonzero(ids < 0)).size:
-            raise ValueError(self._refusal(symbols[missing[0]], int(missing[0]), where))
+            raise ValueError(self._refusal(symbols[missing[0]], first + int(missing[0]), where))
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -1,0 +1,51 @@
+"""Files from the web into a cache: checked, whole or not at all, and safe when two processes want the same one."""
+
+import os
+import sys
+from pathlib import Path
+
+import requests
+from filelock import FileLock
+from pooch import HTTPDownloader, file_hash
+
+
+def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Path:
+    """The file behind the address, in the folder under the address's last name; downloaded unless it is there.
+
+    `timeout` is in seconds without a byte; `by_hand` ends every error: how to supply the file without a download.
+    A partial download is never taken for the file: it has another name until its checksum is right.
+    Raises ValueError or OSError with a sentence.
+    """
+    target = folder / url.rpartition("/")[2]
+    partial = target.with_name(f"{target.name}.partial")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if target.is_file() and file_hash(str(target), "md5") == md5:
+            return target
+        try:
+            HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)(url, str(partial), None)
+            found = file_hash(str(partial), "md5")
+            if found != md5:
+                raise ValueError(
+                    f"{url} is not the expected file: md5 {found} in {partial.stat().st_size:,} bytes instead of {md5}; "
+                    f"try again, or {by_hand}"
+                )
+            os.replace(partial, target)
+        except requests.RequestException as error:
+            raise ConnectionError(f"{url} could not be downloaded ({reason(error)}); {by_hand}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+    return target
+
+
+def reason(error: requests.RequestException) -> str:
+    """What went wrong, in a few words."""
+    if error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return "the server was silent for too long"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection was cut"
+    if isinstance(error, requests.ConnectionError):
+        return "no answer" if "Read timed out" not in str(error) else "the server was silent for too long"
+    return str(error)

@@ -1,0 +1,65 @@
+"""Any text as words: one file, or a folder with a file per split."""
+
+from pathlib import Path
+
+from .corpus import Part, Rules, cached_corpus, cut_file
+from .stream import SymbolStreams
+from .text_file import check_fractions, checked_file
+
+SPLITS = ("train", "valid", "test")
+
+
+class Words(SymbolStreams):
+    """What white space separates, with a word `end_of_line` after every line unless that is None.
+
+    `path` is a UTF-8 file, cut at line ends into train, valid and test in this order, or a folder with one file per
+    split that has the split's name in its own. The vocabulary is that of the training words: of those that occur
+    `min_count` times at least the `vocabulary_size` most frequent, ids in order of first appearance. All others, and
+    held-out words that are not in it, are `unknown`; where training has no such symbol they are refused.
+    `corpus_size` keeps the first training words only. Raises FileNotFoundError or ValueError.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        corpus_size: int | None,
+        held_out: bool,
+        lower_case: bool,
+        end_of_line: str | None,
+        min_count: int,
+        vocabulary_size: int | None,
+        unknown: str | None,
+        valid_fraction: float,
+        test_fraction: float,
+        cache: str,
+        wrap: bool,
+    ):
+        sizes = {"min_count": (1, min_count), "vocabulary_size": (1, vocabulary_size), "corpus_size": (2, corpus_size)}
+        for name, (least, size) in sizes.items():
+            if size is not None and size < least:
+                raise ValueError(f"{name} must be at least {least}, got {size}")
+        if Path(path).is_dir():
+            parts = {split: whole(file) for split, file in self.files(Path(path)).items()}
+        else:
+            parts = cut_file(checked_file(Path(path)), check_fractions(valid_fraction, test_fraction))
+        parts = {split: part for split, part in parts.items() if held_out or split == "train"}
+        rules = Rules(lower_case, end_of_line, corpus_size, min_count, vocabulary_size, unknown)
+        super().__init__(*cached_corpus(parts, rules, Path(cache)), wrap=wrap)
+
+    def files(self, folder: Path) -> dict[str, Path]:
+        """The file of each split; only train must be there. ValueError if a name is there twice."""
+        found = {}
+        for split in SPLITS:
+            named = sorted(file for file in folder.iterdir() if split in file.name and file.is_file())
+            if len(named) > 1:
+                raise ValueError(f"{folder} holds several files for {split}: {', '.join(file.name for file in named)}")
+            found |= {split: file for file in named}
+        if "train" not in found:
+            raise FileNotFoundError(f"{folder} holds no file with train in its name")
+        return found
+
+
+def whole(file: Path) -> Part:
+    """All of a file. FileNotFoundError if it is not there."""
+    return Part(checked_file(file), 0, file.stat().st_size)
