@@ -10,6 +10,7 @@ OPTIONS = {
     "hidden_size": 6,
     "num_layers": 1,
     "embedding_size": 4,
+    "tied": False,
     "bias": "double",
     "dropout": 0.0,
     "input_dropout": 0.0,

@@ -16,6 +16,7 @@ from .networks import network
     [
         ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
         ({"dropout": 1.5, "num_layers": 2}, "dropout must be a probability"),
+        ({"tied": True, "embedding_size": None}, "embedding_size is null"),
         ({"dropout": 0.5}, "num_layers is 1"),
         ({"input_dropout": 0.5, "embedding_size": None}, "needs an embedding"),
         ({"initialization": "uniform"}, "uniform_range must be a number"),
@@ -58,6 +59,15 @@ def test_a_single_bias_is_one_vector_per_layer():
     assert "layers.0.b_hh" not in names
     assert "layers.0.b_hh" not in single.state_dict()
     assert sum(p.numel() for p in double.parameters()) - sum(p.numel() for p in single.parameters()) == 4 * 6
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_tied_weights_are_one_matrix_and_a_projection_where_sizes_differ(kind):
+    same, other = network(kind, tied=True, embedding_size=6), network(kind, tied=True, embedding_size=4)
+    assert "output.W" not in dict(same.named_parameters()) | same.state_dict()
+    assert same.projection is None
+    assert other.projection.W.shape == (4, 6)
+    assert [name for name, _, _ in other.summary(5, 3)] == ["embedding", "layers.0", "projection", "output"]
 
 
 def test_summary_counts_every_parameter_once():

@@ -48,6 +48,16 @@ def test_training_losses_agree_to_1e_10(cell, num_layers, embedding_size, bias, 
     assert ours[-1] < ours[0]  # and something was learnt
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+@pytest.mark.parametrize("embedding_size", [6, 4])  # H = 6, and one that needs a projection
+@pytest.mark.parametrize("cell", CELLS)
+def test_tied_weights_agree_to_1e_10(cell, embedding_size, loss):
+    form = {"cell": cell, "num_layers": 2, "embedding_size": embedding_size, "loss": loss}
+    ours = train("numpy", tied=True, **form)
+    assert ours == pytest.approx(train("torch", tied=True, **form), abs=1e-10, rel=0)
+    assert ours != pytest.approx(train("torch", tied=False, **form), abs=1e-4)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_seed_drops_the_same_units_in_both(cell):
     form = {"cell": cell, "num_layers": 2, "dropout": 0.4, "input_dropout": 0.2, "output_dropout": 0.3}
@@ -58,7 +68,7 @@ def test_the_same_seed_drops_the_same_units_in_both(cell):
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("form", [{}, {"num_layers": 2, "bias": "single"}, {"embedding_size": None}])
+@pytest.mark.parametrize("form", [{}, {"num_layers": 2, "bias": "single"}, {"embedding_size": None}, {"tied": True}])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 def test_gradcheck_with_respect_to_parameters_and_entering_state(kind, cell, form, loss):
     model = network(kind, cell=cell, hidden_size=3, loss=loss, **form)

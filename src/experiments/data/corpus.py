@@ -82,7 +82,9 @@ def build(parts: Mapping[str, Part], rules: Rules, folder: Path) -> None:
         if not counts:
             raise ValueError(f"{parts['train'].file} holds no words")
         if rules.corpus_size is not None and counts.total() < rules.corpus_size:
-            raise ValueError(f"corpus_size={rules.corpus_size} is more than the {counts.total()} training words there are")
+            raise ValueError(
+                f"corpus_size={rules.corpus_size} is more than the {counts.total()} training words there are"
+            )
         vocabulary = choose_vocabulary(counts, rules)
         for split, part in parts.items():
             done, limit = 0, rules.corpus_size if split == "train" else None

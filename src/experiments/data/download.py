@@ -26,10 +26,8 @@ def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Pat
             HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)(url, str(partial), None)
             found = file_hash(str(partial), "md5")
             if found != md5:
-                raise ValueError(
-                    f"{url} is not the expected file: md5 {found} in {partial.stat().st_size:,} bytes instead of {md5}; "
-                    f"try again, or {by_hand}"
-                )
+                size = f"{partial.stat().st_size:,} bytes"
+                raise ValueError(f"{url} is not the expected file: md5 {found} in {size}, not {md5}; {by_hand}")
             os.replace(partial, target)
         except requests.RequestException as error:
             raise ConnectionError(f"{url} could not be downloaded ({reason(error)}); {by_hand}") from error

@@ -28,7 +28,9 @@ class Vocabulary:
         """Text -> symbols."""
         return text.split(self.separator) if self.separator else list(text)
 
-    def encode(self, symbols: Iterable[str], where: str = "the text", *, first: int = 0, strict: bool = False) -> np.ndarray:
+    def encode(
+        self, symbols: Iterable[str], where: str = "the text", *, first: int = 0, strict: bool = False
+    ) -> np.ndarray:
         """Symbols -> ids (n,) int32. Raises ValueError naming one that has none; `strict` allows no unknown.
 
         `first` is the position of the first symbol in the text, for that message.

@@ -54,7 +54,8 @@ class Words(SymbolStreams):
             named = sorted(file for file in folder.iterdir() if split in file.name and file.is_file())
             if len(named) > 1:
                 raise ValueError(f"{folder} holds several files for {split}: {', '.join(file.name for file in named)}")
-            found |= {split: file for file in named}
+            if named:
+                found[split] = named[0]
         if "train" not in found:
             raise FileNotFoundError(f"{folder} holds no file with train in its name")
         return found

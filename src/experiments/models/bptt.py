@@ -136,15 +136,35 @@ def sum_rows(ids: Array, rows: Array, size: int) -> Array:
 
 
 def affine(p: Parameters, hidden: Array) -> Array:
-    """hidden (..., H) -> outputs (n, K)."""
-    return hidden.reshape(-1, hidden.shape[-1]) @ p["output.W"].T + p["output.b"]
+    """hidden (T, B, H) -> outputs (T*B, K)."""
+    return projected(p, hidden) @ p[output_name(p)].T + p["output.b"]
 
 
 def affine_backward(p: Parameters, hidden: Array, d_outputs: Array) -> tuple[Parameters, Array]:
     """hidden (T, B, H), d_outputs (T*B, K) -> gradients by name, d_hidden (T, B, H)."""
+    name = output_name(p)
+    gradients = {name: d_outputs.T @ projected(p, hidden), "output.b": d_outputs.sum(axis=0)}
+    d_rows = d_outputs @ p[name]
+    if "projection.W" in p:
+        gradients["projection.W"] = d_rows.T @ hidden.reshape(len(d_rows), -1)
+        d_rows = d_rows @ p["projection.W"]
+    return gradients, d_rows.reshape(hidden.shape)
+
+
+def projected(p: Parameters, hidden: Array) -> Array:
+    """hidden (T, B, H) -> rows (T*B, H), or (T*B, E) behind a projection."""
     rows = hidden.reshape(-1, hidden.shape[-1])
-    gradients = {"output.W": d_outputs.T @ rows, "output.b": d_outputs.sum(axis=0)}
-    return gradients, (d_outputs @ p["output.W"]).reshape(hidden.shape)
+    return rows @ p["projection.W"].T if "projection.W" in p else rows
+
+
+def output_name(p: Parameters) -> str:
+    """The weights (K, H or E) of the output: its own, or the embedding's if they are tied."""
+    return "output.W" if "output.W" in p else "embedding.W"
+
+
+def sum_gradients(one: Parameters, other: Parameters) -> Parameters:
+    """Gradients by name; a parameter that was used twice has the sum of both."""
+    return one | other | {name: one[name] + other[name] for name in one.keys() & other.keys()}
 
 
 def log_softmax(outputs: Array) -> Array:

@@ -12,7 +12,8 @@ SCHEMES = ("torch", "uniform", "textbook")
 def initialize(network: nn.Module, scheme: str, uniform_range: float | None, forget_bias: float) -> None:
     """Fill the parameters of a `RecurrentNetwork` in place.
 
-    torch      what nn.Embedding, nn.LSTM and nn.Linear do: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H))
+    torch      what nn.Embedding, nn.LSTM and nn.Linear do: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H)); a tied embedding
+               begins as the output's weights, since N(0, 1) would make its first guesses far too bold
     uniform    U(-a, a) for everything, a = uniform_range (Zaremba et al., 2014: 0.1)
     textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
 
@@ -24,7 +25,7 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
         if scheme == "uniform":
             parameter.uniform_(-uniform_range, uniform_range)
         elif scheme == "torch":
-            parameter.normal_() if is_embedding else parameter.uniform_(-bound, bound)
+            parameter.normal_() if is_embedding and not network.tied else parameter.uniform_(-bound, bound)
         elif is_bias:
             parameter.zero_()
         else:

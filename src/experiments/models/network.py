@@ -37,12 +37,21 @@ class RecurrentLayer(nn.Module):
             self.register_buffer("b_hh", torch.zeros(gates * hidden_size), persistent=False)
 
 
-class Affine(nn.Module):
-    """W (K, H) and b (K): hidden -> outputs."""
+class Projection(nn.Module):
+    """W (E, H): hidden -> the embedding's space, for tied weights of another size."""
 
-    def __init__(self, hidden_size: int, num_outputs: int):
+    def __init__(self, hidden_size: int, embedding_size: int):
         super().__init__()
-        self.W = nn.Parameter(torch.empty(num_outputs, hidden_size))
+        self.W = nn.Parameter(torch.empty(embedding_size, hidden_size))
+
+
+class Affine(nn.Module):
+    """W (K, H) and b (K): hidden -> outputs. Tied, it has no W of its own: the embedding's serves."""
+
+    def __init__(self, hidden_size: int, num_outputs: int, tied: bool):
+        super().__init__()
+        if not tied:
+            self.W = nn.Parameter(torch.empty(num_outputs, hidden_size))
         self.b = nn.Parameter(torch.empty(num_outputs))
 
 
@@ -50,7 +59,9 @@ class RecurrentNetwork(nn.Module):
     """Embedding or one-hot input, L recurrent layers of H units, an affine layer over K symbols and a loss.
 
     num_inputs V and num_outputs K come from the data, everything else from the config. `embedding_size` None means
-    one-hot input. The dropouts are probabilities: of embedding channels, between layers, of the last layer's output.
+    one-hot input. `tied` takes the embedding as the output's weights too (Press and Wolf, 2017), behind a projection
+    H -> E where these differ. The dropouts are probabilities: of embedding channels, between layers, of the last
+    layer's output.
     Raises ValueError for an impossible size, probability or combination.
     """
 
@@ -63,6 +74,7 @@ class RecurrentNetwork(nn.Module):
         hidden_size: int,
         num_layers: int,
         embedding_size: int | None,
+        tied: bool,
         bias: Literal["single", "double"],
         dropout: float,
         input_dropout: float,
@@ -77,6 +89,9 @@ class RecurrentNetwork(nn.Module):
         _check_probabilities(dropout=dropout, input_dropout=input_dropout, output_dropout=output_dropout)
         if input_dropout and embedding_size is None:
             raise ValueError(f"input_dropout={input_dropout} needs an embedding, but embedding_size is null")
+        if tied and (embedding_size is None or num_inputs != num_outputs):
+            why = "embedding_size is null" if embedding_size is None else f"V={num_inputs} and K={num_outputs} differ"
+            raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")
         if dropout and num_layers == 1:
             raise ValueError(f"dropout={dropout} acts between layers, but num_layers is 1: use output_dropout")
         if (uniform_range is None) == (initialization == "uniform"):
@@ -87,14 +102,15 @@ class RecurrentNetwork(nn.Module):
         if forget_bias and cell != "lstm":
             raise ValueError(f"forget_bias={forget_bias} needs cell=lstm, got cell={cell}")
         self.cell, self.hidden_size, self.num_layers, self.loss = cell, hidden_size, num_layers, loss
-        self.num_inputs, self.num_outputs = num_inputs, num_outputs
+        self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
         self.embedding = None if embedding_size is None else Embedding(num_inputs, embedding_size)
         first = num_inputs if embedding_size is None else embedding_size
         self.layers = nn.ModuleList(
             RecurrentLayer(GATES[cell], hidden_size if depth else first, hidden_size, bias)
             for depth in range(num_layers)
         )
-        self.output = Affine(hidden_size, num_outputs)
+        self.projection = Projection(hidden_size, embedding_size) if tied and embedding_size != hidden_size else None
+        self.output = Affine(hidden_size, num_outputs, tied)
         self._dropouts = [input_dropout, *[dropout] * (num_layers - 1), output_dropout]
         self._widths = [first, *[hidden_size] * num_layers]
         initialize(self, initialization, uniform_range, forget_bias)
@@ -124,6 +140,7 @@ class RecurrentNetwork(nn.Module):
         """One row per layer: name, output shape (T, B, size), number of parameters."""
         first = [("one-hot", self.num_inputs)] if self.embedding is None else [("embedding", self._widths[0])]
         names = first + [(f"layers.{i}", self.hidden_size) for i in range(self.num_layers)]
+        names += [] if self.projection is None else [("projection", self._widths[0])]
         names.append(("output", self.num_outputs))
         parts = {name: module for name, module in self.named_modules() if module is not None}
         return [(name, (steps, batch_size, size), num_parameters(parts.get(name))) for name, size in names]

@@ -63,7 +63,7 @@ class _Window(torch.autograd.Function):
         cell, p, hidden, cache, d_outputs, names = ctx.kept
         gradients, d_hidden = bptt.affine_backward(p, hidden, d_outputs * d_loss.numpy())
         recurrent, d_state = bptt.backward(cell, p, cache, d_hidden, _arrays(d_after))
-        gradients |= recurrent
+        gradients = bptt.sum_gradients(gradients, recurrent)
         ordered = _tensors(gradients[name] for name in names)
         return None, None, None, None, None, *_tensors(d_state), *ordered
 

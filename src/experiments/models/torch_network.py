@@ -67,7 +67,9 @@ class TorchNetwork(RecurrentNetwork):
         return padding.unpack(packed._replace(data=out), tuple(last), state)
 
     def _outputs(self, hidden: Tensor) -> Tensor:
-        return F.linear(hidden, self.output.W, self.output.b)
+        if self.projection is not None:
+            hidden = F.linear(hidden, self.projection.W)
+        return F.linear(hidden, self.embedding.W if self.tied else self.output.W, self.output.b)
 
 
 def _packed(state: State) -> State | Tensor:
