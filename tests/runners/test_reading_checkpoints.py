@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from experiments.runners.sample import Sample
+from experiments.runners.sample import Cut, Sample, choose
 from experiments.tracking import MemoryTracker
 
 from ..conftest import values
@@ -98,8 +98,8 @@ def test_draws_follow_the_model_and_the_cuts():
     probabilities = torch.tensor([0.5, 0.25, 0.15, 0.1], dtype=torch.float64)
 
     def shares(**options):
-        sample, generator = Sample(**{**SAMPLING, **options}), torch.Generator().manual_seed(0)
-        drawn = [sample.choose(probabilities.log(), generator) for _ in range(4000)]
+        cut, generator = Cut(**{"temperature": 1.0, **options}), torch.Generator().manual_seed(0)
+        drawn = [choose(probabilities.log(), cut, generator) for _ in range(4000)]
         return [drawn.count(k) / 4000 for k in range(4)]
 
     assert shares() == pytest.approx(probabilities.tolist(), abs=0.03)

@@ -28,7 +28,11 @@ def test_the_main_job_learns_the_string_by_heart(train):
     assert values(run, "train/perplexity")[0] > 20
     assert values(run, "train/perplexity")[-1] < 1.01
     assert values(run, "train/accuracy")[-1] == 1.0
-    assert {"best.pt", "learning_curve.png", "run.log", "metrics.jsonl", "config.yaml"} <= set(run.files)
+    kept = {"best.pt", "learning_curve.png", "run.log", "metrics.jsonl", "config.yaml", "layers.txt", "sample.txt"}
+    assert kept <= set(run.files)
+    greedy, _ = (run.folder / "sample.txt").read_text().split("\n\n")
+    assert greedy.startswith("temperature 0\n0hello pytorch. how long can a rnn cell remember?1")
+    assert (run.folder / "layers.txt").read_text().splitlines()[-1].startswith("total")
 
 
 def test_every_metric_is_there_at_the_number_of_targets_seen(train, text):

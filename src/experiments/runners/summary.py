@@ -6,18 +6,20 @@ class Summary:
 
     def run(self, experiment) -> None:
         dataset = experiment.build_dataset()
-        model = experiment.build_model(dataset)
-        steps = experiment.settings.truncation or "T"
-        rows = [
-            (name, f"({', '.join(str(size) for size in shape)})", f"{number:,}")
-            for name, shape, number in layer_rows(model, steps, experiment.settings.batch_size)
-        ]
-        total = sum(parameter.numel() for parameter in model.parameters())
-        rows = [("layer", "output shape", "parameters"), *rows, ("total", "", f"{total:,}")]
-        widths = [max(len(row[k]) for row in rows) for k in range(3)]
         print(f"{experiment.choices['model']} on {experiment.choices['data']} (T, B, size)")
-        for name, shape, number in rows:
-            print(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {number:>{widths[2]}}")
+        print(layer_table(experiment.build_model(dataset), experiment.settings))
+
+
+def layer_table(model, settings) -> str:
+    """The rows of a model for windows of this experiment's size, and their total."""
+    rows = [
+        (name, f"({', '.join(str(size) for size in shape)})", f"{number:,}")
+        for name, shape, number in layer_rows(model, settings.truncation or "T", settings.batch_size)
+    ]
+    total = sum(parameter.numel() for parameter in model.parameters())
+    rows = [("layer", "output shape", "parameters"), *rows, ("total", "", f"{total:,}")]
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)
 
 
 def layer_rows(model, steps, batch_size) -> list[tuple[str, tuple, int]]:

@@ -14,7 +14,9 @@ from . import checkpoint
 from .closing import summarize
 from .interruption import Stop, interruptible
 from .progress import Progress, short
+from .sample import specimen
 from .scoring import score_split
+from .summary import layer_table
 from .tbptt import TruncatedBptt, groups
 
 log = logging.getLogger("experiments")
@@ -44,6 +46,7 @@ class Train:
                 training.train(tracker)
             finally:
                 training.keep_files()
+            training.describe()
             training.test()
         summarize(experiment, tracker, training)
         return training.best_loss
@@ -83,6 +86,14 @@ class Training:
             self.model.load_state_dict(self.best_weights)
             with interruptible() as stop:
                 self._log("test", self._score("test", 1, stop).read())
+
+    def describe(self) -> None:
+        """The layers, and for a language model what it says with the best weights."""
+        self.model.load_state_dict(self.best_weights)
+        self.model.eval()
+        self._keep_text("layers.txt", layer_table(self.model, self.settings) + "\n")
+        if self.dataset.num_inputs == self.dataset.num_outputs == len(self.dataset.vocabulary):
+            self._keep_text("sample.txt", specimen(self.model, self.experiment.compute, self.dataset))
 
     def keep_files(self) -> None:
         """Checkpoints and the learning curve, however the training ended."""
@@ -175,6 +186,10 @@ class Training:
         values |= {"grad_norm": float(norm), "learning_rate": self.optimizer.param_groups[0]["lr"]}
         self._log("interval", values | {"targets_per_second": self.interval.rate()})
         self.interval = Meter()
+
+    def _keep_text(self, name: str, text: str) -> None:
+        (self.tracker.folder / name).write_text(text, encoding="utf-8")
+        self.tracker.log_file(self.tracker.folder / name)
 
     def _log(self, kind: str, metrics: dict[str, float]) -> None:
         self.last[kind] = metrics
