@@ -1,12 +1,13 @@
 # make demo       the main job: an LSTM on the embedded string
 # make test       style and the default tests            make test-slow   the recipes against their published numbers
+# make test-browser   the dashboard in a headless Chromium, which must be installed
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
 PYTHON  ?= python3
 BIN      = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow dashboard constraints clean
+.PHONY: demo test test-slow test-browser dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
@@ -18,6 +19,10 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
 dashboard: $(INSTALLED)
 	$(BIN)/experiments runner=dashboard

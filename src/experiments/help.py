@@ -1,19 +1,22 @@
 """What `experiments --help` says about the choices in conf/ and sweeps/."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from .paths import HOME
 
 KINDS = ("model", "data", "optimizer", "schedule", "runner", "tracker", "recipe", "sweeps")
+BOLD, CYAN = "1", "36"
 
 
 def choices() -> str:
     """Each kind's choices with the first line of their YAML files."""
     lines = []
     for kind in KINDS:
-        lines.append(f"{kind}=")
-        lines += [f"  {name:<22} {line}" for name, line in heads(kind)]
+        lines.append(coloured(f"{kind}=", BOLD))
+        lines += [f"  {coloured(f'{name:<20}', CYAN)} {line}" for name, line in heads(kind)]
     return "\n".join(lines)
 
 
@@ -31,3 +34,9 @@ def first_comment(path: Path) -> str:
             if line.startswith("#") and "@package" not in line:
                 return line.lstrip("# ").strip()
     return ""
+
+
+def coloured(text: str, code: str) -> str:
+    """Text in a colour on a terminal that wants colours (see no-color.org), plain elsewhere."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return f"\x1b[{code}m{text}\x1b[0m" if wanted else text
