@@ -1,6 +1,7 @@
 """What a person types, and the one sentence that a mistake gives."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ MISTAKES = {
     "model.cell=bogus": "model.cell must be one of tanh, relu, lstm, gru, got 'bogus'",
     "truncation=0": "truncation must be at least 1, got 0",
     "truncation=abc": "truncation must be a whole number or null, got 'abc'",
-    "optimizer.lr=-1": "optimizer: Invalid learning rate: -1",
+    "optimizer.lr=-1": "optimizer: Invalid learning rate: -1.0",
     "optimizer.lr=nan": "optimizer.lr must be a finite number, got nan",
     "model.dropout=1.5": "model: dropout must be a probability from 0 to below 1, got 1.5",
     "model.hidden_size=-3": "model: hidden_size must be at least 1, got -3",
@@ -31,6 +32,12 @@ MISTAKES = {
     "device=gpu": "device must be one of auto, cpu, cuda, mps, got 'gpu'",
     "checkpoint=latest": "checkpoint: there is no store",
     "checkpoint=no/such.pt": "checkpoint: there is no file no/such.pt",
+    "optimizer=null": "a choice is the name of a file in conf/, got optimizer=null",
+    "threads=100000": "threads must be at most",
+    "+optimizer.differentiable=true": "optimizer: ",
+    "schedule.gamma=3": "there is no key schedule.gamma",
+    "tracker.uri=nonsense": "tracker: uri must be sqlite:///FILE or http://SERVER:PORT, got 'nonsense'",
+    "data.path=/dev/null": "data: /dev/null is not a file",
     "runner=evaluate": "runner=evaluate needs weights: give checkpoint=latest, a run id or a file",
     "model={": "the override 'model={' cannot be read",
     "model=numpy_rnn,torch_rnn": "Ambiguous value",
@@ -54,6 +61,33 @@ def test_the_numpy_networks_refuse_what_numpy_cannot(command, setting):
     assert f"{setting} is not for it" in error
 
 
+@pytest.mark.parametrize("section", ["model", "data", "optimizer", "schedule", "runner", "tracker"])
+def test_a_section_that_is_taken_away_is_asked_for(command, section):
+    code, _, error = command(f"~{section}")
+    assert code == 1
+    assert len(error.strip().splitlines()) == 1
+    assert section in error
+
+
+def test_the_recorded_command_repeats_the_run(command, tmp_path):
+    (tmp_path / "mine" / "optimizer").mkdir(parents=True)
+    (tmp_path / "mine" / "optimizer" / "slow.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
+    command("--config-dir", "mine", "optimizer=slow", "data.text='a b'", "epochs=1", "tracker=memory")
+    from experiments.tracking import MemoryTracker
+
+    recorded = shlex.split(MemoryTracker.ended[-1].tags["command"])
+    assert recorded[0] == "experiments"
+    assert command(*recorded[1:]).code == 0
+    first, second = MemoryTracker.ended
+    assert first.tags["identity"] == second.tags["identity"]
+
+
+def test_a_failing_job_of_a_sweep_gives_its_sentence_and_an_exit_code(command):
+    code, _, error = command("-m", "optimizer.lr=0.01,-1", "epochs=1", "tracker=memory")
+    assert code == 1
+    assert error.strip().splitlines()[-1] == "experiments: optimizer: Invalid learning rate: -1.0"
+
+
 def test_a_traceback_is_shown_to_whoever_asks_for_it(command, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ValueError, match="truncation must be at least 1"):
@@ -66,7 +100,7 @@ def test_the_version_is_ours(command):
 
 def test_help_names_every_choice_with_its_line(command):
     text = command("--help").out
-    assert "numpy_lstm             LSTM in NumPy, backpropagation through time by hand" in text
+    assert "numpy_lstm           LSTM in NumPy, backpropagation through time by hand" in text
     assert "textbook_rnnlm" in text
     assert "truncation: 35" in text
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from experiments.mlflow_tracking import MlflowTracker, absolute, open_experiment
+from experiments.mlflow_tracking import MlflowTracker, checked, open_experiment
 
 PROCESS = """
 import sys
@@ -78,8 +78,27 @@ def test_an_experiment_is_made_once_and_found_again(store):
 
 def test_a_relative_store_is_one_of_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert absolute("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
-    assert absolute("http://host:5000") == "http://host:5000"
+    assert checked("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert checked("http://host:5000") == "http://host:5000"
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "sqlite://", "sqlite:///", "sqlite:///.", "ftp://host", "mlruns", "sqlite:///text"]
+)
+def test_what_cannot_be_a_store_is_refused(uri, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("no database")
+    with pytest.raises(ValueError, match=r"uri must be sqlite:///FILE|is no file|not an sqlite store"):
+        tracker(uri, tmp_path)
+
+
+def test_a_server_that_is_down_is_named_and_leaves_no_folder(tmp_path):
+    uri = "http://127.0.0.1:1"
+    with pytest.raises(ConnectionError, match=f"the store {uri} cannot be used"), tracker(uri, tmp_path):
+        pass
+    with pytest.raises(ConnectionError, match=f"the store {uri} cannot be used"):
+        MlflowTracker.find_checkpoint("latest", tmp_path, uri=uri)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_latest_is_the_newest_run_that_left_a_checkpoint(store, tmp_path):

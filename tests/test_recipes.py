@@ -84,3 +84,10 @@ def test_textbook_lstm_ptb_reaches_the_published_test_perplexity(train):
     print("test perplexity:", values(run, "test/perplexity"))
     assert run is MemoryTracker.ended[-1]
     assert values(run, "test/perplexity")[0] <= 137
+
+
+def test_the_readme_is_filled_in():
+    readme = (HOME / "README.md").read_text()
+    assert not re.findall(r"@[A-Z]+@", readme)
+    for recipe in RECIPES:
+        assert f"recipe={recipe}" in readme

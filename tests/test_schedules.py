@@ -46,7 +46,8 @@ def test_linear_and_cosine_rise_fall_and_stay():
     [
         (StepDecay, {"after": -1, "every": 1, "gamma": 0.5}, "after must be at least 0"),
         (StepDecay, {"after": 1, "every": 0, "gamma": 0.5}, "every must be at least 1"),
-        (Plateau, {"divisor": 0.0, "patience": 0}, "divisor must be above 0"),
+        (StepDecay, {"after": 1, "every": 1, "gamma": 1.5}, "gamma must be above 0 and at most 1"),
+        (Plateau, {"divisor": 0.5, "patience": 0}, "divisor must be at least 1"),
         (Linear, {"epochs": 3, "warmup": 3.0, "final": 0.0}, "warmup must be shorter than the 3 epochs"),
     ],
 )

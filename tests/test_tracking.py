@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import shutil
 
 import pytest
 
@@ -83,6 +84,18 @@ def test_a_run_ends_truthfully(tmp_path, error, status, outcome):
     assert (run.status, run.tags["outcome"]) == (status, outcome)
     assert len(run.points) == 1
     assert ("traceback.txt" in run.files) == (status == "FAILED")
+
+
+def fail_without_folder(folder):
+    shutil.rmtree(folder)
+    raise RuntimeError("boom")
+
+
+def test_a_run_whose_folder_is_gone_still_ends_with_its_own_error(tmp_path):
+    run = tracker(tmp_path)
+    with pytest.raises(RuntimeError, match="boom"), run:
+        fail_without_folder(tmp_path / "run")
+    assert (run.status, run.tags["outcome"]) == ("FAILED", "failed")
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):

@@ -3,6 +3,7 @@
 torch and mlflow are imported only when a job begins, so that help and complaints are instant.
 """
 
+import argparse
 import logging
 import os
 import shlex
@@ -20,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from .config import bind_settings, dotted, resolve
 from .errors import first_line
-from .help import choices
+from .help import KINDS, choices
 from .paths import HOME
 from .signature import unknown
 
@@ -43,14 +44,14 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
         return
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
     wants_traceback = os.environ.setdefault(FULL_ERROR, "0") != "0"
     os.environ[FULL_ERROR] = "1"  # Hydra then raises what it would print itself, in several lines
     try:
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
         hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt as stop:
-        print(f"experiments: {stop or 'interrupted'}", file=sys.stderr)
+        print(f"experiments: {str(stop) or 'interrupted'}", file=sys.stderr)
         sys.exit(128 + getattr(stop, "signal", 2))
     except (Exception, Unhandled) as raised:
         error = raised.__cause__ if isinstance(raised, Unhandled) else raised
@@ -78,10 +79,19 @@ def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     bind_settings(config)  # the root keys need no torch, so a mistake there is said at once
     from .experiment import Experiment
 
-    task = [override for override in composition.overrides.task if not override.startswith("~")]
-    typed = [override.lstrip("+").partition("=")[0] for override in task]
-    chosen = {kind: choice for kind, choice in composition.runtime.choices.items() if choice}
-    return Experiment.of(config, chosen, shlex.join(["experiments", *task]), typed).run()
+    overrides = list(composition.overrides.task)
+    command = shlex.join(["experiments", *flags(sys.argv[1:]), *overrides])
+    return Experiment.of(config, composition.runtime.choices, command, overrides).run()
+
+
+def flags(arguments: list[str]) -> list[str]:
+    """Of a command line the options that a single job needs too: where else configs are."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--config-dir", "-cd"):
+        parser.add_argument(name)
+    known, _ = parser.parse_known_args(arguments)
+    folder = known.config_dir or known.cd
+    return ["--config-dir", folder] if folder else []
 
 
 def data_folder(name: str) -> str | None:
@@ -116,6 +126,9 @@ def explain(error: Exception) -> str:
         return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):
         return unknown("key", cause.full_key, dotted_of(cause.parent_node))
+    if "Config group override must be" in str(error):
+        wrong = [argument for argument in sys.argv[1:] if argument.partition("=")[0].lstrip("+") in KINDS]
+        return f"a choice is the name of a file in conf/, got {' '.join(wrong)}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return " ".join(str(error).split())
     if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with a sentence for the user
@@ -127,4 +140,5 @@ def dotted_of(node) -> list[str]:
     """Every dotted key of the config that a node belongs to."""
     while node is not None and node._get_parent() is not None:
         node = node._get_parent()
-    return [] if node is None else dotted(OmegaConf.to_container(node, resolve=False))
+    config = {} if node is None else OmegaConf.to_container(node, resolve=False)
+    return dotted({key: value for key, value in config.items() if key != "hydra"})

@@ -39,11 +39,17 @@ def choose(settings: Settings, model: type) -> Compute:
     """The device and precision for this kind of model. ConfigError if it or the machine has none such."""
     devices, name = getattr(model, "devices", ("cpu",)), getattr(model, "__name__", str(model))
     precisions = getattr(model, "precisions", ("float32", "float64"))
+    most = 4 * (os.cpu_count() or 1)
+    if settings.threads is not None and settings.threads > most:
+        raise ConfigError(f"threads must be at most {most} (four times the processors here), got {settings.threads}")
     if settings.precision not in precisions:
         raise ConfigError(f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not for it")
     here = [device for device in ("cuda", "mps", "cpu") if _is_available(device)]
     if settings.device == "auto":
-        return Compute(torch.device(next(d for d in here if d in devices)), settings.precision)
+        usable = [device for device in here if device in devices]
+        if not usable:
+            raise ConfigError(f"{name} runs on {', '.join(devices)}, but there is {', '.join(here)} here")
+        return Compute(torch.device(usable[0]), settings.precision)
     if settings.device not in devices:
         raise ConfigError(f"{name} runs on {', '.join(devices)}: device={settings.device} is not for it")
     if settings.device not in here:

@@ -67,6 +67,10 @@ class Bound:
         except (ValueError, OSError) as error:
             raise ConfigError(f"{self.path}: {error}" if self.path else str(error)) from error
 
+    def config(self) -> dict[str, Any]:
+        """The section as it would stand in a config."""
+        return {"_target_": f"{self.target.__module__}.{self.target.__qualname__}", **self.options}
+
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """The config as plain dicts and values, interpolations resolved. ConfigError if one cannot be."""

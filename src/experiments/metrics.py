@@ -12,8 +12,8 @@ class Tally:
     """What some windows cost together. The sums stay where the model computes until somebody reads them."""
 
     def __init__(self) -> None:
-        self.loss = self.nats = self.correct = 0.0
-        self.count = 0
+        self.loss = self.nats = 0.0
+        self.correct = self.count = 0  # whole numbers: a float32 sum would stop counting at 2**24
         self._has_nats = True
 
     def add(self, score, count: int) -> None:

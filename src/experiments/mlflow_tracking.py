@@ -5,7 +5,7 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
-import mlflow
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -26,7 +25,8 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from .errors import first_line
 from .tracking import Point, Tracker
 
-SQLITE = "sqlite:///"
+SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
+DATABASES = ("postgresql", "mysql", "mssql")
 BATCH = 1000  # metrics that one request may hold; of parameters it may hold 100
 MLFLOW_TAGS = {
     "git_commit": "mlflow.source.git.commit",
@@ -39,42 +39,48 @@ for noisy in ("mlflow", "alembic", "urllib3"):
 
 
 class MlflowTracker(Tracker):
-    """One run of one experiment in a store: `sqlite:///FILE`, or the address of a server."""
+    """One run of one experiment in a store: `sqlite:///FILE`, the address of a server, or another database's."""
+
+    has_page = True
 
     def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, name: str, tags: Mapping[str, str]):
         super().__init__(folder=folder, interval=interval, name=name, tags=tags)
-        self.uri, self.experiment = absolute(uri), experiment
+        self.uri, self.experiment = checked(uri), experiment
 
     def _begin(self) -> str:
         known = {theirs: self.tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in self.tags}
-        try:
+        with reachable(self.uri):
             self._client, experiment_id = open_experiment(self.uri, self.experiment)
             run = self._client.create_run(experiment_id, run_name=self.name, tags=self.tags | known)
-        except MlflowException as error:
-            raise ConnectionError(f"the store {self.uri} cannot be used: {first_line(error)[:300]}") from error
+        if self.uri.startswith(SERVERS):
+            self.address = view(self.uri, experiment_id)
         return run.info.run_id
 
     @classmethod
-    def dashboard(cls, host: str, port: int, *, uri: str, experiment: str) -> tuple[list[str], dict[str, str], str]:
-        """Command and added environment of a page with as few processes as it needs, and its training view."""
-        _, experiment_id = open_experiment(absolute(uri), experiment)
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", absolute(uri)]
+    def dashboard(cls, host: str, port: int, *, uri: str, experiment: str) -> tuple[str, list[str], dict[str, str]]:
+        """The training view, and command and added environment that serve it with as few processes as it needs.
+
+        The command is empty for a store that is a server and has its page already.
+        """
+        uri = checked(uri)
+        with reachable(uri):
+            _, experiment_id = open_experiment(uri, experiment)
+        if uri.startswith(SERVERS):
+            return view(uri, experiment_id), [], {}
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
         command += ["--host", host, "--port", str(port), "--workers", "1"]
-        view = f"http://{host}:{port}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-        return command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, view
+        return view(f"http://{host}:{port}", experiment_id), command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
     @classmethod
     def find_checkpoint(cls, which: str, into: Path, *, uri: str, **_: Any) -> tuple[Path, str]:
         """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
-        run = find_run(absolute(uri), which)
-        run_id = run.info.run_id
-        try:
-            found = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path="best.pt", dst_path=str(into), tracking_uri=absolute(uri)
-            )
-        except (MlflowException, OSError) as error:
-            raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts") from error
-        return Path(found), run_id
+        uri = checked(uri)
+        with reachable(uri):
+            run_id = find_run(uri, which)
+            client = MlflowClient(uri)
+            if not any(file.path == "best.pt" for file in client.list_artifacts(run_id)):
+                raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
+            return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
 
     def _parameters(self, parameters: dict[str, str]) -> None:
         items = [Param(key, value) for key, value in parameters.items()]
@@ -141,22 +147,44 @@ def artifacts_of(database: Path) -> str:
     return (database.parent / "mlartifacts").as_uri()
 
 
-def absolute(uri: str) -> str:
-    """The address of a store; a relative sqlite file is one of the working directory."""
-    if uri.startswith(SQLITE):
-        return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
-    return uri
+def checked(uri: str) -> str:
+    """The address of a store, a relative sqlite file made absolute. ValueError if it cannot be a store."""
+    if not uri.startswith((SQLITE, *SERVERS, *DATABASES)) or uri == SQLITE:
+        raise ValueError(f"uri must be sqlite:///FILE or http://SERVER:PORT, got {uri!r}")
+    if not uri.startswith(SQLITE):
+        return uri
+    database = Path(uri.removeprefix(SQLITE)).absolute()
+    if database.exists():
+        if not database.is_file():
+            raise ValueError(f"uri={uri} is no file")
+        with database.open("rb") as file:
+            if file.read(16) not in (b"SQLite format 3\0", b""):
+                raise ValueError(f"uri={uri} is a file of another kind, not an sqlite store")
+    return SQLITE + str(database)
 
 
-def find_run(uri: str, which: str) -> Any:
-    """The run of this id, or with "latest" the newest that left a checkpoint. ValueError if the store has none."""
+@contextlib.contextmanager
+def reachable(uri: str) -> Iterator[None]:
+    """What a store in trouble raises becomes a ConnectionError that names it."""
+    try:
+        yield
+    except (ValueError, ConnectionError):
+        raise
+    except Exception as error:  # MLflow passes on whatever its database or its connection raises
+        raise ConnectionError(f"the store {uri} cannot be used: {first_line(error)[:300]}") from error
+
+
+def find_run(uri: str, which: str) -> str:
+    """The id of this run, or with "latest" of the newest that left a checkpoint. ValueError if the store has none."""
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         raise ValueError(f"there is no store {uri}, so no run {which!r} in it; tracker.uri=URI names another")
     client = MlflowClient(uri)
     if which != "latest":
         try:
-            return client.get_run(which)
+            return client.get_run(which).info.run_id
         except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
             raise ValueError(f"there is no run {which!r} in {uri}") from error
     runs = client.search_runs(
         [experiment.experiment_id for experiment in client.search_experiments()],
@@ -166,4 +194,9 @@ def find_run(uri: str, which: str) -> Any:
     )
     if not runs:
         raise ValueError(f"there is no run with a checkpoint in {uri}")
-    return runs[0]
+    return runs[0].info.run_id
+
+
+def view(page: str, experiment_id: str) -> str:
+    """The training view of an experiment."""
+    return f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"

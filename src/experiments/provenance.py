@@ -17,7 +17,7 @@ def facts() -> dict[str, str]:
     found = {
         "host": socket.gethostname(),
         "pid": str(os.getpid()),
-        "user": getpass.getuser(),
+        "user": _user(),
         "platform": platform.platform(),
         "version.python": platform.python_version(),
     }
@@ -26,6 +26,14 @@ def facts() -> dict[str, str]:
     if commit is not None:
         found |= {"git_commit": commit, "git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
     return found
+
+
+def _user() -> str:
+    """The user's name, or number where it has no name (as in some containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _git(*arguments: str) -> str | None:

@@ -26,7 +26,8 @@ class StepDecay(Constant):
     def __init__(self, *, after: int, every: int, gamma: float):
         _at_least(0, after=after)
         _at_least(1, every=every)
-        _above_zero(gamma=gamma)
+        if not 0.0 < gamma <= 1.0:
+            raise ValueError(f"gamma must be above 0 and at most 1, got {gamma}")
         self.after, self.every, self.gamma = after, every, gamma
 
     def factor(self, epochs: float) -> float:
@@ -41,8 +42,8 @@ class Plateau(Constant):
     """
 
     def __init__(self, *, divisor: float, patience: int):
-        _above_zero(divisor=divisor)
         _at_least(0, patience=patience)
+        _at_least(1, divisor=divisor)
         self.divisor, self.patience = divisor, patience
         self.best, self.stale, self.divisions = math.inf, 0, 0
 
@@ -89,9 +90,3 @@ def _at_least(least: float, **values: float) -> None:
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-
-
-def _above_zero(**values: float) -> None:
-    for name, value in values.items():
-        if value <= 0:
-            raise ValueError(f"{name} must be above 0, got {value}")

@@ -27,7 +27,7 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
 
 
 def check_options(section: str, target: Callable, options: dict[str, Any], late: Iterable[str] = ()) -> dict[str, Any]:
-    """The options, if they are what the constructor asks for beside its `late` arguments; ConfigError otherwise."""
+    """The options as the constructor wants them, beside its `late` arguments; ConfigError if they are not that."""
     late, prefix = set(late), f"{section}." if section else ""
     parameters = inspect.signature(target).parameters
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
@@ -43,7 +43,13 @@ def check_options(section: str, target: Callable, options: dict[str, Any], late:
     for key in valid:
         if key not in options and key not in late and parameters[key].default is inspect.Parameter.empty:
             raise ConfigError(f"{prefix}{key} is missing: give {prefix}{key}=VALUE")
-    return options
+    return {key: as_float(value, hints.get(key, Any)) for key, value in options.items()}
+
+
+def as_float(value: Any, annotation: Any) -> Any:
+    """A whole number where a float is meant becomes one, so that 1 and 1.0 are the same setting."""
+    choices = typing.get_args(annotation) or (annotation,)
+    return float(value) if type(value) is int and float in choices and int not in choices else value
 
 
 def check_type(path: str, value: Any, annotation: Any) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import math
+import shutil
 import time
 import traceback
 from collections.abc import Mapping
@@ -60,7 +61,8 @@ class Tracker:
     `outcome` (completed, interrupted, failed, or what the exception's attribute `outcome` says).
     """
 
-    uri: str | None = None  # where the store can be looked at
+    has_page = False  # whether the store can be looked at
+    address: str | None = None  # of that page, where it is always there
     run_id: str
 
     def __init__(self, *, folder: str, interval: float, name: str, tags: Mapping[str, str]):
@@ -80,14 +82,14 @@ class Tracker:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
         try:
+            self._journal = Journal(self.folder / "metrics.jsonl")
+            self._log_file = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
             self.run_id = self._begin()
-        except BaseException:
-            with contextlib.suppress(OSError):  # nothing was recorded, so no empty folder is left behind
-                self.folder.rmdir()
+        except BaseException:  # nothing was recorded, so nothing is left behind
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
                 self.folder.parent.rmdir()
             raise
-        self._journal = Journal(self.folder / "metrics.jsonl")
-        self._log_file = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._log_file)
         return self
@@ -96,18 +98,18 @@ class Tracker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status, outcome = ending(error)
-        if status == "FAILED":
-            text = "".join(traceback.format_exception(kind, error, trace))
-            (self.folder / "traceback.txt").write_text(text, encoding="utf-8")
-            self.log_file(self.folder / "traceback.txt")
-        self._journal.close()
-        log.removeHandler(self._log_file)
-        self._log_file.close()
-        self.log_file(self.folder / "run.log")
-        self.log_file(self.folder / "metrics.jsonl")
-        self.deliver()
-        self._guarded(self._tag, {"outcome": outcome})
-        self._guarded(self._end, status)
+        try:
+            if status == "FAILED":
+                self.log_text("traceback.txt", "".join(traceback.format_exception(kind, error, trace)))
+            self._journal.close()
+            log.removeHandler(self._log_file)
+            self._log_file.close()
+            self.log_file(self.folder / "run.log")
+            self.log_file(self.folder / "metrics.jsonl")
+            self.deliver()
+            self._guarded(self._tag, {"outcome": outcome})
+        finally:
+            self._guarded(self._end, status)
 
     def log_config(self, parameters: Mapping[str, Any]) -> None:
         """Parameters by flattened, dotted key; said once, at the beginning."""
@@ -122,6 +124,15 @@ class Tracker:
     def log_file(self, path: Path) -> None:
         """Keep a file of the run's folder as an artifact of the store."""
         self._guarded(self._upload, path)
+
+    def log_text(self, name: str, text: str) -> None:
+        """Write a file into the run's folder and keep it; a folder in trouble is said and does not stop the run."""
+        try:
+            (self.folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            log.warning("%s could not be written: %s", name, first_line(error))
+        else:
+            self.log_file(self.folder / name)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self._guarded(self._tag, dict(tags))

@@ -14,8 +14,12 @@ class Poison:
         return os.system, ("touch poisoned",)
 
 
+WHOLE = {"config": {}, "choices": {}, "run_id": "1", "vocabulary": "v", "best": {}, "model": {}}
+
+
 def test_what_is_saved_is_loaded(tmp_path):
-    checkpoint.save(tmp_path / "a.pt", {"model": {"W": torch.arange(3.0)}, "epoch": 2, "state": (torch.ones(1),)})
+    content = {"model": {"W": torch.arange(3.0)}, "epoch": 2, "state": (torch.ones(1),)}
+    checkpoint.save(tmp_path / "a.pt", WHOLE | content)
     content = checkpoint.load(tmp_path / "a.pt")
     assert torch.equal(content["model"]["W"], torch.arange(3.0))
     assert content["epoch"] == 2
@@ -23,16 +27,17 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
-    checkpoint.save(tmp_path / "a.pt", {"epoch": 1})
+    checkpoint.save(tmp_path / "a.pt", WHOLE | {"epoch": 1})
     with pytest.raises((AttributeError, pickle.PicklingError)):
-        checkpoint.save(tmp_path / "a.pt", {"epoch": 2, "bad": lambda: None})
+        checkpoint.save(tmp_path / "a.pt", WHOLE | {"epoch": 2, "bad": lambda: None})
     assert checkpoint.load(tmp_path / "a.pt")["epoch"] == 1
     assert os.listdir(tmp_path) == ["a.pt"]
 
 
 def test_foreign_damaged_and_poisoned_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    checkpoint.save(tmp_path / "good.pt", {"model": {"W": torch.arange(1000.0)}})
+    checkpoint.save(tmp_path / "good.pt", WHOLE | {"model": {"W": torch.arange(1000.0)}})
+    checkpoint.save(tmp_path / "incomplete.pt", {"model": {}})
     whole = (tmp_path / "good.pt").read_bytes()
     torch.save({"model": Poison()}, "poison.pt")
     torch.save({"model": {}}, "foreign.pt")
@@ -42,7 +47,10 @@ def test_foreign_damaged_and_poisoned_files_are_refused(tmp_path, monkeypatch):
         (tmp_path / f"cut{length}.pt").write_bytes(whole[:length])
     for path in tmp_path.glob("*.pt"):
         if path.name != "good.pt":
-            with pytest.raises(ValueError, match=r"cannot be read as a checkpoint|not a checkpoint of this framework"):
+            with pytest.raises(
+                ValueError,
+                match=r"cannot be read as a checkpoint|not a checkpoint of this framework|it holds no config",
+            ):
                 checkpoint.load(path)
     assert not (tmp_path / "poisoned").exists()
 

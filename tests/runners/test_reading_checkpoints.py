@@ -59,6 +59,33 @@ def test_what_is_typed_wins_over_the_checkpoint(command, trained):
     assert "are of another network: layers.0.W_ih is (96, 100), the model's is (93, 100)" in outcome.error
 
 
+def test_weights_are_not_used_with_another_vocabulary(command, trained):
+    again = ("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    other = command(*again, "data.alphabet='bacdefghijklmnopqrstuvwxyz ?!.,;01'")  # as many symbols in another order
+    assert other.code == 1
+    assert "are of another vocabulary than that of this data (34 symbols)" in other.error
+
+
+def test_training_from_a_checkpoint_keeps_how_its_data_was_read(train, tmp_path):
+    (tmp_path / "text.txt").write_text("abcdefgh" * 100)
+    first = train("data.path=text.txt", "batch_size=8", "truncation=5", "epochs=2", "model.hidden_size=8")
+    on = train(f"checkpoint={first.name}", "optimizer.lr=0.001")
+    for key in ("batch_size", "truncation", "epochs", "model.hidden_size", "data.path"):
+        assert on.parameters[key] == first.parameters[key]
+    assert on.parameters["optimizer.lr"] == "0.001"
+
+
+def test_an_evaluation_that_is_no_number_fails(command, trained):
+    from experiments.runners import checkpoint
+
+    content = checkpoint.load(trained.folder / "best.pt")
+    content["model"]["output.W"].fill_(float("nan"))
+    checkpoint.save(trained.folder / "best.pt", content)
+    outcome = command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    assert "evaluation diverged: loss nan" in outcome.error
+    assert MemoryTracker.ended[-1].tags["outcome"] == "diverged"
+
+
 def test_a_split_that_is_not_there_is_refused(command, trained):
     error = command("runner=evaluate", f"checkpoint={trained.name}", "tracker=memory").error
     assert "runner.split=test is not in this dataset; it has train" in error

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -85,7 +87,7 @@ def test_the_best_weights_are_those_of_the_best_validation_loss(train, contrary,
     losses = values(run, "valid/loss")
     assert losses == sorted(losses)
     last, best = (checkpoint.load(run.folder / name) for name in ("last.pt", "best.pt"))
-    assert best["best"] == {"epoch": 1, "loss": losses[0], "stale": 3}
+    assert best["best"] == {"epoch": 1, "loss": losses[0], "stale": 3, "targets": run.points[0].step}
     assert last["position"]["epoch"] == 4
     assert not torch.equal(last["model"]["output.W"], best["model"]["output.W"])
     command("runner=evaluate", "runner.split=valid", f"checkpoint={run.name}", "tracker=memory")
@@ -175,8 +177,25 @@ def test_bfloat16_trains_close_to_float32(train, text):
 
 
 def test_a_wrapped_stream_carries_its_state_across_epochs(train):
-    run = train("data.wrap=true", "batch_size=2", "truncation=6", "epochs=5", "model.hidden_size=8")
-    assert [p.step for p in run.points if p.key == "train/loss"] == [48, 96, 144, 192, 240]
+    options = ("optimizer=sgd", "optimizer.lr=0.0", "model.hidden_size=8", "precision=float64", "epochs=3")
+    wrapped = train(*options, "data.wrap=true", "batch_size=1", "truncation=7")
+    assert [p.step for p in wrapped.points if p.key == "train/loss"] == [49, 98, 147]
+    first, second, _ = values(wrapped, "train/loss")
+    fresh = train(*options, "truncation=7")
+    assert values(fresh, "train/loss") == pytest.approx([first] * 3, abs=1e-12)  # every epoch from the initial state
+    assert abs(second - first) > 1e-6  # whereas here the same weights meet the string in another state
+
+
+def test_validation_is_without_dropout(train, text):
+    still = ("optimizer=sgd", "optimizer.lr=0.0", "precision=float64", "epochs=1")
+    dropped = train(*text, *still, "model.output_dropout=0.9")
+    assert values(dropped, "valid/loss") == pytest.approx(values(train(*text, *still), "valid/loss"), abs=1e-12)
+
+
+def test_a_plateau_in_the_validation_loss_lowers_the_rate(train, text):
+    still = ("optimizer=sgd", "optimizer.lr=1e-30", "schedule=plateau", "runner.log_interval=1", "epochs=4")
+    rates = sorted(set(values(train(*text, *still), "interval/learning_rate")), reverse=True)
+    assert rates == pytest.approx([1e-30, 0.25e-30, 0.0625e-30])
 
 
 def test_more_evaluation_columns_are_named_approximate(command, text):
@@ -195,7 +214,43 @@ def test_checkpoints_are_written_at_intervals(train, text, monkeypatch):
     written = []
     monkeypatch.setattr(train_module.checkpoint, "save", lambda path, _: written.append(path.name))
     train(*text, "runner.checkpoint_interval=0")
-    assert written == ["last.pt", "best.pt"] * 4  # after each of three epochs, and at the end
+    longest = math.ceil((len(TEXT) - 2 * round(len(TEXT) * 0.1) - 1) / 8)
+    updates = math.ceil(longest / 35)
+    first = ["last.pt"] * updates  # within the first epoch no weights are the best yet
+    assert written[: len(first)] == first
+    assert written[len(first) :] == ["last.pt", "best.pt"] * (1 + 2 * (updates + 1) + 1)
+
+
+@pytest.mark.parametrize("moment", ["_parameters", "_upload", "_tag", "_deliver", "_end"])
+def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch, moment):
+    original = getattr(MemoryTracker, moment)
+
+    def interrupted(self, content):
+        monkeypatch.setattr(MemoryTracker, moment, original)  # one signal: a second would stop at once
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, content)
+
+    monkeypatch.setattr(MemoryTracker, moment, interrupted)
+    code = command(*text, "tracker=memory", "tracker.interval=0").code
+    (run,) = MemoryTracker.ended
+    if moment == "_end":  # nothing was left to stop
+        assert (code, run.status) == (0, "FINISHED")
+    else:
+        assert (code, run.status, run.tags["outcome"]) == (128 + signal.SIGTERM, "KILLED", "interrupted")
+        assert (run.folder / "last.pt").exists()
+
+
+def test_weights_that_are_no_numbers_are_never_the_best(command):
+    options = ("optimizer=sgd", "optimizer.lr=1e38", "truncation=null", "epochs=1", "reduction=sum_over_time")
+    code, _, error = command(*options, "tracker=memory", "optimizer.weight_decay=1e38")
+    run = MemoryTracker.ended[-1]
+    assert (code, run.tags["outcome"]) == (1, "diverged"), error
+    assert not (run.folder / "best.pt").exists()
+
+
+def test_whole_numbers_and_floats_are_the_same_setting(train, text):
+    one, other = train(*text, "optimizer.lr=1"), train(*text, "optimizer.lr=1.0")
+    assert one.tags["identity"] == other.tags["identity"]
 
 
 def test_the_stored_config_is_the_resolved_one(train, text):

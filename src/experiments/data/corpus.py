@@ -122,7 +122,7 @@ def words_of(text: str, rules: Rules) -> list[str]:
 def decoded(block: bytes, file: Path, at: int) -> str:
     """UTF-8 -> text. ValueError with the place in the file if it is none."""
     try:
-        return block.decode("utf-8")
+        return block.decode("utf-8-sig" if at == 0 else "utf-8")  # the first may begin with a mark of the byte order
     except UnicodeDecodeError as error:
         bad = error.object[error.start]
         raise ValueError(f"{file} is not UTF-8 text: byte {at + error.start} is {bad:#x}") from None

@@ -54,6 +54,6 @@ class PennTreebank(Words):
             wrap=wrap,
         )
 
-    def files(self, folder: Path) -> dict[str, Path]:
+    def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
         """The file of each split, all of which must be there."""
-        return {split: checked_file(folder / f"ptb.{split}.txt") for split in SPLITS}
+        return {split: checked_file(folder / f"ptb.{split}.txt") for split in (SPLITS if held_out else SPLITS[:1])}

@@ -37,7 +37,7 @@ class SymbolStreams:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over the vocabulary and every split."""
-        digest = hashlib.blake2b("\0".join(self.vocabulary.symbols).encode(), digest_size=8)
+        digest = hashlib.blake2b(self.vocabulary.fingerprint.encode(), digest_size=8)
         for split, ids in self.streams.items():
             digest.update(split.encode())
             digest.update(np.ascontiguousarray(ids, "<i4").data)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 def checked_file(file: Path) -> Path:
     """The file itself. Raises FileNotFoundError with the nearest name if it is not there, ValueError if it is empty."""
+    if file.exists() and not file.is_file():
+        raise FileNotFoundError(f"{file} is not a file")
     if not file.is_file():
         names = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         near = difflib.get_close_matches(file.name, names, 1)
@@ -18,7 +20,7 @@ def checked_file(file: Path) -> Path:
 def read_text(file: Path) -> str:
     """A UTF-8 file whole. Raises FileNotFoundError or ValueError with the path if it is missing, empty or no UTF-8."""
     try:
-        return checked_file(file).read_text(encoding="utf-8")
+        return checked_file(file).read_bytes().decode("utf-8-sig")  # as it is, but for a mark of the byte order
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#x}") from None
 

@@ -1,6 +1,7 @@
 """Symbols and their ids."""
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -23,6 +24,11 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.symbols)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over the symbols and their order."""
+        return hashlib.blake2b("\0".join(self.symbols).encode(), digest_size=8).hexdigest()
 
     def split(self, text: str) -> list[str]:
         """Text -> symbols."""

@@ -40,17 +40,17 @@ class Words(SymbolStreams):
             if size is not None and size < least:
                 raise ValueError(f"{name} must be at least {least}, got {size}")
         if Path(path).is_dir():
-            parts = {split: whole(file) for split, file in self.files(Path(path)).items()}
+            parts = {split: whole(file) for split, file in self.files(Path(path), held_out).items()}
         else:
             parts = cut_file(checked_file(Path(path)), check_fractions(valid_fraction, test_fraction))
         parts = {split: part for split, part in parts.items() if held_out or split == "train"}
         rules = Rules(lower_case, end_of_line, corpus_size, min_count, vocabulary_size, unknown)
         super().__init__(*cached_corpus(parts, rules, Path(cache)), wrap=wrap)
 
-    def files(self, folder: Path) -> dict[str, Path]:
+    def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
         """The file of each split; only train must be there. ValueError if a name is there twice."""
         found = {}
-        for split in SPLITS:
+        for split in SPLITS if held_out else SPLITS[:1]:
             named = sorted(file for file in folder.iterdir() if split in file.name and file.is_file())
             if len(named) > 1:
                 raise ValueError(f"{folder} holds several files for {split}: {', '.join(file.name for file in named)}")

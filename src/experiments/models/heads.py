@@ -3,9 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from .bptt import IGNORE
 from .interface import Score
-
-IGNORE = -100  # a target that is not predicted
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Score:

@@ -5,8 +5,6 @@ import math
 import torch
 from torch import nn
 
-SCHEMES = ("torch", "uniform", "textbook")
-
 
 @torch.no_grad()
 def initialize(network: nn.Module, scheme: str, uniform_range: float | None, forget_bias: float) -> None:

@@ -9,10 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from .cells import CELLS
 from .initialization import initialize
 from .interface import Score, State
-
-GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}  # blocks of H rows in W_ih and W_hh, in torch's order
 
 
 class Embedding(nn.Module):
@@ -106,7 +105,7 @@ class RecurrentNetwork(nn.Module):
         self.embedding = None if embedding_size is None else Embedding(num_inputs, embedding_size)
         first = num_inputs if embedding_size is None else embedding_size
         self.layers = nn.ModuleList(
-            RecurrentLayer(GATES[cell], hidden_size if depth else first, hidden_size, bias)
+            RecurrentLayer(CELLS[cell].gates, hidden_size if depth else first, hidden_size, bias)
             for depth in range(num_layers)
         )
         self.projection = Projection(hidden_size, embedding_size) if tied and embedding_size != hidden_size else None
@@ -118,7 +117,7 @@ class RecurrentNetwork(nn.Module):
     def initial_state(self, batch_size: int) -> State:
         """Zeros (L, B, H): the hidden output, and for an LSTM its memory cell."""
         zeros = self.output.b.new_zeros(self.num_layers, batch_size, self.hidden_size)
-        return (zeros, zeros.clone()) if self.cell == "lstm" else (zeros,)
+        return tuple(zeros.clone() for _ in range(CELLS[self.cell].states))
 
     def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, so that a call of the module scores."""

@@ -1,7 +1,6 @@
 """Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from ..errors import first_line
 
 FORMAT = "recurrent-experiments checkpoint 1"
+CONTENTS = {"config": dict, "choices": dict, "run_id": str, "vocabulary": str, "best": dict, "model": dict}
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -27,13 +27,16 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What `save` wrote, on the CPU. ValueError if the file is damaged or is no checkpoint of ours."""
+    """What `save` wrote, on the CPU, with at least CONTENTS. ValueError if it is damaged or none of ours."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch.load has no exception of its own, a hostile file can raise any
         raise ValueError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of this framework")
+    for key, kind in CONTENTS.items():
+        if not isinstance(content.get(key), kind):
+            raise ValueError(f"{path} is a damaged checkpoint: it holds no {key}")
     return content
 
 

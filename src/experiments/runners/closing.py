@@ -17,10 +17,10 @@ def summarize(experiment, tracker, training) -> None:
     """Best and final figures, where the files are, and the command that opens the dashboard."""
     judge = "valid" if "valid" in training.dataset.splits else "train"
     approximate = judge == "valid" and experiment.settings.eval_batch_size > 1
-    best = {"loss": training.best_loss}
+    best = {"loss": training.best.loss}
     if "perplexity" in training.last["train"]:
-        best["perplexity"] = perplexity(training.best_loss)
-    rows = [("best", f"{short(best)}  ({judge}, epoch {training.best_epoch} of {training.epoch})")]
+        best["perplexity"] = perplexity(training.best.loss)
+    rows = [("best", f"{short(best)}  ({judge}, epoch {training.best.epoch} of {training.epoch})")]
     for split in ("train", "valid", "test"):
         if split in training.last:
             which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, "last epoch, running")
@@ -30,8 +30,8 @@ def summarize(experiment, tracker, training) -> None:
     rows += [("run", tracker.run_id), ("folder", str(tracker.folder))]
     if tracker.undelivered:
         rows.append(("undelivered", f"{tracker.undelivered} metric values wait in {tracker.folder}/metrics.jsonl"))
-    if tracker.uri is not None:
-        rows.append(("dashboard", dashboard_command(experiment)))
+    if tracker.has_page:
+        rows.append(("dashboard", tracker.address or dashboard_command(experiment)))
     log.info("")
     for name, text in rows:
         log.info("%-11s %s", name, text)
@@ -39,9 +39,8 @@ def summarize(experiment, tracker, training) -> None:
 
 def dashboard_command(experiment) -> str:
     """The command that opens the page of this experiment's store."""
-    typed = [f"{key}={experiment.tracker.options[key]}" for key in ("uri", "experiment")]
-    changed = [part for part in typed if part not in ("uri=sqlite:///mlflow.db", "experiment=recurrent")]
-    return shlex.join([program(), "runner=dashboard", *(f"tracker.{part}" for part in changed)])
+    typed = [override for override in experiment.overrides if override.startswith("tracker.")]
+    return shlex.join([program(), "runner=dashboard", *typed])
 
 
 def program() -> str:

@@ -17,10 +17,18 @@ class Dashboard:
     def run(self, experiment) -> None:
         if not hasattr(experiment.tracker.target, "dashboard"):
             raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
+        options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}
+        try:
+            view, command, environment = experiment.tracker.target.dashboard(self.host, self.port, **options)
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"tracker: {error}") from error
+        if command:
+            self._check_port()
+            print(f"training view (in some seconds; Ctrl-C ends it): {view}", flush=True)
+            os.execve(command[0], command, {**os.environ, **environment})
+        print(f"training view: {view}")
+
+    def _check_port(self) -> None:
         with socket.socket() as probe:
             if probe.connect_ex((self.host, self.port)) == 0:
                 raise ConfigError(f"something listens on {self.host}:{self.port} already: try runner.port=PORT")
-        options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}
-        command, environment, view = experiment.tracker.target.dashboard(self.host, self.port, **options)
-        print(f"training view (in some seconds; Ctrl-C ends it): {view}", flush=True)
-        os.execve(command[0], command, {**os.environ, **environment})

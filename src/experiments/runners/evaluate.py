@@ -4,9 +4,8 @@ import logging
 from typing import Literal
 
 from ..signature import ConfigError
-from .interruption import interruptible
 from .progress import short
-from .scoring import score_split
+from .scoring import finite, score_split
 
 log = logging.getLogger("experiments")
 
@@ -28,10 +27,11 @@ class Evaluate:
         model = experiment.build_model(dataset)
         how = "exact" if batch_size == 1 else f"approximate: {batch_size} columns begin cold"
         tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
-        with experiment.open_run(dataset.fingerprint, **tags) as tracker, interruptible() as stop:
+        with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
             tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check)
-            metrics = tally.read()
-            tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, 0)
+            metrics = finite(tally.read(), "evaluation")
+            step = origin.content["best"]["targets"]
+            tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
         log.info(
             "%s of %s: %s over %s targets (%s)",
             self.split,

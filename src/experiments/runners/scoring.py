@@ -1,12 +1,27 @@
 """Evaluation: what a split costs a model, every target counted once."""
 
+import math
 from collections.abc import Callable
 
 import torch
 
 from ..metrics import Tally
+from .progress import short
 
 ROWS = 512  # time steps times columns of one window: bounds memory, does not change the result
+
+
+class Diverged(ArithmeticError):
+    """A loss or a perplexity is no finite number."""
+
+    outcome = "diverged"
+
+
+def finite(metrics: dict[str, float], what: str, advice: str = "") -> dict[str, float]:
+    """The metrics themselves; Diverged if one of them is no finite number."""
+    if all(math.isfinite(value) for value in metrics.values()):
+        return metrics
+    raise Diverged(f"{what} diverged: {short(metrics)}{advice}")
 
 
 @torch.no_grad()

@@ -1,31 +1,21 @@
 """Training: epochs of truncated BPTT, validation, the best weights, checkpoints."""
 
-import copy
 import logging
-import math
 import time
 
 import torch
 
-from ..curves import draw_learning_curve
 from ..metrics import Meter, Tally
-from ..tracking import read_journal
 from . import checkpoint
+from .artifacts import describe, keep_files
+from .best import Best
 from .closing import summarize
-from .interruption import Stop, interruptible
-from .progress import Progress, short
-from .sample import specimen
-from .scoring import score_split
-from .summary import layer_table
+from .interruption import Stop
+from .progress import Progress
+from .scoring import Diverged, finite, score_split
 from .tbptt import TruncatedBptt, groups
 
 log = logging.getLogger("experiments")
-
-
-class Diverged(ArithmeticError):
-    """The loss or the perplexity is no finite number any more."""
-
-    outcome = "diverged"
 
 
 class Train:
@@ -41,15 +31,17 @@ class Train:
 
     def run(self, experiment) -> float:
         training = Training(experiment, self)  # whatever can be refused is refused here, before there is a run
-        with experiment.open_run(training.dataset.fingerprint, runner="train") as tracker:
+        with experiment.open_run(training.dataset.fingerprint, runner="train") as (tracker, stop):
+            log.info("%s  %s", tracker.name, experiment.command)
             try:
-                training.train(tracker)
+                training.train(tracker, stop)
             finally:
-                training.keep_files()
-            training.describe()
-            training.test()
+                keep_files(training, tracker)
+            training.model.load_state_dict(training.best.weights)
+            describe(training, tracker)
+            training.test(stop)
         summarize(experiment, tracker, training)
-        return training.best_loss
+        return training.best.loss
 
 
 class Training:
@@ -67,49 +59,26 @@ class Training:
         how = {"reduction": self.settings.reduction, "clip_norm": self.settings.clip_norm}
         self.tbptt = TruncatedBptt(self.model, self.optimizer, experiment.compute, **how)
         self.epoch = self.window = self.updates = self.targets = 0  # epochs done, windows of this one, totals
-        self.best_loss, self.best_epoch, self.stale = math.inf, 0, 0
-        self.best_weights: dict[str, torch.Tensor] | None = None
+        self.best = Best()
         self.last: dict[str, dict[str, float]] = {}  # the newest metrics of each kind
-        self.saved_at = time.monotonic()
 
-    def train(self, tracker) -> None:
+    def train(self, tracker, stop: Stop) -> None:
         """Epochs until they are done, patience is over, the loss diverges or somebody stops it."""
-        self.tracker, self.interval = tracker, Meter()
-        log.info("%s  %s", tracker.name, self.experiment.command)
-        with interruptible() as stop, Progress(self.windows_per_epoch, self.settings.epochs) as progress:
-            while self.epoch < self.settings.epochs and not self._is_patience_over():
+        self.tracker, self.interval, self.saved_at = tracker, Meter(), time.monotonic()
+        patience = self.settings.patience
+        with Progress(self.windows_per_epoch, self.settings.epochs) as progress:
+            while self.epoch < self.settings.epochs and (patience is None or self.best.stale < patience):
                 self._epoch(stop, progress)
 
-    def test(self) -> None:
-        """Score the test split exactly, with the best weights."""
+    def test(self, stop: Stop) -> None:
+        """Score the test split exactly, with the weights the model has now."""
         if "test" in self.dataset.splits:
-            self.model.load_state_dict(self.best_weights)
-            with interruptible() as stop:
-                self._log("test", self._score("test", 1, stop).read())
-
-    def describe(self) -> None:
-        """The layers, and for a language model what it says with the best weights."""
-        self.model.load_state_dict(self.best_weights)
-        self.model.eval()
-        self._keep_text("layers.txt", layer_table(self.model, self.settings) + "\n")
-        if self.dataset.num_inputs == self.dataset.num_outputs == len(self.dataset.vocabulary):
-            self._keep_text("sample.txt", specimen(self.model, self.experiment.compute, self.dataset))
-
-    def keep_files(self) -> None:
-        """Checkpoints and the learning curve, however the training ended."""
-        self.save()
-        if self.best_weights is not None:
-            self.tracker.log_file(self.tracker.folder / "best.pt")
-            self.tracker.set_tags({"checkpoint": "best.pt"})
-        picture = self.tracker.folder / "learning_curve.png"
-        draw_learning_curve(read_journal(self.tracker.folder / "metrics.jsonl"), picture, self.tracker.name)
-        if picture.exists():
-            self.tracker.log_file(picture)
+            self._log("test", finite(self._score("test", 1, stop).read(), "the test"))
 
     def save(self) -> None:
-        """Write last.pt, which holds all that training stands on, and best.pt, which is for use."""
+        """Write last.pt, with the whole state of model, optimizer and schedule, and best.pt, which is for use."""
         common = {"config": self.experiment.config, "choices": self.experiment.choices, "run_id": self.tracker.run_id}
-        common["best"] = {"epoch": self.best_epoch, "loss": self.best_loss, "stale": self.stale}
+        common |= {"vocabulary": self.dataset.vocabulary.fingerprint, "best": self.best.facts()}
         last = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -119,8 +88,8 @@ class Training:
             "position": {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets")},
         }
         checkpoint.save(self.tracker.folder / "last.pt", common | last)
-        if self.best_weights is not None:
-            checkpoint.save(self.tracker.folder / "best.pt", common | {"model": self.best_weights})
+        if self.best.weights is not None:
+            checkpoint.save(self.tracker.folder / "best.pt", common | {"model": self.best.weights})
         self.saved_at = time.monotonic()
 
     def _epoch(self, stop: Stop, progress: Progress) -> None:
@@ -133,15 +102,19 @@ class Training:
             progress.windows(len(windows), self.epoch + 1, meter)
             if self.updates % self.runner.log_interval == 0:
                 self._log_interval(norm)
+            self._save_if_due()
             stop.check()
         self.epoch, self.window = self.epoch + 1, 0
         train, rate = self._measured(meter), meter.rate()
         self._log("train", {**train, "epoch": self.epoch, "targets_per_second": rate})
         valid = self._validate(stop)
-        self._judge((valid or train)["loss"])
+        decides = (valid or train)["loss"]
+        self.schedule.observe(decides)
+        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            raise Diverged(f"training diverged: a weight is no finite number{self._advice()}")
+        self.best.judge(decides, self.model, self.epoch, self.targets)
         progress.epoch(self.epoch, train, valid, rate)
-        if time.monotonic() - self.saved_at >= self.runner.checkpoint_interval:
-            self.save()
+        self._save_if_due()
 
     def _windows(self, epoch: int):
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
@@ -157,28 +130,14 @@ class Training:
         self._log("valid", metrics)
         return metrics
 
-    def _judge(self, loss: float) -> None:
-        """Compare the loss that decides (validation's, or training's without one) with the best so far."""
-        self.schedule.observe(loss)
-        if loss < self.best_loss:
-            self.best_loss, self.best_epoch, self.stale = loss, self.epoch, 0
-            self.best_weights = copy.deepcopy(self.model.state_dict())
-        else:
-            self.stale += 1
-
-    def _is_patience_over(self) -> bool:
-        return self.settings.patience is not None and self.stale >= self.settings.patience
-
     def _measured(self, tally: Tally) -> dict[str, float]:
         """The tally's metrics; Diverged if one of them is no finite number."""
-        metrics = tally.read()
-        if all(math.isfinite(value) for value in metrics.values()):
-            return metrics
+        return finite(tally.read(), "training", self._advice())
+
+    def _advice(self) -> str:
         lr, clip = self.experiment.optimizer.options.get("lr"), self.settings.clip_norm
-        raise Diverged(
-            f"training diverged: {short(metrics)} after {self.targets:,} targets; "
-            f"lower optimizer.lr (now {lr}) or clip_norm (now {'null' if clip is None else clip})"
-        )
+        lower = f"lower optimizer.lr (now {lr}) or clip_norm (now {'null' if clip is None else clip})"
+        return f" after {self.targets:,} targets; {lower}"
 
     def _log_interval(self, norm: torch.Tensor) -> None:
         metrics = self._measured(self.interval)
@@ -187,9 +146,9 @@ class Training:
         self._log("interval", values | {"targets_per_second": self.interval.rate()})
         self.interval = Meter()
 
-    def _keep_text(self, name: str, text: str) -> None:
-        (self.tracker.folder / name).write_text(text, encoding="utf-8")
-        self.tracker.log_file(self.tracker.folder / name)
+    def _save_if_due(self) -> None:
+        if time.monotonic() - self.saved_at >= self.runner.checkpoint_interval:
+            self.save()
 
     def _log(self, kind: str, metrics: dict[str, float]) -> None:
         self.last[kind] = metrics

@@ -1,0 +1,34 @@
+"""What a training run leaves beside its metrics."""
+
+import logging
+
+from ..curves import draw_learning_curve
+from ..errors import first_line
+from ..tracking import read_journal
+from .sample import specimen
+from .summary import layer_table
+
+log = logging.getLogger("experiments")
+
+
+def keep_files(training, tracker) -> None:
+    """Checkpoints and the learning curve, however the training ended; a file that cannot be written is said."""
+    try:
+        training.save()
+        if training.best.weights is not None:
+            tracker.log_file(tracker.folder / "best.pt")
+            tracker.set_tags({"checkpoint": "best.pt"})
+        picture = tracker.folder / "learning_curve.png"
+        draw_learning_curve(read_journal(tracker.folder / "metrics.jsonl"), picture, tracker.name)
+        if picture.exists():
+            tracker.log_file(picture)
+    except OSError as error:
+        log.warning("not all files of the run could be kept: %s", first_line(error))
+
+
+def describe(training, tracker) -> None:
+    """The layers, and for a language model what it says with the weights it has now."""
+    model, dataset = training.model.eval(), training.dataset
+    tracker.log_text("layers.txt", layer_table(model, training.settings) + "\n")
+    if dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
+        tracker.log_text("sample.txt", specimen(model, training.experiment.compute, dataset))
