@@ -25,8 +25,10 @@ from .help import KINDS, choices
 from .paths import HOME
 from .signature import unknown
 
-# Spinning threads are ten times slower beside another busy process; must be said before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# How long a thread of torch's spins before it sleeps; must be said before torch is imported. Its own 300,000 turns make
+# it several times slower beside another busy process, and none at all (OMP_WAIT_POLICY=PASSIVE) makes a small network
+# twenty times slower on an idle machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
