@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from experiments.help import choices
+
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
     "model=torch_lstmm": "there is no model torch_lstmm; did you mean torch_lstm?",
@@ -103,6 +105,36 @@ def test_help_names_every_choice_with_its_line(command):
     assert "numpy_lstm           LSTM in NumPy, backpropagation through time by hand" in text
     assert "textbook_rnnlm" in text
     assert "truncation: 35" in text
+
+
+def test_help_is_coloured_on_a_terminal_that_wants_it(monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert choices().startswith("\x1b[1mmodel=\x1b[0m\n  \x1b[36mnumpy_gru")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert choices().startswith("model=\n  numpy_gru")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("experiments model=torch_l", ["model=torch_lstm"]),
+        ("experiments model.hidden", ["model.hidden_size="]),
+        ("experiments recipe=char", ["recipe=char_gru", "recipe=char_lstm"]),
+        ("experiments sweeps=", ["sweeps=truncation"]),
+    ],
+)
+def test_the_tab_key_completes_in_bash(line, expected):
+    script = f"""
+        eval "$(experiments -sc install=bash)"
+        COMP_LINE="{line}" COMP_POINT={len(line)} COMP_CWORD=1 COMP_WORDS=({line})
+        $(complete -p experiments | sed -E 's/.*-F ([^ ]+) .*/\\1/')
+        printf '%s\n' "${{COMPREPLY[@]}}"
+    """
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == expected, done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["truncation=0"]])

@@ -109,8 +109,9 @@ def test_sampling_is_repeatable_by_seed_and_the_same_in_numpy(command, trained):
 
 
 def test_an_unknown_prompt_symbol_is_named(command, trained):
-    error = command("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.prompt=Hi").error
+    error = command("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.prompt=HiXY").error
     assert "'H' at position 0 of runner.prompt is not in the vocabulary" in error
+    assert "nor are 'X', 'Y'" in error
     assert "did you mean 'h'?" in error
 
 

@@ -37,7 +37,7 @@ class Vocabulary:
     def encode(
         self, symbols: Iterable[str], where: str = "the text", *, first: int = 0, strict: bool = False
     ) -> np.ndarray:
-        """Symbols -> ids (n,) int32. Raises ValueError naming one that has none; `strict` allows no unknown.
+        """Symbols -> ids (n,) int32. Raises ValueError naming those that have none; `strict` allows no unknown.
 
         `first` is the position of the first symbol in the text, for that message.
         """
@@ -45,16 +45,19 @@ class Vocabulary:
         fallback = -1 if strict or self.unknown is None else self._ids[self.unknown]
         ids = np.fromiter((self._ids.get(s, fallback) for s in symbols), np.int32, len(symbols))
         if fallback < 0 and (missing := np.flatnonzero(ids < 0)).size:
-            raise ValueError(self._refusal(symbols[missing[0]], first + int(missing[0]), where))
+            others = dict.fromkeys(symbols[k] for k in missing)
+            raise ValueError(self._refusal(list(others), first + int(missing[0]), where))
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """ids -> text."""
         return self.separator.join(self.symbols[int(k)] for k in ids)
 
-    def _refusal(self, symbol: str, position: int, where: str) -> str:
+    def _refusal(self, missing: list[str], position: int, where: str) -> str:
+        symbol, others = missing[0], ", ".join(map(repr, missing[1:6]))
         known = {s.casefold(): s for s in self.symbols}
         near = known.get(symbol.casefold()) or next(iter(difflib.get_close_matches(symbol, self.symbols, 1)), None)
         hint = f"; did you mean {near!r}?" if near else ""
         held = "".join(self.symbols) if not self.separator and len(self) < 100 else f"{len(self)} symbols"
-        return f"{symbol!r} at position {position} of {where} is not in the vocabulary ({held}){hint}"
+        also = f", nor {'is' if len(missing) == 2 else 'are'} {others}" if others else ""
+        return f"{symbol!r} at position {position} of {where} is not in the vocabulary ({held}){also}{hint}"
