@@ -28,6 +28,7 @@ MISTAKES = {
     "schedule=stepp": "there is no schedule stepp; did you mean step?",
     "recipe=textbook_rnn": "there is no recipe textbook_rnn; did you mean textbook_rnnlm?",
     "data.path=/nowhere/text.txt": "data: there is no data file /nowhere/text.txt",
+    "data.valid_fraction=7": "data: valid_fraction must be from 0 to below 1, got 7.0",
     "data.text=''": "data: text is empty",
     "data.text=Hello": "data: 'H' at position 1 of the text is not in the vocabulary",
     "batch_size=60": "the corpus is shorter than the batch: 49 transitions",
@@ -98,6 +99,14 @@ def test_a_traceback_is_shown_to_whoever_asks_for_it(command, monkeypatch):
 
 def test_the_version_is_ours(command):
     assert command("--version").out.startswith("recurrent-experiments ")
+    assert command("epochs=1", "--version").out.startswith("recurrent-experiments ")
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path):
+    script = f"{sys.executable} -m experiments --help | head -c 20 && echo"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "Train and compare re\n"
+    assert "Error" not in done.stderr
 
 
 def test_help_names_every_choice_with_its_line(command):

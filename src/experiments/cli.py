@@ -7,12 +7,12 @@ import argparse
 import logging
 import os
 import shlex
+import signal
 import sys
 from importlib.metadata import version
 from typing import Any
 
 import hydra
-import platformdirs
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
@@ -22,7 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 from .config import bind_settings, dotted, resolve
 from .errors import first_line
 from .help import KINDS, choices
-from .paths import HOME
+from .interruption import interruptible
+from .paths import HOME, cache_folder, data_folder
 from .signature import unknown
 
 # How long a thread of torch's spins before it sleeps; must be said before torch is imported. Its own 300,000 turns make
@@ -43,7 +44,7 @@ def main() -> None:
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("cache_folder", cache_folder, replace=True)
     OmegaConf.register_new_resolver("choices", choices, replace=True)
-    if sys.argv[1:] == ["--version"]:
+    if "--version" in sys.argv[1:]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
         return
     wants_traceback = os.environ.setdefault(FULL_ERROR, "0") != "0"
@@ -57,6 +58,9 @@ def main() -> None:
         sys.exit(128 + getattr(stop, "signal", 2))
     except (Exception, Unhandled) as raised:
         error = raised.__cause__ if isinstance(raised, Unhandled) else raised
+        if isinstance(error, BrokenPipeError):  # whoever read our output has enough of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         if wants_traceback:
             raise error from error.__cause__
         print(f"experiments: {explain(error)}", file=sys.stderr)
@@ -79,8 +83,9 @@ def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     """A plain config and how Hydra composed it -> what the runner returns."""
     log_to_screen()
     bind_settings(config)  # the root keys need no torch, so a mistake there is said at once
-    from .experiment import Experiment
-
+    with interruptible() as stop:  # torch and NumPy make something else of a Ctrl-C while they are imported
+        from .experiment import Experiment
+    stop.check()
     overrides = list(composition.overrides.task)
     command = shlex.join(["experiments", *flags(sys.argv[1:]), *overrides])
     return Experiment.of(config, composition.runtime.choices, command, overrides).run()
@@ -94,17 +99,6 @@ def flags(arguments: list[str]) -> list[str]:
     known, _ = parser.parse_known_args(arguments)
     folder = known.config_dir or known.cd
     return ["--config-dir", folder] if folder else []
-
-
-def data_folder(name: str) -> str | None:
-    """$EXPERIMENTS_DATA/name, or None if that variable is not set."""
-    root = os.environ.get("EXPERIMENTS_DATA")
-    return os.path.join(root, name) if root else None
-
-
-def cache_folder() -> str:
-    """Where downloads and prepared data are kept for all runs of this user."""
-    return os.environ.get("EXPERIMENTS_CACHE") or platformdirs.user_cache_dir("recurrent-experiments", False)
 
 
 def log_to_screen() -> None:

@@ -16,13 +16,14 @@ from . import compute, provenance
 from .compute import Compute
 from .config import Bound, Settings, bind, bind_settings, to_yaml
 from .errors import first_line
+from .interruption import Stop, interruptible
 from .origin import Origin, find_origin
-from .runners.interruption import Stop, interruptible
 from .signature import ConfigError
 from .tracking import Tracker
 
 # What does not change what a run computes is left out of its identity; so is every option named ..._interval.
-NOT_IDENTITY = ("device", "threads", "tracker", "data.cache", "data.url", "data.timeout")
+# The data counts by its fingerprint, a checkpoint by its run.
+NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "data.path", "data.cache", "data.url", "data.timeout")
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
 LATE = {"model": ("num_inputs", "num_outputs"), "optimizer": ("params",), "tracker": ("name", "tags")}
 
@@ -55,6 +56,7 @@ class Experiment:
             origin = find_origin(settings.checkpoint, bind(config, "tracker", LATE["tracker"]))
             typed = {override.lstrip("+").partition("=")[0] for override in overrides}
             config, choices = origin.brings(config, choices, typed)
+            command = command.replace("checkpoint=latest", f"checkpoint={origin.run_id}")  # what is latest changes
             settings = bind_settings(config)
         bound = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
         if isinstance(path := bound["data"].options.get("path"), str):
@@ -95,7 +97,8 @@ class Experiment:
         """
         now = datetime.datetime.now().strftime("%m%d-%H%M%S")
         name = f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
-        tags |= {"identity": self.identity, "command": self.command, "dataset_fingerprint": fingerprint}
+        tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
+        tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
@@ -104,17 +107,16 @@ class Experiment:
             tracker.log_config(self.parameters())
             tracker.log_text("config.yaml", to_yaml(self.config))
             yield tracker, stop
+        stop.check()  # one that came while the run was closed ends no run, but what would come after it
 
-    @property
-    def identity(self) -> str:
-        """16 hexadecimal digits over all options that decide what is computed, whatever machine it runs on."""
-        start = {} if self.origin is None else {"checkpoint": self.origin.run_id}
-        config = flatten(self.config | start)
+    def identity(self, fingerprint: str) -> str:
+        """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
         lasting = {
             key: value
-            for key, value in config.items()
+            for key, value in flatten(self.config).items()
             if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
         }
+        lasting |= {"data": fingerprint, "start": None if self.origin is None else self.origin.run_id}
         return hashlib.blake2b(json.dumps(lasting, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def parameters(self) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from .config import Bound
+from .paths import cache_folder
 from .runners import checkpoint
 from .signature import ConfigError
 
 # Taken from the run that left the checkpoint unless typed: what its weights mean, and how its data was read.
 BROUGHT = ("model", "data", "precision", "truncation", "batch_size", "epochs")
+WITH_OTHER_DATA = ("model", "precision")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +26,12 @@ class Origin:
 
     def brings(self, config: Mapping[str, Any], choices: Mapping[str, str], typed: set[str]) -> tuple[dict, dict]:
         """Config and choices with what the checkpoint brings; what was typed stays, also single options."""
-        config, choices, stored = dict(config), dict(choices), self.content["config"]
-        for key in BROUGHT:
+        if choices.get("recipe"):
+            raise ConfigError("recipe= and checkpoint= do not go together: a checkpoint brings model and data itself")
+        config, choices, stored = dict(config), dict(choices), dict(self.content["config"])
+        if "cache" in stored["data"]:
+            stored["data"] = {**stored["data"], "cache": cache_folder()}  # this machine's, not that of the run
+        for key in BROUGHT if "data" not in typed else WITH_OTHER_DATA:
             if key not in typed and key in stored:
                 options = {path.partition(".")[2] for path in typed if path.startswith(f"{key}.")}
                 kept = {option: config[key][option] for option in options if option in config[key]}
@@ -53,6 +59,8 @@ def find_origin(which: str, tracker: Bound) -> Origin:
             if path.is_file():
                 content = checkpoint.load(path)
                 return Origin(str(path), content["run_id"], content)
+        if Path(which).is_dir():
+            raise ValueError(f"the folder {which} holds no best.pt; give a file of it, such as last.pt")
         if Path(which).suffix or len(Path(which).parts) > 1:
             raise ValueError(f"there is no file {which}")
         with tempfile.TemporaryDirectory() as folder:

@@ -80,15 +80,19 @@ class Tracker:
         raise ValueError(f"there is no checkpoint file {which!r}, and a {cls.__name__} keeps no runs to look in")
 
     def __enter__(self) -> Self:
+        is_first = not self.folder.parent.exists()
         self.folder.mkdir(parents=True)
+        self._journal = Journal(self.folder / "metrics.jsonl")
+        self._log_file = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         try:
-            self._journal = Journal(self.folder / "metrics.jsonl")
-            self._log_file = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
             self.run_id = self._begin()
         except BaseException:  # nothing was recorded, so nothing is left behind
+            self._journal.close()
+            self._log_file.close()
             shutil.rmtree(self.folder, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                self.folder.parent.rmdir()
+            if is_first:
+                with contextlib.suppress(OSError):  # another run may have come meanwhile
+                    self.folder.parent.rmdir()
             raise
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._log_file)

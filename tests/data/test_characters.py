@@ -70,6 +70,12 @@ def test_a_text_that_cannot_be_used_is_refused_with_a_reason(options, part, tmp_
         characters(**options)
 
 
+def test_a_file_is_read_as_it_is_but_for_a_mark_of_the_byte_order(tmp_path):
+    (tmp_path / "text.txt").write_bytes("\ufeffab\r\n".encode() * 10)
+    data = characters(path=str(tmp_path / "text.txt"), valid_fraction=0.0, test_fraction=0.0)
+    assert data.vocabulary.decode(data.streams["train"]).startswith("ab\r\n")
+
+
 def test_the_fingerprint_tells_texts_apart():
     assert characters().fingerprint == characters().fingerprint
     assert characters().fingerprint != characters(text="hello").fingerprint

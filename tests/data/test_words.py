@@ -85,12 +85,17 @@ def test_a_folder_has_a_file_per_split(words, tmp_path):
         (folder / f"wiki.{split}.tokens").write_text(f"the {split} <unk>\n")
     data = words(path=str(folder))
     assert read(data, "valid") == "the <unk> <unk> <eos>"
-    (folder / "my.valid.txt").write_text("twice\n")
-    with pytest.raises(ValueError, match=r"several files for valid: my.valid.txt, wiki.valid.tokens"):
+    (folder / "latest.txt").write_text("no part of this name is a split's")
+    assert words(path=str(folder)).splits == ("train", "valid", "test")
+    (folder / "my-val.txt").write_text("twice\n")
+    with pytest.raises(ValueError, match=r"several files for valid: my-val.txt, wiki.valid.tokens"):
         words(path=str(folder))
-    for file in folder.glob("*train*"):
-        file.unlink()
-    (folder / "my.valid.txt").unlink()
+    (folder / "my-val.txt").unlink()
+    (folder / "wiki.test.tokens").rename(folder / "train-test.txt")
+    (folder / "wiki.train.tokens").unlink()
+    with pytest.raises(ValueError, match=r"train-test.txt is named for more than one split"):
+        words(path=str(folder))
+    (folder / "train-test.txt").unlink()
     with pytest.raises(FileNotFoundError, match="no file with train in its name"):
         words(path=str(folder))
 
@@ -102,6 +107,38 @@ def test_blocks_do_not_change_the_words(words, monkeypatch):
     monkeypatch.setattr(corpus, "BLOCK", 37)
     assert read(words(text)) == whole
     assert read(words(text, corpus_size=123)).split() == whole.split()[:123]
+    with pytest.raises(
+        ValueError, match=r"'new' at position 1501 of .* is not in the vocabulary .*raise data.min_count"
+    ):
+        words("a b\n" * 5000 + "c d\n" * 500 + "c new\n", test_fraction=0.1, min_count=1)
+
+
+def test_a_text_without_line_ends_is_cut_between_words(words, monkeypatch):
+    monkeypatch.setattr(corpus, "BLOCK", 64)
+    monkeypatch.setattr(corpus, "SEARCH", 32)
+    data = words("ab cde " * 1000 + "ab", valid_fraction=0.1, test_fraction=0.1, end_of_line=None)
+    assert sum(len(ids) for ids in data.streams.values()) == 2001
+    assert len(data.streams["test"]) == pytest.approx(200, abs=2)
+    assert set(data.vocabulary.symbols) == {"ab", "cde"}
+
+
+def test_a_mark_of_the_byte_order_is_no_word(words):
+    assert read(words("\ufeffa b\n")) == "a b <eos>"
+
+
+def test_a_damaged_cache_entry_is_named(words, tmp_path):
+    words("a b\n")
+    (entry,) = (tmp_path / "cache" / "words").glob("*/vocabulary.json")
+    entry.write_text("")
+    with pytest.raises(ValueError, match=rf"the cache entry {entry.parent} is damaged .*: delete that folder"):
+        words("a b\n")
+
+
+@pytest.mark.parametrize("option", ["end_of_line", "unknown"])
+@pytest.mark.parametrize("word", ["", "a b"])
+def test_the_symbols_of_ones_own_are_one_word(words, option, word):
+    with pytest.raises(ValueError, match=f"{option} must be one word or null"):
+        words("a b\n", **{option: word})
 
 
 def test_the_cache_is_used_and_follows_content_and_rules(words, tmp_path, monkeypatch):
@@ -149,11 +186,12 @@ def test_two_processes_that_build_at_once_agree(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_hundred_megabytes_are_read_in_bounded_memory(tmp_path):
+@pytest.mark.parametrize("end", ["\n", " "])
+def test_a_hundred_megabytes_are_read_in_bounded_memory(tmp_path, end):
     import subprocess
     import sys
 
-    line = " ".join(f"word{k}" for k in range(1000)) + "\n"
+    line = " ".join(f"word{k}" for k in range(1000)) + end
     with (tmp_path / "text.txt").open("w") as file:
         for _ in range(100_000_000 // len(line)):
             file.write(line)

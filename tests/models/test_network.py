@@ -38,6 +38,12 @@ def test_torch_initialisation_is_that_of_torchs_modules():
     assert model.embedding.W.std().item() == pytest.approx(1.0, abs=0.2)
 
 
+def test_a_tied_embedding_begins_as_the_outputs_weights():
+    model = network("torch", hidden_size=400, embedding_size=400, tied=True)
+    bound = 1 / math.sqrt(400)
+    assert 0.98 * bound < model.embedding.W.abs().max() <= bound
+
+
 def test_textbook_initialisation_scales_by_fan_in_and_has_no_biases():
     model = network("torch", hidden_size=300, embedding_size=200, initialization="textbook", bias="single")
     assert model.layers[0].W_ih.std().item() == pytest.approx(1 / math.sqrt(200), rel=0.02)

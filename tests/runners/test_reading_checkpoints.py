@@ -1,6 +1,7 @@
 """evaluate, sample and summary: runners that read what training left."""
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -73,6 +74,37 @@ def test_training_from_a_checkpoint_keeps_how_its_data_was_read(train, tmp_path)
     for key in ("batch_size", "truncation", "epochs", "model.hidden_size", "data.path"):
         assert on.parameters[key] == first.parameters[key]
     assert on.parameters["optimizer.lr"] == "0.001"
+
+
+def test_a_recipe_and_a_checkpoint_do_not_go_together(command, trained):
+    outcome = command("recipe=onehot_characters", f"checkpoint={trained.name}", "tracker=memory")
+    assert "recipe= and checkpoint= do not go together" in outcome.error
+
+
+def test_the_cache_is_this_machines_and_not_that_of_the_checkpoint(command, train, tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text("a b c d\n" * 50)
+    monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "one"))
+    run = train("data=words", "data.path=text.txt", "batch_size=2", "epochs=1", "model.hidden_size=8")
+    shutil.rmtree(tmp_path / "one")
+    monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "two"))
+    assert command("runner=evaluate", f"checkpoint={run.name}", "tracker=memory").code == 0
+    assert not (tmp_path / "one").exists()
+
+
+def test_latest_is_recorded_by_its_run_id(command, store):
+    assert command("epochs=1", f"tracker.uri={store}").code == 0
+    assert command("runner=evaluate", "runner.split=train", "checkpoint=latest", f"tracker.uri={store}").code == 0
+    from mlflow import MlflowClient
+
+    evaluation, training = MlflowClient(store).search_runs(["1"], order_by=["attributes.start_time DESC"])
+    assert evaluation.data.tags["evaluated"] == training.info.run_id
+    assert f"checkpoint={training.info.run_id}" in evaluation.data.tags["command"]
+
+
+def test_a_folder_without_a_best_checkpoint_is_said(command, trained):
+    (trained.folder / "best.pt").unlink()
+    error = command("runner=evaluate", f"checkpoint=runs/{trained.name}", "tracker=memory").error
+    assert f"the folder runs/{trained.name} holds no best.pt; give a file of it, such as last.pt" in error
 
 
 def test_an_evaluation_that_is_no_number_fails(command, trained):

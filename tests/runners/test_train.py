@@ -1,8 +1,10 @@
 """Training as a person starts it, with everything it leaves behind."""
 
+import errno
 import json
 import math
 import os
+import shutil
 import signal
 
 import pytest
@@ -61,6 +63,7 @@ def test_parameters_choices_and_provenance_are_recorded(train, text):
     assert run.parameters["model.hidden_size"] == "16"
     assert run.parameters["seed"] == "3"
     assert run.tags["command"].startswith("experiments data.path=text.txt")
+    assert run.tags["command"] in run.tags["mlflow.note.content"]
     expected = {"identity", "dataset_fingerprint", "host", "pid", "threads", "device", "version.torch", "runner"}
     assert expected <= set(run.tags)
 
@@ -72,6 +75,11 @@ def test_the_identity_changes_with_what_is_computed_and_not_with_where(train, te
     same = identity()
     assert identity("threads=2", "tracker.interval=0", "runner.log_interval=7", "device=cpu") == same
     assert identity("seed=1") != same
+    shutil.copy("text.txt", "copy.txt")
+    assert identity("data.path=copy.txt") == same  # the data counts by its content
+    with open("copy.txt", "a") as file:
+        file.write("more")
+    assert identity("data.path=copy.txt") != same
     assert identity("optimizer.lr=0.02") != same
 
 
@@ -207,6 +215,7 @@ def test_more_evaluation_columns_are_named_approximate(command, text):
 def test_a_new_run_can_start_from_old_weights(train, text):
     first = train(*text, "epochs=4")
     on = train(*text, f"checkpoint={first.name}", "epochs=1")
+    assert on.tags["started_from"] == first.run_id
     assert values(on, "train/loss")[0] < values(first, "train/loss")[1]
 
 
@@ -233,11 +242,42 @@ def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch
     monkeypatch.setattr(MemoryTracker, moment, interrupted)
     code = command(*text, "tracker=memory", "tracker.interval=0").code
     (run,) = MemoryTracker.ended
-    if moment == "_end":  # nothing was left to stop
-        assert (code, run.status) == (0, "FINISHED")
+    assert code == 128 + signal.SIGTERM  # also when nothing was left to stop but what comes next
+    if moment == "_end":
+        assert (run.status, run.tags["outcome"]) == ("FINISHED", "completed")
     else:
-        assert (code, run.status, run.tags["outcome"]) == (128 + signal.SIGTERM, "KILLED", "interrupted")
+        assert (run.status, run.tags["outcome"]) == ("KILLED", "interrupted")
         assert (run.folder / "last.pt").exists()
+
+
+def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypatch):
+    def interrupted(self, status):
+        os.kill(os.getpid(), signal.SIGTERM)
+        self.ended.append(self)
+
+    monkeypatch.setattr(MemoryTracker, "_end", interrupted)
+    assert command("-m", "seed=0,1,2", *text, "tracker=memory").code == 128 + signal.SIGTERM
+    assert len(MemoryTracker.ended) == 1
+
+
+def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(train_module.checkpoint.os, "fsync", full)
+    code, _, error = command(*text, "tracker=memory", "runner.checkpoint_interval=0")
+    assert (code, error) == (1, "experiments: [Errno 28] No space left on device\n")
+    run = MemoryTracker.ended[-1]
+    assert run.status == "FAILED"
+    assert not list(run.folder.glob("*.building"))
+
+
+def test_a_model_that_cannot_be_described_is_trained_and_tested_all_the_same(train, text, monkeypatch):
+    monkeypatch.setattr("experiments.models.torch_network.TorchNetwork.predict", None)
+    run = train(*text)
+    assert run.status == "FINISHED"
+    assert values(run, "test/loss")
+    assert "sample.txt" not in run.files
 
 
 def test_weights_that_are_no_numbers_are_never_the_best(command):

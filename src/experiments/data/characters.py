@@ -1,5 +1,6 @@
 """Characters: the textbook's embedded string, or any text file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from .stream import SymbolStreams
@@ -36,11 +37,12 @@ class Characters(SymbolStreams):
             raise ValueError("give path or text, not both")
         if unknown is not None and len(unknown) != 1:
             raise ValueError(f"unknown must be one character, got {unknown!r}")
+        fractions = check_fractions(valid_fraction, test_fraction)
         if path is None:
             parts = {"train": marked(EMBEDDED if text is None else text)}
             alphabet = ALPHABET if alphabet is None else alphabet
         else:
-            parts = split_text(read_text(Path(path)), valid_fraction, test_fraction)
+            parts = split_text(read_text(Path(path)), fractions)
             alphabet = "".join(sorted(set(parts["train"]))) if alphabet is None else alphabet
         if unknown is not None and unknown not in alphabet:
             alphabet += unknown
@@ -59,10 +61,9 @@ def marked(text: str) -> str:
     return START + text + END
 
 
-def split_text(text: str, valid_fraction: float, test_fraction: float) -> dict[str, str]:
+def split_text(text: str, fractions: Mapping[str, float]) -> dict[str, str]:
     """Text -> train, valid and test in this order of the text; a fraction of 0 leaves its split out."""
-    fractions = check_fractions(valid_fraction, test_fraction)
-    test = len(text) - round(len(text) * test_fraction)
-    valid = test - round(len(text) * valid_fraction)
+    test = len(text) - round(len(text) * fractions["test"])
+    valid = test - round(len(text) * fractions["valid"])
     parts = {"train": text[:valid], "valid": text[valid:test], "test": text[test:]}
     return {split: part for split, part in parts.items() if fractions[split]}

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,9 +14,11 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
+from ..errors import first_line
 from .vocabulary import Vocabulary
 
 BLOCK = 1 << 20  # bytes of text handled at once
+SEARCH = 1 << 16  # bytes after a cut in which a line's end is looked for
 LAYOUT = 1  # of a cache entry: another number makes old entries unread
 
 
@@ -46,18 +47,23 @@ def cached_corpus(parts: Mapping[str, Part], rules: Rules, cache: Path) -> tuple
     Read from the cache if the same bytes were read by the same rules before. Raises ValueError or OSError.
     """
     entry = cache / "words" / fingerprint(parts, rules)
+    building = entry.with_name(f"{entry.name}.building")
     entry.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{entry}.lock"):  # a second process waits and finds it done
         if not entry.is_dir():
-            building = Path(tempfile.mkdtemp(dir=entry.parent))
+            shutil.rmtree(building, ignore_errors=True)  # of a process that was killed
+            building.mkdir()
             try:
                 build(parts, rules, building)
                 os.rename(building, entry)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
-    described = json.loads((entry / "vocabulary.json").read_text(encoding="utf-8"))
-    vocabulary = Vocabulary(described["symbols"], separator=" ", unknown=described["unknown"])
-    return vocabulary, {split: np.memmap(entry / f"{split}.int32", "<i4", "r") for split in parts}
+    try:
+        described = json.loads((entry / "vocabulary.json").read_text(encoding="utf-8"))
+        vocabulary = Vocabulary(described["symbols"], separator=" ", unknown=described["unknown"])
+        return vocabulary, {split: np.memmap(entry / f"{split}.int32", "<i4", "r") for split in parts}
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(f"the cache entry {entry} is damaged ({first_line(error)}): delete that folder") from error
 
 
 def fingerprint(parts: Mapping[str, Part], rules: Rules) -> str:
@@ -90,7 +96,7 @@ def build(parts: Mapping[str, Part], rules: Rules, folder: Path) -> None:
             done, limit = 0, rules.corpus_size if split == "train" else None
             with (folder / f"{split}.int32").open("wb") as file:
                 for words in blocks(part, rules, limit, progress):
-                    vocabulary.encode(words, str(part.file), first=done).astype("<i4").tofile(file)
+                    encode(vocabulary, words, part.file, done, rules).astype("<i4").tofile(file)
                     done += len(words)
             if done < 2:
                 raise ValueError(f"the {split} split of {part.file} holds {done} words; at least 2 are needed")
@@ -98,15 +104,30 @@ def build(parts: Mapping[str, Part], rules: Rules, folder: Path) -> None:
     (folder / "vocabulary.json").write_text(json.dumps(described), encoding="utf-8")
 
 
+def encode(vocabulary: Vocabulary, words: list[str], file: Path, first: int, rules: Rules) -> np.ndarray:
+    """Words -> ids. ValueError naming those that have none, with what would help."""
+    try:
+        return vocabulary.encode(words, str(file), first=first)
+    except ValueError as error:
+        cure = f"training has no {rules.unknown} for it: raise data.min_count, or give data.held_out=false"
+        raise ValueError(f"{error}; {cure}") from None
+
+
 def blocks(part: Part, rules: Rules, limit: int | None, progress: tqdm) -> Iterator[list[str]]:
     """The words of a part in lists of about BLOCK bytes, no more than `limit` in all."""
     with part.file.open("rb") as file:
         file.seek(part.start)
-        while (at := file.tell()) < part.stop and limit != 0:
-            block = file.read(min(BLOCK, part.stop - at))
-            block += file.readline() if file.tell() < part.stop else b""
+        at, rest = part.start, b""
+        while file.tell() < part.stop and limit != 0:
+            block = rest + file.read(min(BLOCK, part.stop - file.tell()))
+            if file.tell() < part.stop:  # a word that the block cuts waits for the next one
+                end = max(block.rfind(space) for space in (b" ", b"\n")) + 1
+                block, rest = block[:end], block[end:]
+            elif rules.end_of_line is not None and not block.endswith(b"\n"):
+                block += b"\n"  # a last line without an end ends all the same
             words = words_of(decoded(block, part.file, at), rules)[:limit]
             limit = None if limit is None else limit - len(words)
+            at += len(block)
             progress.update(len(block))
             yield words
 
@@ -114,9 +135,7 @@ def blocks(part: Part, rules: Rules, limit: int | None, progress: tqdm) -> Itera
 def words_of(text: str, rules: Rules) -> list[str]:
     """What white space separates, and the end of every line."""
     text = text.lower() if rules.lower_case else text
-    if rules.end_of_line is not None:
-        text = (text if text.endswith("\n") else f"{text}\n").replace("\n", f" {rules.end_of_line} ")
-    return text.split()
+    return (text if rules.end_of_line is None else text.replace("\n", f" {rules.end_of_line} ")).split()
 
 
 def decoded(block: bytes, file: Path, at: int) -> str:
@@ -143,13 +162,19 @@ def choose_vocabulary(counts: Counter[str], rules: Rules) -> Vocabulary:
 
 
 def cut_file(file: Path, fractions: Mapping[str, float]) -> dict[str, Part]:
-    """A file cut at line ends near these fractions of its bytes, in their order; one of 0 is left out."""
+    """A file cut near these fractions of its bytes, in their order; one of 0 is left out.
+
+    It is cut at line ends, or between words where a line is longer than SEARCH.
+    """
     size, start, share, parts = file.stat().st_size, 0, 0.0, {}
     with file.open("rb") as text:
         for split, fraction in fractions.items():
             share += fraction
-            text.seek(max(0, min(size, round(size * share)) - 1))  # one back: a cut at a line's end stays there
-            stop = size if share > 1 - 1e-9 else text.tell() + len(text.readline())
+            near = max(0, min(size, round(size * share)) - 1)  # one back: a cut at a line's end stays there
+            text.seek(near)
+            following = text.read(SEARCH)
+            after = next((following.find(end) for end in (b"\n", b" ") if end in following), len(following))
+            stop = size if share > 1 - 1e-9 else min(size, near + after + 1)
             if fraction:
                 parts[split], start = Part(file, start, stop), stop
     return parts

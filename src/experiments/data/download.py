@@ -16,9 +16,14 @@ def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Pat
     A partial download is never taken for the file: it has another name until its checksum is right.
     Raises ValueError or OSError with a sentence.
     """
+    if timeout <= 0:
+        raise ValueError(f"timeout must be above 0 seconds, got {timeout}")
     target = folder / url.rpartition("/")[2]
     partial = target.with_name(f"{target.name}.partial")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"the folder {folder} for downloads cannot be made ({error.strerror}); {by_hand}") from error
     with FileLock(f"{target}.lock"):
         if target.is_file() and file_hash(str(target), "md5") == md5:
             return target
@@ -42,6 +47,10 @@ def reason(error: requests.RequestException) -> str:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return "the server was silent for too long"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate was not accepted"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy refused"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection was cut"
     if isinstance(error, requests.ConnectionError):

@@ -11,7 +11,7 @@ MD5 = {
     "valid": "aa0affc06ff7c36e977d7cd49e3839bf",
     "test": "8b80168b89c18661a38ef683c0dc3721",
 }
-BY_HAND = "give data.path=FOLDER with ptb.train.txt, ptb.valid.txt and ptb.test.txt, or set EXPERIMENTS_DATA"
+BY_HAND = "give data.path=FOLDER with ptb.train.txt, ptb.valid.txt and ptb.test.txt"
 
 
 class PennTreebank(Words):
@@ -38,7 +38,7 @@ class PennTreebank(Words):
             for split, md5 in MD5.items():
                 fetch(f"{url}/ptb.{split}.txt", Path(path), md5, timeout, BY_HAND)
         elif not Path(path).is_dir():
-            raise FileNotFoundError(f"there is no folder {path}; {BY_HAND}")
+            raise FileNotFoundError(f"there is no folder {path}; give data.path=null to download, or {BY_HAND}")
         super().__init__(
             path=path,
             corpus_size=corpus_size,

@@ -32,7 +32,7 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """Text -> symbols."""
-        return text.split(self.separator) if self.separator else list(text)
+        return text.split() if self.separator else list(text)
 
     def encode(
         self, symbols: Iterable[str], where: str = "the text", *, first: int = 0, strict: bool = False

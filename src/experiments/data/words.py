@@ -1,5 +1,6 @@
 """Any text as words: one file, or a folder with a file per split."""
 
+import re
 from pathlib import Path
 
 from .corpus import Part, Rules, cached_corpus, cut_file
@@ -7,15 +8,17 @@ from .stream import SymbolStreams
 from .text_file import check_fractions, checked_file
 
 SPLITS = ("train", "valid", "test")
+NAMES = {"train": {"train"}, "valid": {"valid", "val", "validation", "dev"}, "test": {"test"}}
 
 
 class Words(SymbolStreams):
     """What white space separates, with a word `end_of_line` after every line unless that is None.
 
     `path` is a UTF-8 file, cut at line ends into train, valid and test in this order, or a folder with one file per
-    split that has the split's name in its own. The vocabulary is that of the training words: of those that occur
-    `min_count` times at least the `vocabulary_size` most frequent, ids in order of first appearance. All others, and
-    held-out words that are not in it, are `unknown`; where training has no such symbol they are refused.
+    split whose name has the split's as a part (wiki.train.tokens; valid also as val, validation or dev). The vocabulary
+    is that of the training words: of those that occur `min_count` times at least the `vocabulary_size` most frequent,
+    ids in order of first appearance. All others, and held-out words that are not in it, are `unknown`; where training
+    has no such symbol they are refused.
     `corpus_size` keeps the first training words only. Raises FileNotFoundError or ValueError.
     """
 
@@ -39,10 +42,14 @@ class Words(SymbolStreams):
         for name, (least, size) in sizes.items():
             if size is not None and size < least:
                 raise ValueError(f"{name} must be at least {least}, got {size}")
+        for name, word in (("end_of_line", end_of_line), ("unknown", unknown)):
+            if word is not None and word.split() != [word]:
+                raise ValueError(f"{name} must be one word or null, got {word!r}")
+        fractions = check_fractions(valid_fraction, test_fraction)
         if Path(path).is_dir():
             parts = {split: whole(file) for split, file in self.files(Path(path), held_out).items()}
         else:
-            parts = cut_file(checked_file(Path(path)), check_fractions(valid_fraction, test_fraction))
+            parts = cut_file(checked_file(Path(path)), fractions)
         parts = {split: part for split, part in parts.items() if held_out or split == "train"}
         rules = Rules(lower_case, end_of_line, corpus_size, min_count, vocabulary_size, unknown)
         super().__init__(*cached_corpus(parts, rules, Path(cache)), wrap=wrap)
@@ -50,15 +57,24 @@ class Words(SymbolStreams):
     def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
         """The file of each split; only train must be there. ValueError if a name is there twice."""
         found = {}
-        for split in SPLITS if held_out else SPLITS[:1]:
-            named = sorted(file for file in folder.iterdir() if split in file.name and file.is_file())
+        for split, names in NAMES.items():
+            named = sorted(file for file in folder.iterdir() if names & parts_of(file.name) and file.is_file())
             if len(named) > 1:
                 raise ValueError(f"{folder} holds several files for {split}: {', '.join(file.name for file in named)}")
+            if named and named[0] in found.values():
+                raise ValueError(f"{named[0]} is named for more than one split")
             if named:
                 found[split] = named[0]
         if "train" not in found:
-            raise FileNotFoundError(f"{folder} holds no file with train in its name")
-        return found
+            raise FileNotFoundError(
+                f"{folder} holds no file with train in its name, as in train.txt or wiki.train.tokens"
+            )
+        return found if held_out else {"train": found["train"]}
+
+
+def parts_of(name: str) -> set[str]:
+    """What a file's name is put together from: wiki.train.tokens -> wiki, train, tokens."""
+    return set(re.split(r"[._\-\s]+", name.lower()))
 
 
 def whole(file: Path) -> Part:

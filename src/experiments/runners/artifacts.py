@@ -29,6 +29,9 @@ def keep_files(training, tracker) -> None:
 def describe(training, tracker) -> None:
     """The layers, and for a language model what it says with the weights it has now."""
     model, dataset = training.model.eval(), training.dataset
-    tracker.log_text("layers.txt", layer_table(model, training.settings) + "\n")
-    if dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
-        tracker.log_text("sample.txt", specimen(model, training.experiment.compute, dataset))
+    try:
+        tracker.log_text("layers.txt", layer_table(model, training.settings) + "\n")
+        if dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
+            tracker.log_text("sample.txt", specimen(model, training.experiment.compute, dataset))
+    except Exception as error:  # an ornament: a trained network is worth more than its description
+        log.warning("the network could not be described: %s", first_line(error))

@@ -1,5 +1,6 @@
 """Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +18,10 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one."""
     building = path.with_name(f"{path.name}.building")
     try:
+        packed = io.BytesIO()  # torch.save would turn a full disk into an error of its own
+        torch.save({"format": FORMAT, **content}, packed)
         with building.open("wb") as file:
-            torch.save({"format": FORMAT, **content}, file)
+            file.write(packed.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         os.replace(building, path)

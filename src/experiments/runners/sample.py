@@ -77,7 +77,7 @@ def choose(log_probs: torch.Tensor, cut: Cut, generator: torch.Generator) -> int
     """Log-probabilities (K,) -> one id."""
     if cut.temperature == 0:
         return int(log_probs.argmax())
-    logits = log_probs / cut.temperature
+    logits = (log_probs - log_probs.max()) / cut.temperature
     order = logits.argsort(descending=True, stable=True)
     probabilities = logits[order].softmax(dim=0)
     kept = torch.ones_like(probabilities, dtype=torch.bool)

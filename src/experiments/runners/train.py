@@ -5,12 +5,12 @@ import time
 
 import torch
 
+from ..interruption import Stop
 from ..metrics import Meter, Tally
 from . import checkpoint
 from .artifacts import describe, keep_files
 from .best import Best
 from .closing import summarize
-from .interruption import Stop
 from .progress import Progress
 from .scoring import Diverged, finite, score_split
 from .tbptt import TruncatedBptt, groups
@@ -37,9 +37,10 @@ class Train:
                 training.train(tracker, stop)
             finally:
                 keep_files(training, tracker)
+            stop.check()
             training.model.load_state_dict(training.best.weights)
-            describe(training, tracker)
             training.test(stop)
+            describe(training, tracker)
         summarize(experiment, tracker, training)
         return training.best.loss
 
