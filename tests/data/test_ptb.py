@@ -40,7 +40,10 @@ def test_a_held_out_word_is_refused_when_training_has_no_unknown(ptb, folder):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"path": "/nowhere"}, "there is no folder /nowhere; give data.path=FOLDER"),
+        (
+            {"path": "/nowhere"},
+            "there is no folder /nowhere; give data.path=FOLDER .* or data.path=null to download them",
+        ),
         ({"corpus_size": 1}, "at least 2"),
         ({"corpus_size": 99}, "more than the 8 training words"),
     ],

@@ -251,7 +251,7 @@ def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch
 
 
 def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypatch):
-    def interrupted(self, status):
+    def interrupted(self, _):
         os.kill(os.getpid(), signal.SIGTERM)
         self.ended.append(self)
 

@@ -38,7 +38,7 @@ class PennTreebank(Words):
             for split, md5 in MD5.items():
                 fetch(f"{url}/ptb.{split}.txt", Path(path), md5, timeout, BY_HAND)
         elif not Path(path).is_dir():
-            raise FileNotFoundError(f"there is no folder {path}; give data.path=null to download, or {BY_HAND}")
+            raise FileNotFoundError(f"there is no folder {path}; {BY_HAND}, or data.path=null to download them")
         super().__init__(
             path=path,
             corpus_size=corpus_size,
