@@ -26,6 +26,7 @@ class Outcome(NamedTuple):
 def command(tmp_path, monkeypatch, capfd):
     """Run `experiments ...` in this process, in an empty folder; returns exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "cache"))  # not that of the user who runs the tests
     MemoryTracker.ended.clear()
 
     def run(*arguments: str) -> Outcome:

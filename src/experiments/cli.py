@@ -7,7 +7,6 @@ import argparse
 import logging
 import os
 import shlex
-import signal
 import sys
 from importlib.metadata import version
 from typing import Any
@@ -60,7 +59,7 @@ def main() -> None:
         error = raised.__cause__ if isinstance(raised, Unhandled) else raised
         if isinstance(error, BrokenPipeError):  # whoever read our output has enough of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
+            sys.exit(141)  # as of SIGPIPE
         if wants_traceback:
             raise error from error.__cause__
         print(f"experiments: {explain(error)}", file=sys.stderr)
@@ -83,12 +82,14 @@ def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     """A plain config and how Hydra composed it -> what the runner returns."""
     log_to_screen()
     bind_settings(config)  # the root keys need no torch, so a mistake there is said at once
-    with interruptible() as stop:  # torch and NumPy make something else of a Ctrl-C while they are imported
-        from .experiment import Experiment
-    stop.check()
     overrides = list(composition.overrides.task)
     command = shlex.join(["experiments", *flags(sys.argv[1:]), *overrides])
-    return Experiment.of(config, composition.runtime.choices, command, overrides).run()
+    with interruptible() as stop:  # libraries make something else of a Ctrl-C while they are imported
+        from .experiment import Experiment
+
+        experiment = Experiment.of(config, composition.runtime.choices, command, overrides)
+    stop.check()
+    return experiment.run()
 
 
 def flags(arguments: list[str]) -> list[str]:

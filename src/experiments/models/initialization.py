@@ -16,7 +16,15 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
     textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
 
     forget_bias is added to the forget gates' input bias afterwards (Jozefowicz et al., 2015: 1).
+    Raises ValueError if range or bias do not fit scheme and cell.
     """
+    if (uniform_range is None) == (scheme == "uniform"):
+        wanted = "a number" if scheme == "uniform" else "null"
+        raise ValueError(f"uniform_range must be {wanted} with initialization={scheme}")
+    if uniform_range is not None and uniform_range < 0:
+        raise ValueError(f"uniform_range must be at least 0, got {uniform_range}")
+    if forget_bias and network.cell != "lstm":
+        raise ValueError(f"forget_bias={forget_bias} needs cell=lstm, got cell={network.cell}")
     bound = 1.0 / math.sqrt(network.hidden_size)
     for name, parameter in network.named_parameters():
         is_embedding, is_bias = name.startswith("embedding"), parameter.dim() == 1

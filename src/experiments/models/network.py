@@ -93,13 +93,6 @@ class RecurrentNetwork(nn.Module):
             raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")
         if dropout and num_layers == 1:
             raise ValueError(f"dropout={dropout} acts between layers, but num_layers is 1: use output_dropout")
-        if (uniform_range is None) == (initialization == "uniform"):
-            wanted = "a number" if initialization == "uniform" else "null"
-            raise ValueError(f"uniform_range must be {wanted} with initialization={initialization}")
-        if uniform_range is not None and uniform_range < 0:
-            raise ValueError(f"uniform_range must be at least 0, got {uniform_range}")
-        if forget_bias and cell != "lstm":
-            raise ValueError(f"forget_bias={forget_bias} needs cell=lstm, got cell={cell}")
         self.cell, self.hidden_size, self.num_layers, self.loss = cell, hidden_size, num_layers, loss
         self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
         self.embedding = None if embedding_size is None else Embedding(num_inputs, embedding_size)
