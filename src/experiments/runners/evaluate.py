@@ -40,5 +40,5 @@ class Evaluate:
             f"{tally.count:,}",
             how,
         )
-        log.info("  ".join(f"{key} {value:.6f}" for key, value in metrics.items()))
+        log.info("  ".join(f"{key} {value:.8g}" for key, value in metrics.items()))
         return metrics["loss"]
