@@ -47,6 +47,17 @@ def test_the_dashboard_serves_the_training_view_of_this_store(dashboard):
         assert b"MLflow" in page.read()
 
 
+def test_runs_are_sent_to_a_server_and_fetched_from_it(dashboard, command):
+    uri = f"tracker.uri={dashboard.partition('/#')[0]}"
+    trained = command("epochs=2", uri, "tracker.experiment=remote")
+    assert trained.code == 0, trained.error
+    assert "/#/experiments/2/runs?workflowType=machine_learning" in trained.out  # the page that is there already
+    evaluated = command("runner=evaluate", "runner.split=train", "checkpoint=latest", uri)
+    assert evaluated.code == 0, evaluated.error
+    assert "over 49 targets (exact)" in evaluated.out
+    assert "training view: http" in command("runner=dashboard", uri).out
+
+
 def test_a_port_in_use_is_said(command, store):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
