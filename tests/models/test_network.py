@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.data import windows
-from experiments.models import bptt, heads
+from experiments.models import bptt, heads, numpy_heads
 
 from .networks import network
 
@@ -86,4 +86,4 @@ def test_summary_counts_every_parameter_once():
 
 def test_the_marks_for_padding_and_ignored_targets_are_the_same_everywhere():
     assert bptt.PADDING == windows.PADDING
-    assert bptt.IGNORE == windows.IGNORE == heads.IGNORE
+    assert numpy_heads.IGNORE == windows.IGNORE == heads.IGNORE

@@ -14,6 +14,8 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
                begins as the output's weights, since N(0, 1) would make its first guesses far too bold
     uniform    U(-a, a) for everything, a = uniform_range (Zaremba et al., 2014: 0.1)
     textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
+    keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
+               U(-0.05, 0.05), zero biases: what Keras does
 
     forget_bias is added to the forget gates' input bias afterwards (Jozefowicz et al., 2015: 1).
     Raises ValueError if range or bias do not fit scheme and cell.
@@ -34,10 +36,14 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
             parameter.normal_() if is_embedding and not network.tied else parameter.uniform_(-bound, bound)
         elif is_bias:
             parameter.zero_()
+        elif scheme == "keras" and is_embedding:
+            parameter.uniform_(-0.05, 0.05)
+        elif scheme == "keras":
+            (nn.init.orthogonal_ if name.endswith("W_hh") else nn.init.xavier_uniform_)(parameter)
         else:
             scale = 0.01 if is_embedding else 1.0 / math.sqrt(parameter.shape[1])
             parameter.normal_().mul_(scale)
     if forget_bias:
         H = network.hidden_size
-        for layer in network.layers:
+        for layer in [*network.layers, *network.reverse_layers]:
             layer.b_ih[H : 2 * H] += forget_bias  # gate order i, f, g, o

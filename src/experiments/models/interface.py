@@ -23,6 +23,8 @@ class SequenceModel(Protocol):
 
     devices: tuple[str, ...]  # where it can run: "cpu", "cuda", "mps"
     precisions: tuple[str, ...]  # of "float32", "float64", "bfloat16"
+    labels_only: bool  # what it says belongs to the whole sequence read so far, at every step alike; absent means False
+    needs_whole_sequences: bool  # its state cannot be carried from window to window; absent means False
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first symbol."""
@@ -32,3 +34,6 @@ class SequenceModel(Protocol):
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> what the targets cost, state after. `forward` is `score`."""
+
+    # A model that learns without gradients has no parameters but a method fit(windows), which is given the training
+    # split once and in order: windows of a text as one column, or of sequences and their labels.

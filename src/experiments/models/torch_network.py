@@ -3,104 +3,111 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from . import heads
+from .cells import CELLS
 from .interface import Score, State
-from .network import RecurrentLayer, RecurrentNetwork
+from .layers import RecurrentLayer
+from .network import RecurrentNetwork
+from .padding import Padding
+from .pooling import pool
 
 FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
+SHUT = 1e4  # on a gate: its sigmoid is exactly 0, or 1 with the other sign
 
 
 class TorchNetwork(RecurrentNetwork):
-    """One fused call per layer, so that the dropout between layers is ours and the same as in NumPy."""
+    """One fused call per layer and direction, so that the dropout between layers is ours and the same as in NumPy."""
 
     devices = ("cpu", "cuda", "mps")
     precisions = ("float32", "float64", "bfloat16")
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities (T, B, K), state after."""
-        hidden, state = self.hidden(inputs, state)
-        return heads.log_probabilities(self._outputs(hidden)), state
+        features, state, padding = self.features(inputs, state)
+        log_probs = heads.log_probabilities(self._outputs(features))
+        if self.labels_only:  # the same at every step
+            return log_probs.expand(len(inputs), -1, -1), state
+        return log_probs if padding is None else padding.as_given(log_probs), state
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
-        hidden, state = self.hidden(inputs, state)
-        return heads.LOSSES[self.loss](self._outputs(hidden.flatten(0, 1)), targets.flatten()), state
+        features, state, padding = self.features(inputs, state)
+        outputs = self._outputs(features)
+        if self.labels_only:
+            outputs = outputs.expand(len(inputs), -1, -1)
+        elif padding is not None:
+            targets = padding.symbols_first(targets)
+        return heads.LOSSES[self.loss](outputs.flatten(0, 1), targets.flatten()), state
 
-    def hidden(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs (T, B) -> the last layer's output (T, B, H), state after."""
-        symbols = inputs.clamp(min=0)
-        if self.embedding is None:
-            x = F.one_hot(symbols, self.num_inputs).to(self.output.b.dtype)
-        else:
-            x = F.embedding(symbols, self.embedding.W)
-        masks = self.dropout_masks(inputs)
+    def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State, Padding | None]:
+        """inputs (T, B) -> what the output sees (T, B, F), symbols first if there is padding; state after; padding.
+
+        Of a network for labels it is (1, B, F).
+        """
         padding = Padding(inputs) if bool((inputs < 0).any()) else None
+        masks = self.dropout_masks(inputs)
+        if padding is not None:
+            inputs = padding.symbols_first(inputs)
+            masks = [padding.symbols_first(m) if m is not None and len(m) == len(inputs) else m for m in masks]
+        cells = state[: CELLS[self.cell].states]
+        hidden, after = self._hidden(inputs.clamp(min=0), cells, masks, padding)
+        if self.pooling != "last":
+            live = None if padding is None else padding.live
+            features, pools = pool(self.pooling, hidden, live, state[len(cells) :])
+            after += pools
+        elif self.bidirectional:  # the last output of each direction
+            features = torch.cat([*after[0][-2:]], dim=1)[None]
+        else:
+            features = hidden if padding is None else padding.passed(hidden, after[0][-1:])
+        return features if masks[-1] is None else features * masks[-1], after, padding
+
+    def _hidden(self, ids: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None):
+        """ids (T, B), state of (L*D, B, H) -> the last layer's outputs (T, B, D*H), state after."""
+        if self.embedding is None:
+            x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
+        else:
+            x = F.embedding(ids, self.embedding.W)
         after = []
         for depth, layer in enumerate(self.layers):
             x = x if masks[depth] is None else x * masks[depth]
-            x, last = self._layer(layer, x, tuple(s[depth : depth + 1] for s in state), padding)
-            after.append(last)
-        x = x if masks[-1] is None else x * masks[-1]
+            outputs = []
+            for way, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
+                turn = (padding.mirrored if padding is not None else _flipped) if way else _same
+                before = tuple(part[len(after)][None] for part in state)
+                out, last = self._run(weights, turn(x), before, padding)
+                outputs.append(turn(out))
+                after.append(last)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
 
-    def _layer(self, layer: RecurrentLayer, x: Tensor, state: State, padding: "Padding | None"):
-        """x (T, B, in), state of (1, B, H) -> output (T, B, H), state after."""
+    def _run(self, layer: RecurrentLayer, x: Tensor, state: State, padding: Padding | None):
+        """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
         weights = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
-        fused = FUSED[self.cell]
-        if padding is None:
-            out, *last = fused(x, _packed(state), weights, True, 1, 0.0, self.training, False, False)
-            return out, tuple(last)
-        packed, sorted_state = padding.pack(x, state)
-        out, *last = fused(
-            packed.data,
-            packed.batch_sizes,
-            _packed(sorted_state),
-            weights,
-            True,
-            1,
-            0.0,
-            self.training,
-            False,
-        )
-        return padding.unpack(packed._replace(data=out), tuple(last), state)
+        if padding is not None and self.cell == "lstm":  # padding has to leave the memory cell as it is: i = 0, f = 1
+            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._keep_memory(layer.W_ih)], dim=1)
+        before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
+        out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
+        if padding is not None:
+            last[0] = padding.last(out, state[0])
+        return out, tuple(last)
 
-    def _outputs(self, hidden: Tensor) -> Tensor:
+    def _keep_memory(self, W_ih: Tensor) -> Tensor:
+        """The column of W_ih (4*H, 1) that a mark of padding multiplies."""
+        column = W_ih.new_zeros(4, self.hidden_size)
+        column[0], column[1] = -SHUT, SHUT  # gate order i, f, g, o
+        return column.view(-1, 1)
+
+    def _outputs(self, features: Tensor) -> Tensor:
         if self.projection is not None:
-            hidden = F.linear(hidden, self.projection.W)
-        return F.linear(hidden, self.embedding.W if self.tied else self.output.W, self.output.b)
+            features = F.linear(features, self.projection.W)
+        outputs = F.linear(features, self.embedding.W if self.tied else self.output.W, self.output.b)
+        return heads.two_outputs(outputs) if self.logistic else outputs
 
 
-def _packed(state: State) -> State | Tensor:
-    """torch's fused layers take a list for an LSTM and a tensor for the others."""
-    return list(state) if len(state) == 2 else state[0]
+def _same(x: Tensor) -> Tensor:
+    return x
 
 
-class Padding:
-    """Columns whose symbols are preceded or followed by padding, run as if they held the symbols alone.
-
-    The fused layers cannot skip steps. So each column is rolled until its symbols come first, all are packed, and
-    what comes out is rolled back. Packing refuses empty columns: those run one step, which is then forgotten.
-    """
-
-    def __init__(self, inputs: Tensor):
-        live = inputs >= 0
-        self.steps = len(inputs)
-        self.lengths = live.sum(dim=0)
-        first = live.to(torch.uint8).argmax(dim=0)
-        t = torch.arange(self.steps, device=inputs.device)[:, None]
-        self.forth, self.back = (t + first) % self.steps, (t - first) % self.steps
-
-    def pack(self, x: Tensor, state: State):
-        rolled = x.gather(0, self.forth[:, :, None].expand_as(x))
-        lengths = self.lengths.clamp(min=1).cpu()
-        packed = pack_padded_sequence(rolled, lengths, enforce_sorted=False)
-        return packed, tuple(s.index_select(1, packed.sorted_indices) for s in state)
-
-    def unpack(self, packed, last: State, state: State):
-        rolled, _ = pad_packed_sequence(packed, total_length=self.steps)
-        out = rolled.gather(0, self.back[:, :, None].expand_as(rolled))
-        untouched = (self.lengths == 0)[None, :, None]
-        last = tuple(s.index_select(1, packed.unsorted_indices) for s in last)
-        return out, tuple(torch.where(untouched, old, new) for old, new in zip(state, last))
+def _flipped(x: Tensor) -> Tensor:
+    return x.flip(0)
