@@ -1,6 +1,7 @@
 """What the tests share: a command line in this process, a fresh MLflow store, and the real data."""
 
 import os
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -83,3 +84,24 @@ def real_data() -> Path:
 def values(tracker: MemoryTracker, key: str) -> list[float]:
     """All values of one metric, in order."""
     return [point.value for point in tracker.points if point.key == key]
+
+
+PRAISE, BLAME = ("great", "fine", "moving"), ("dull", "poor", "silly")
+
+
+@pytest.fixture
+def reviews(tmp_path) -> Path:
+    """An unpacked folder of short reviews in the layout of IMDB, 40 in each of its four folders."""
+    draw = random.Random(0)
+    for split in ("train", "test"):
+        for label, words in (("neg", BLAME), ("pos", PRAISE)):
+            folder = tmp_path / "aclImdb" / split / label
+            folder.mkdir(parents=True)
+            for k in range(40):
+                text = [draw.choice((*words, "the", "film", "was", "it's")) for _ in range(draw.randint(2, 12))]
+                (folder / f"{k}_{9 if label == 'pos' else 2}.txt").write_text(
+                    f"The {words[k % 3]}<br />{' '.join(text)}"
+                )
+    (tmp_path / "aclImdb" / "train" / "unsup").mkdir()
+    (tmp_path / "aclImdb" / "train" / "unsup" / "0_0.txt").write_text("unlabelled reviews are skipped")
+    return tmp_path / "aclImdb"

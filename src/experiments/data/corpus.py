@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,10 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
 from tqdm import tqdm
 
-from ..errors import first_line
+from .cache import cached, damaged
 from .vocabulary import Vocabulary
 
 BLOCK = 1 << 20  # bytes of text handled at once
@@ -46,24 +43,13 @@ def cached_corpus(parts: Mapping[str, Part], rules: Rules, cache: Path) -> tuple
 
     Read from the cache if the same bytes were read by the same rules before. Raises ValueError or OSError.
     """
-    entry = cache / "words" / fingerprint(parts, rules)
-    building = entry.with_name(f"{entry.name}.building")
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{entry}.lock"):  # a second process waits and finds it done
-        if not entry.is_dir():
-            shutil.rmtree(building, ignore_errors=True)  # of a process that was killed
-            building.mkdir()
-            try:
-                build(parts, rules, building)
-                os.rename(building, entry)
-            finally:
-                shutil.rmtree(building, ignore_errors=True)
+    entry = cached(cache / "words" / fingerprint(parts, rules), lambda folder: build(parts, rules, folder))
     try:
         described = json.loads((entry / "vocabulary.json").read_text(encoding="utf-8"))
         vocabulary = Vocabulary(described["symbols"], separator=" ", unknown=described["unknown"])
         return vocabulary, {split: np.memmap(entry / f"{split}.int32", "<i4", "r") for split in parts}
     except (ValueError, KeyError, OSError) as error:
-        raise ValueError(f"the cache entry {entry} is damaged ({first_line(error)}): delete that folder") from error
+        raise damaged(entry, error) from error
 
 
 def fingerprint(parts: Mapping[str, Part], rules: Rules) -> str:

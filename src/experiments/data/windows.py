@@ -55,6 +55,9 @@ class Dataset(Protocol):
     splits: tuple[str, ...]  # "train", and of "valid" and "test" what there is
     vocabulary: Vocabulary
     fingerprint: str  # changes when the symbols do
+    labelled: bool  # every column is a sequence of its own, with one target at its end; absent means False
+    labels: tuple[str, ...]  # the names of the K classes, where labelled
+    sentence_end: int | None  # the symbol that ends a sentence; absent means None
 
     def windows(
         self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None

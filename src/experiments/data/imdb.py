@@ -1,0 +1,119 @@
+"""IMDB: film reviews and whether they are positive (Maas et al., 2011, the Large Movie Review Dataset)."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .download import fetch
+from .labelled import LabelledSequences, Sequences
+from .review_files import LABELS, find_source
+from .reviews import Reviews, cached_reviews, gather
+from .text_file import check_fractions
+from .vocabulary import Vocabulary
+
+MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
+UNKNOWN = "<unk>"
+
+
+class Imdb(LabelledSequences):
+    """25,000 reviews to train with and 25,000 to test, half of each positive.
+
+    `path` is the archive, the folder unpacked from it or a folder that holds either; without it the archive is
+    downloaded into the cache. A word is what the regular expression `pattern` finds, after `<br />` became a space. The
+    vocabulary is that of the training reviews, most frequent words first, without the `skip_top` first ones; it has
+    `vocabulary_size` symbols at most. Other words become `<unk>`, which is one of these (`unknown` keep), or vanish
+    (drop). Then reviews of more than `max_length` words lose those at their start or end (`cut`).
+    The validation split is `valid_fraction` of the training reviews, as many of either label, drawn with `split_seed`;
+    `seed` decides the order in which training reads the others.
+    Raises ValueError or OSError for options or files that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str | None,
+        url: str,
+        timeout: float,
+        cache: str,
+        pattern: str,
+        lower_case: bool,
+        vocabulary_size: int | None,
+        skip_top: int,
+        unknown: Literal["keep", "drop"],
+        max_length: int | None,
+        cut: Literal["start", "end"],
+        valid_fraction: float,
+        split_seed: int,
+        seed: int,
+    ):
+        least = 2 if unknown == "keep" else 1
+        for name, size, smallest in (("vocabulary_size", vocabulary_size, least), ("max_length", max_length, 1)):
+            if size is not None and size < smallest:
+                raise ValueError(f"{name} must be at least {smallest}, got {size}")
+        for name, size in (("skip_top", skip_top), ("split_seed", split_seed)):
+            if size < 0:
+                raise ValueError(f"{name} must be at least 0, got {size}")
+        check_fractions(valid_fraction, 0.0)
+        check_pattern(pattern)
+        if path is None:
+            by_hand = "give data.path=FILE with aclImdb_v1.tar.gz, or the folder unpacked from it"
+            path = fetch(url, Path(cache) / "imdb", MD5, timeout, by_hand)
+        reviews = cached_reviews(find_source(Path(path)), pattern, lower_case, Path(cache))
+        rows = split_rows(reviews, valid_fraction, split_seed)
+        ranked = rank_words(reviews, rows["train"])[skip_top:]
+        if not len(ranked):
+            raise ValueError(f"skip_top={skip_top} leaves no word of the training reviews")
+        first = [UNKNOWN] if unknown == "keep" else []
+        ranked = ranked[: None if vocabulary_size is None else vocabulary_size - len(first)]
+        symbol_of = np.full(len(reviews.words), len(first) - 1, np.int32)  # <unk> is 0, what vanishes is -1
+        symbol_of[ranked] = np.arange(len(ranked)) + len(first)
+        vocabulary = Vocabulary(
+            [*first, *reviews.words[ranked].tolist()], separator=" ", unknown=UNKNOWN if first else None
+        )
+        symbols = symbol_of[reviews.symbols]
+        present = np.concatenate([[0], np.cumsum(symbols >= 0)])
+        starts = present[reviews.starts]
+        symbols = symbols[symbols >= 0]
+        splits = {split: cut_to_length(symbols, starts, reviews, rows[split], max_length, cut) for split in rows}
+        super().__init__(vocabulary, splits, LABELS, seed=seed)
+
+
+def check_pattern(pattern: str) -> None:
+    """ValueError unless it is a regular expression that finds words and no parts of them."""
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"pattern {pattern!r} is no regular expression: {error}") from error
+    if groups:
+        raise ValueError(f"pattern {pattern!r} must have no groups that capture: write (?:...) for (...)")
+
+
+def split_rows(reviews: Reviews, valid_fraction: float, seed: int) -> dict[str, np.ndarray]:
+    """The reviews of train, valid (unless its fraction is 0) and test; valid has the same share of either label."""
+    rows = {"train": [], "valid": [], "test": []}
+    for k, label in enumerate(LABELS):
+        shuffled = np.random.default_rng([seed, k]).permutation(reviews.rows("train", label))
+        number = round(len(shuffled) * valid_fraction)
+        rows["valid"].append(shuffled[:number])
+        rows["train"].append(shuffled[number:])
+        rows["test"].append(reviews.rows("test", label))
+    return {split: np.sort(np.concatenate(parts)) for split, parts in rows.items() if sum(map(len, parts))}
+
+
+def rank_words(reviews: Reviews, rows: np.ndarray) -> np.ndarray:
+    """The words that occur in these reviews, the most frequent first, in alphabetical order where equal."""
+    symbols, _ = gather(reviews.symbols, reviews.starts[rows], np.diff(reviews.starts)[rows])
+    counts = np.bincount(symbols, minlength=len(reviews.words))
+    ranked = np.lexsort((reviews.words, -counts))
+    return ranked[: np.count_nonzero(counts)]
+
+
+def cut_to_length(symbols, starts, reviews, rows, max_length, cut) -> Sequences:
+    """Some reviews, cut at their start or end to `max_length` symbols, with their labels."""
+    lengths = np.diff(starts)[rows]
+    kept = lengths if max_length is None else np.minimum(lengths, max_length)
+    first = starts[rows] + (lengths - kept if cut == "start" else 0)
+    positive = np.concatenate([reviews.rows(split, "pos") for split in reviews.counts])
+    return Sequences(*gather(symbols, first, kept), np.isin(rows, positive).astype(np.int8))

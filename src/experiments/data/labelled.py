@@ -1,0 +1,112 @@
+"""Sequences with one label each: a whole sequence is read, then its label is predicted.
+
+A batch of three reviews with 5, 3 and 0 words and a truncation of 2 becomes two windows:
+
+                 review 0   review 1   review 2
+    t = 0           w          .          .        window 0: no targets. It only carries the state, so the gradient
+    t = 1           w          .          .                  never enters it and it need not be cut any further
+    t = 2           w          w          .
+    ---------------------------------------------
+    t = 3           w          w          .        window 1: the last T steps, through which the gradient travels
+    t = 4         w -> y     w -> y     . -> y
+
+Padding (.) leaves the state untouched, so a review costs the same in any company.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from .vocabulary import Vocabulary
+from .windows import IGNORE, PADDING, Window, Windows
+
+POOL = 50  # batches whose sequences are sorted by length before they are dealt out
+
+
+class Sequences(NamedTuple):
+    """n sequences, one after the other."""
+
+    symbols: np.ndarray  # (N,) int32
+    starts: np.ndarray  # (n+1,) int64: sequence i is symbols[starts[i] : starts[i+1]]
+    labels: np.ndarray  # (n,) int8
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.starts)
+
+
+class LabelledSequences:
+    """A dataset of sequences and labels, see `windows.Dataset`; a new one only has to build these arrays.
+
+    Every batch holds sequences of similar length. Each begins with the initial state, so that an evaluation is exact
+    with any number of columns. `seed` decides the order of the training sequences.
+    """
+
+    labelled = True
+
+    def __init__(self, vocabulary: Vocabulary, splits: Mapping[str, Sequences], labels: tuple[str, ...], *, seed: int):
+        for split, sequences in splits.items():
+            if not len(sequences.labels):
+                raise ValueError(f"the {split} split holds no sequence; at least 1 is needed")
+        self.vocabulary, self.labels = vocabulary, labels
+        self.sequences, self.splits = dict(splits), tuple(splits)
+        self.num_inputs, self.num_outputs = len(vocabulary), len(labels)
+        self._seed = seed
+
+    def windows(self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None) -> Windows:
+        """See `windows.Dataset`. Raises ValueError for a split that is not there."""
+        if split not in self.sequences:
+            raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
+        sequences = self.sequences[split]
+        order = None if epoch is None else np.random.default_rng([self._seed, epoch])
+        return label_windows(sequences, batches(sequences.lengths, batch_size, order), truncation)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over the vocabulary and every split."""
+        digest = hashlib.blake2b(self.vocabulary.fingerprint.encode(), digest_size=8)
+        for split, sequences in self.sequences.items():
+            digest.update(split.encode())
+            for array in sequences:
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def batches(lengths: np.ndarray, batch_size: int, order: np.random.Generator | None) -> list[np.ndarray]:
+    """lengths (n,) -> the sequences of each batch, of similar length; shuffled, or from short to long without order."""
+    if order is None:
+        by_length = np.argsort(lengths, kind="stable")
+        return [by_length[first : first + batch_size] for first in range(0, len(lengths), batch_size)]
+    dealt = []
+    shuffled = order.permutation(len(lengths))
+    for first in range(0, len(lengths), POOL * batch_size):
+        pool = shuffled[first : first + POOL * batch_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        dealt += [pool[k : k + batch_size] for k in range(0, len(pool), batch_size)]
+    return [dealt[k] for k in order.permutation(len(dealt))]
+
+
+def label_windows(sequences: Sequences, batches: list[np.ndarray], truncation: int | None) -> Windows:
+    """Batches of sequence numbers -> one window each, or two where sequences are longer than the truncation."""
+    lengths = sequences.lengths
+    longest = np.array([max(1, lengths[batch].max()) for batch in batches])
+    cuts = np.zeros_like(longest) if truncation is None else np.maximum(longest - truncation, 0)
+    ends = np.cumsum(1 + (cuts > 0))  # number of windows up to each batch
+
+    def cut(k: int) -> Window:
+        b = int(np.searchsorted(ends, k, side="right"))
+        carries = cuts[b] > 0 and k == ends[b] - 2
+        t = np.arange(cuts[b])[:, None] if carries else np.arange(cuts[b], longest[b])[:, None]
+        batch = batches[b]
+        at = t - (longest[b] - lengths[batch])  # steps since each column's first symbol
+        place = np.minimum(sequences.starts[batch] + np.maximum(at, 0), max(len(sequences.symbols) - 1, 0))
+        symbols = sequences.symbols[place] if len(sequences.symbols) else np.zeros_like(place)
+        inputs = np.where(at >= 0, symbols, PADDING).astype(np.int64)
+        targets = np.full_like(inputs, IGNORE)
+        if not carries:
+            targets[-1] = sequences.labels[batch]
+        return Window(inputs, targets, carries or cuts[b] == 0, 0 if carries else len(batch))
+
+    return Windows(int(ends[-1]), cut)
