@@ -7,6 +7,7 @@ dataclass `Settings`. Nothing below `experiment.py` sees a config object.
 
 import dataclasses
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -59,7 +60,13 @@ class Bound:
     options: dict[str, Any]
 
     def build(self, **late: Any) -> Any:
-        """Call the constructor with the options and what only became known now. ConfigError if it refuses."""
+        """Call the constructor with the options and what it takes of what only became known now.
+
+        ConfigError if it refuses.
+        """
+        taken = inspect.signature(self.target).parameters.values()
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
+            late = {parameter.name: late[parameter.name] for parameter in taken if parameter.name in late}
         try:
             return self.target(**self.options, **late)
         except ConfigError:

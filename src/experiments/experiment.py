@@ -25,7 +25,7 @@ from .tracking import Tracker
 # The data counts by its fingerprint, a checkpoint by its run.
 NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "data.path", "data.cache", "data.url", "data.timeout")
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
-LATE = {"model": ("num_inputs", "num_outputs"), "optimizer": ("params",), "tracker": ("name", "tags")}
+LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",), "tracker": ("name", "tags")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Experiment:
         if isinstance(path := bound["data"].options.get("path"), str):
             bound["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
         where = compute.choose(settings, bound["model"].target)
-        rehearse(bound)
+        rehearse(bound, settings)
         bound["tracker"] = bind(config, "tracker", LATE["tracker"])  # last, as importing mlflow takes seconds
         config = dataclasses.asdict(settings) | {section: b.config() for section, b in bound.items()}
         chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
@@ -80,7 +80,9 @@ class Experiment:
     def build_model(self, dataset) -> torch.nn.Module:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
-        model = self.model.build(num_inputs=dataset.num_inputs, num_outputs=dataset.num_outputs)
+        known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
+        model = self.model.build(**known, sentence_end=getattr(dataset, "sentence_end", None))
+        check_reading(model, dataset, self.settings)
         model = self.compute.place(model)
         if self.origin is not None:
             self.origin.load_into(model, dataset)
@@ -124,11 +126,12 @@ class Experiment:
         return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
 
 
-def rehearse(bound: Mapping[str, Bound]) -> None:
+def rehearse(bound: Mapping[str, Bound], settings: Settings) -> None:
     """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
     try:
         with torch.device("meta"):
-            bound["model"].build(num_inputs=2, num_outputs=2)
+            model = bound["model"].build(num_inputs=2, num_outputs=2)
+        check_reading(model, bound["data"].target, settings)
     except NotImplementedError:
         pass  # a model that cannot live on the meta device is checked when it is built
     except (RuntimeError, TypeError) as error:
@@ -140,6 +143,20 @@ def rehearse(bound: Mapping[str, Bound]) -> None:
     except (RuntimeError, TypeError) as error:
         raise ConfigError(f"optimizer: {first_line(error)}") from error
     bound["schedule"].build()
+
+
+def check_reading(model, dataset, settings: Settings) -> None:
+    """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
+    if getattr(model, "labels_only", False) and not getattr(dataset, "labelled", False):
+        raise ConfigError(
+            "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
+            "it is no language model: choose data=imdb, or model.bidirectional=false and model.pooling=last"
+        )
+    if getattr(model, "needs_whole_sequences", False) and settings.truncation is not None:
+        raise ConfigError(
+            "the state of a bidirectional network cannot be carried from window to window: "
+            f"give truncation=null, got {settings.truncation}"
+        )
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

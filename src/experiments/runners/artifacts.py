@@ -2,10 +2,11 @@
 
 import logging
 
-from ..curves import draw_learning_curve
 from ..errors import first_line
+from ..pictures import draw_learning_curve
 from ..tracking import read_journal
 from .sample import specimen
+from .scoring import is_labelled
 from .summary import layer_table
 
 log = logging.getLogger("experiments")
@@ -31,7 +32,7 @@ def describe(training, tracker) -> None:
     model, dataset = training.model.eval(), training.dataset
     try:
         tracker.log_text("layers.txt", layer_table(model, training.settings) + "\n")
-        if dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
+        if not is_labelled(dataset) and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
             tracker.log_text("sample.txt", specimen(model, training.experiment.compute, dataset))
     except Exception as error:  # an ornament: a trained network is worth more than its description
         log.warning("the network could not be described: %s", first_line(error))

@@ -44,12 +44,20 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
-    """Put stored weights into a model. ValueError if names or shapes differ, with the first that does."""
+    """Put stored weights into a model. ValueError if names or shapes differ, with the first that does.
+
+    The tables of a model without gradients are its extra state, which has no shape to compare.
+    """
     own = model.state_dict()
     for name in [*own, *weights]:
-        here, there = (tuple(tensors[name].shape) if name in tensors else None for tensors in (own, weights))
+        here, there = (shape_of(tensors.get(name)) for tensors in (own, weights))
         if here != there:
             raise ValueError(
                 f"the weights in {source} are of another network: {name} is {there}, the model's is {here}"
             )
     model.load_state_dict(weights)
+
+
+def shape_of(value: Any) -> tuple[int, ...] | str | None:
+    """A tensor's shape; of anything else only that it is there."""
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else value and "tables"

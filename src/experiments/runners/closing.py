@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..metrics import perplexity
 from .progress import short
+from .scoring import columns, is_exact
 
 log = logging.getLogger("experiments")
 
@@ -16,15 +17,16 @@ log = logging.getLogger("experiments")
 def summarize(experiment, tracker, training) -> None:
     """Best and final figures, where the files are, and the command that opens the dashboard."""
     judge = "valid" if "valid" in training.dataset.splits else "train"
-    approximate = judge == "valid" and experiment.settings.eval_batch_size > 1
+    used = columns(training.dataset, experiment.settings, exact=False)
+    approximate = judge == "valid" and not is_exact(training.dataset, used)
     best = {"loss": training.best.loss}
-    if "perplexity" in training.last["train"]:
+    if "perplexity" in training.last[judge]:
         best["perplexity"] = perplexity(training.best.loss)
     rows = [("best", f"{short(best)}  ({judge}, epoch {training.best.epoch} of {training.epoch})")]
     for split in ("train", "valid", "test"):
         if split in training.last:
             which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, "last epoch, running")
-            cold = f", approximate: {experiment.settings.eval_batch_size} columns begin cold"
+            cold = f", approximate: {used} columns begin cold"
             note = which + (cold if approximate and split == "valid" else "")
             rows.append((split, f"{short(training.last[split])}  ({note})"))
     rows += [("run", tracker.run_id), ("folder", str(tracker.folder))]

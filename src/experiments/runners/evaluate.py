@@ -5,7 +5,8 @@ from typing import Literal
 
 from ..signature import ConfigError
 from .progress import short
-from .scoring import finite, score_split
+from .report import report
+from .scoring import columns, finite, is_exact, is_labelled, score_split
 
 log = logging.getLogger("experiments")
 
@@ -17,19 +18,22 @@ class Evaluate:
         self.split = split
 
     def run(self, experiment) -> float:
-        origin, batch_size = experiment.origin, experiment.settings.eval_batch_size
+        origin = experiment.origin
         if origin is None:
             raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
         if self.split not in dataset.splits:
             raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        batch_size = columns(dataset, experiment.settings, exact=False)
         dataset.windows(self.split, batch_size, None)  # refuses a batch that the split cannot fill
         model = experiment.build_model(dataset)
-        how = "exact" if batch_size == 1 else f"approximate: {batch_size} columns begin cold"
+        how = "exact" if is_exact(dataset, batch_size) else f"approximate: {batch_size} columns begin cold"
         tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
         with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
             tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check)
             metrics = finite(tally.read(), "evaluation")
+            if is_labelled(dataset):
+                metrics |= report(model, dataset, self.split, experiment.compute, batch_size, tracker, stop.check)
             step = origin.content["best"]["targets"]
             tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
         log.info(

@@ -47,17 +47,21 @@ class Progress:
             self._bar.set_description_str(f"epoch {epoch}/{self._epochs}")
             self._bar.set_postfix_str(f"{short(meter.read())}, {meter.rate():,.0f} targets/s")
 
-    def epoch(self, epoch: int, train: Mapping[str, float], valid: Mapping[str, float] | None, rate: float) -> None:
+    def epoch(
+        self, epoch: int, train: Mapping[str, float] | None, valid: Mapping[str, float] | None, rate: float
+    ) -> None:
         """A line for an epoch, unless the last one is very recent; the first and the last epoch always have one."""
         now = time.monotonic()
         if epoch in (1, self._epochs) or now - self._line >= LINE_INTERVAL:
             self._line = now
-            parts = [f"epoch {epoch}/{self._epochs}", f"train {short(train)}"]
-            parts += [f"valid {short(valid)}"] if valid else []
+            parts = [f"epoch {epoch}/{self._epochs}"]
+            parts += [f"{split} {short(metrics)}" for split, metrics in (("train", train), ("valid", valid)) if metrics]
             log.info("  ".join([*parts, f"{rate:,.0f} targets/s"]))
 
 
 def short(metrics: Mapping[str, float]) -> str:
-    """loss and, where there is one, perplexity."""
-    text = f"loss {metrics['loss']:.4g}"
-    return f"{text} perplexity {metrics['perplexity']:.2f}" if "perplexity" in metrics else text
+    """loss, and of perplexity and accuracy what there is."""
+    parts = [f"loss {metrics['loss']:.4g}"]
+    parts += [f"perplexity {metrics['perplexity']:.2f}"] if "perplexity" in metrics else []
+    parts += [f"accuracy {metrics['accuracy']:.2%}"] if "accuracy" in metrics else []
+    return " ".join(parts)

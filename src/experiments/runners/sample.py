@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from ..signature import ConfigError
+from .scoring import is_labelled
 
 
 class Cut(NamedTuple):
@@ -44,6 +45,11 @@ class Sample:
         if experiment.origin is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
+        if is_labelled(dataset):
+            names = ", ".join(dataset.labels)
+            raise ConfigError(
+                f"runner=sample continues a text, but this data has labels ({names}): use runner=evaluate"
+            )
         vocabulary = dataset.vocabulary
         prompt = first_symbol(dataset) if self.prompt is None else self.prompt
         try:

@@ -8,7 +8,7 @@ import torch
 from ..metrics import Tally
 from .progress import short
 
-ROWS = 512  # time steps times columns of one window: bounds memory, does not change the result
+ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
 
 
 class Diverged(ArithmeticError):
@@ -24,16 +24,38 @@ def finite(metrics: dict[str, float], what: str, advice: str = "") -> dict[str, 
     raise Diverged(f"{what} diverged: {short(metrics)}{advice}")
 
 
+def is_labelled(dataset) -> bool:
+    """Whether every column is a sequence of its own with one label, see `data.windows.Dataset`."""
+    return getattr(dataset, "labelled", False)
+
+
+def is_exact(dataset, batch_size: int) -> bool:
+    """Whether an evaluation in so many columns is exact: of a text, all but the first begin without their past."""
+    return batch_size == 1 or is_labelled(dataset)
+
+
+def columns(dataset, settings, exact: bool) -> int:
+    """How many columns to read in an evaluation."""
+    if is_labelled(dataset):
+        return max(settings.batch_size, settings.eval_batch_size)
+    return 1 if exact else settings.eval_batch_size
+
+
+def evaluation_windows(dataset, split: str, batch_size: int):
+    """The windows of an evaluation: short ones of a text, whole sequences where these have labels."""
+    return dataset.windows(split, batch_size, None if is_labelled(dataset) else max(1, ROWS // batch_size))
+
+
 @torch.no_grad()
 def score_split(model, dataset, split: str, compute, batch_size: int, check: Callable[[], None]) -> Tally:
-    """The tally of a split read as `batch_size` columns; exact for 1, while more columns begin without a past.
+    """The tally of a split read as `batch_size` columns, see `is_exact`.
 
     `check` is called between windows and may raise to stop.
     """
     training, tally, state = model.training, Tally(), None
     model.eval()
     try:
-        for window in dataset.windows(split, batch_size, max(1, ROWS // batch_size)):
+        for window in evaluation_windows(dataset, split, batch_size):
             check()
             if window.starts:
                 state = model.initial_state(window.inputs.shape[1])

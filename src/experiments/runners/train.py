@@ -12,10 +12,13 @@ from .artifacts import describe, keep_files
 from .best import Best
 from .closing import summarize
 from .progress import Progress
-from .scoring import Diverged, finite, score_split
+from .report import report
+from .scoring import Diverged, columns, finite, is_labelled, score_split
 from .tbptt import TruncatedBptt, groups
 
 log = logging.getLogger("experiments")
+
+FIT_STEPS = 1 << 16  # of the windows that a model without gradients is given
 
 
 class Train:
@@ -39,26 +42,29 @@ class Train:
                 keep_files(training, tracker)
             stop.check()
             training.model.load_state_dict(training.best.weights)
-            training.test(stop)
+            training.test(tracker, stop)
             describe(training, tracker)
         summarize(experiment, tracker, training)
         return training.best.loss
 
 
 class Training:
-    """One run's data, model and optimizer, and where it stands."""
+    """One run's data, model and optimizer, and where it stands.
+
+    A model without gradients (it has a `fit`) sees the training split once, in order, in the one epoch it needs.
+    """
 
     def __init__(self, experiment, runner: Train):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
         self.dataset = experiment.build_dataset()
         self.windows_per_epoch = len(self._windows(0))
-        if "valid" in self.dataset.splits:
-            self.dataset.windows("valid", self.settings.eval_batch_size, None)  # refuses more columns than it fills
+        if "valid" in self.dataset.splits:  # refuses more columns than it fills
+            self.dataset.windows("valid", columns(self.dataset, self.settings, exact=False), None)
         self.model = experiment.build_model(self.dataset).train()
-        self.optimizer = experiment.build_optimizer(self.model)
+        self.fits = hasattr(self.model, "fit")
+        self.epochs = 1 if self.fits else self.settings.epochs
         self.schedule = experiment.schedule.build()
-        how = {"reduction": self.settings.reduction, "clip_norm": self.settings.clip_norm}
-        self.tbptt = TruncatedBptt(self.model, self.optimizer, experiment.compute, **how)
+        self.tbptt = None if self.fits else self._tbptt()
         self.epoch = self.window = self.updates = self.targets = 0  # epochs done, windows of this one, totals
         self.best = Best()
         self.last: dict[str, dict[str, float]] = {}  # the newest metrics of each kind
@@ -67,14 +73,19 @@ class Training:
         """Epochs until they are done, patience is over, the loss diverges or somebody stops it."""
         self.tracker, self.interval, self.saved_at = tracker, Meter(), time.monotonic()
         patience = self.settings.patience
-        with Progress(self.windows_per_epoch, self.settings.epochs) as progress:
-            while self.epoch < self.settings.epochs and (patience is None or self.best.stale < patience):
+        with Progress(self.windows_per_epoch, self.epochs) as progress:
+            while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
                 self._epoch(stop, progress)
 
-    def test(self, stop: Stop) -> None:
+    def test(self, tracker, stop: Stop) -> None:
         """Score the test split exactly, with the weights the model has now."""
         if "test" in self.dataset.splits:
-            self._log("test", finite(self._score("test", 1, stop).read(), "the test"))
+            metrics = finite(self._score("test", stop, exact=True).read(), "the test")
+            if is_labelled(self.dataset):
+                batch_size = columns(self.dataset, self.settings, exact=True)
+                how = self.experiment.compute, batch_size, tracker, stop.check
+                metrics |= report(self.model, self.dataset, "test", *how)
+            self._log("test", metrics)
 
     def save(self) -> None:
         """Write last.pt, with the whole state of model, optimizer and schedule, and best.pt, which is for use."""
@@ -82,9 +93,9 @@ class Training:
         common |= {"vocabulary": self.dataset.vocabulary.fingerprint, "best": self.best.facts()}
         last = {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.tbptt and self.tbptt.optimizer.state_dict(),
             "schedule": vars(self.schedule),
-            "state": self.tbptt.state,
+            "state": self.tbptt and self.tbptt.state,
             "rng": torch.get_rng_state(),
             "position": {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets")},
         }
@@ -93,21 +104,15 @@ class Training:
             checkpoint.save(self.tracker.folder / "best.pt", common | {"model": self.best.weights})
         self.saved_at = time.monotonic()
 
+    def _tbptt(self) -> TruncatedBptt:
+        optimizer = self.experiment.build_optimizer(self.model)
+        how = {"reduction": self.settings.reduction, "clip_norm": self.settings.clip_norm}
+        return TruncatedBptt(self.model, optimizer, self.experiment.compute, **how)
+
     def _epoch(self, stop: Stop, progress: Progress) -> None:
-        meter = Meter()
-        for windows in groups(self._windows(self.epoch), self.settings.windows_per_update):
-            self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / self.windows_per_epoch))
-            norm = self.tbptt.update(windows, meter, self.interval)
-            self.updates, self.window = self.updates + 1, self.window + len(windows)
-            self.targets += sum(window.count for window in windows)
-            progress.windows(len(windows), self.epoch + 1, meter)
-            if self.updates % self.runner.log_interval == 0:
-                self._log_interval(norm)
-            self._save_if_due()
-            stop.check()
-        self.epoch, self.window = self.epoch + 1, 0
-        train, rate = self._measured(meter), meter.rate()
-        self._log("train", {**train, "epoch": self.epoch, "targets_per_second": rate})
+        train, rate = self._fit(stop) if self.fits else self._updates(stop, progress)
+        if train:
+            self._log("train", {**train, "epoch": self.epoch, "targets_per_second": rate})
         valid = self._validate(stop)
         decides = (valid or train)["loss"]
         self.schedule.observe(decides)
@@ -117,17 +122,46 @@ class Training:
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
 
+    def _updates(self, stop: Stop, progress: Progress) -> tuple[dict[str, float], float]:
+        """One epoch of updates; their running metrics and targets per second."""
+        meter, epoch = Meter(), self._windows(self.epoch)
+        for windows in groups(epoch, self.settings.windows_per_update):
+            self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
+            norm = self.tbptt.update(windows, meter, self.interval)
+            self.updates, self.window = self.updates + 1, self.window + len(windows)
+            self.targets += sum(window.count for window in windows)
+            progress.windows(len(windows), self.epoch + 1, meter)
+            if self.updates % self.runner.log_interval == 0:
+                self._log_interval(norm)
+            self._save_if_due()
+            stop.check()
+        self.epoch, self.window = self.epoch + 1, 0
+        return self._measured(meter), meter.rate()
+
+    def _fit(self, stop: Stop) -> tuple[dict[str, float] | None, float]:
+        """What a model without gradients learns; scored on training too if nothing else can decide."""
+        meter = Meter()
+        steps = None if is_labelled(self.dataset) else FIT_STEPS
+        windows = self.dataset.windows("train", columns(self.dataset, self.settings, exact=True), steps)
+        self.model.fit(windows)
+        stop.check()
+        meter.count = sum(window.count for window in windows)
+        self.epoch, self.targets = 1, meter.count
+        train = None if "valid" in self.dataset.splits else self._measured(self._score("train", stop, exact=True))
+        return train, meter.rate()
+
     def _windows(self, epoch: int):
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
 
-    def _score(self, split: str, batch_size: int, stop: Stop) -> Tally:
+    def _score(self, split: str, stop: Stop, *, exact: bool) -> Tally:
+        batch_size = columns(self.dataset, self.settings, exact)
         return score_split(self.model, self.dataset, split, self.experiment.compute, batch_size, stop.check)
 
     def _validate(self, stop: Stop) -> dict[str, float] | None:
         if "valid" not in self.dataset.splits:
             return None
         with self.interval.paused():
-            metrics = self._measured(self._score("valid", self.settings.eval_batch_size, stop))
+            metrics = self._measured(self._score("valid", stop, exact=False))
         self._log("valid", metrics)
         return metrics
 
@@ -143,7 +177,7 @@ class Training:
     def _log_interval(self, norm: torch.Tensor) -> None:
         metrics = self._measured(self.interval)
         values = {key: metrics[key] for key in ("loss", "perplexity") if key in metrics}
-        values |= {"grad_norm": float(norm), "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        values |= {"grad_norm": float(norm), "learning_rate": self.tbptt.optimizer.param_groups[0]["lr"]}
         self._log("interval", values | {"targets_per_second": self.interval.rate()})
         self.interval = Meter()
 
