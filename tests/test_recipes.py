@@ -29,13 +29,15 @@ def test_every_recipe_gives_its_command_expectation_and_time(recipe):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_can_be_summarized_with_another_model(command, recipe, tmp_path):
+def test_every_recipe_can_be_summarized_with_another_model(command, recipe, tmp_path, reviews):
     (tmp_path / "ptb.train.txt").write_text("a b c <unk>\n" * 300)
-    data = [f"data.path={tmp_path}"] if "PennTreebank" in command(f"recipe={recipe}", "--cfg", "job").out else []
-    held_out = ["data.held_out=false"] if data else []
-    outcome = command(f"recipe={recipe}", "model=torch_gru", "runner=summary", *data, *held_out)
+    config = command(f"recipe={recipe}", "--cfg", "job").out
+    data = [f"data.path={tmp_path}", "data.held_out=false"] if "PennTreebank" in config else []
+    data = [f"data.path={reviews}", "data.skip_top=0"] if "Imdb" in config else data
+    model = "torch_rnn" if "bag_of_words" in config else "torch_gru"
+    outcome = command(f"recipe={recipe}", f"model={model}", "runner=summary", *data)
     assert outcome.code == 0, outcome.error
-    assert outcome.out.startswith("torch_gru on ")
+    assert outcome.out.startswith(f"{model} on ")
 
 
 @pytest.mark.slow
@@ -92,8 +94,46 @@ def test_textbook_lstm_ptb_reaches_the_published_test_perplexity(train):
     assert values(run, "test/perplexity")[0] <= 137
 
 
+def accuracy(run) -> float:
+    print(run.name, f"test accuracy {values(run, 'test/accuracy')[0]:.2%}")
+    return values(run, "test/accuracy")[0]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+@pytest.mark.parametrize(
+    ("arguments", "least"),
+    [
+        (("recipe=textbook_imdb_onehot",), 0.62),
+        (("recipe=textbook_imdb_onehot", "model=torch_rnn", "epochs=10"), 0.62),
+        (("recipe=textbook_imdb_embedding",), 0.78),
+        (("recipe=imdb_bilstm", f"threads={os.cpu_count()}"), 0.85),
+        (("model=bag_of_words", "data=imdb"), 0.88),
+        (("recipe=imdb_bag_of_words",), 0.905),
+    ],
+)
+def test_imdb_recipes_reach_their_test_accuracy(train, arguments, least):
+    assert accuracy(train(*arguments)) >= least
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("real_data")
+def test_imdb_best_reaches_its_accuracy_as_the_mean_of_three_seeds(train):
+    found = [accuracy(train("recipe=imdb_best", f"seed={seed}", f"threads={os.cpu_count()}")) for seed in range(3)]
+    assert sum(found) / 3 >= 0.885
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_the_ngram_model_has_its_published_perplexity_from_the_command_line(train):
+    perplexity = values(train("model=ngram", "data=ptb"), "test/perplexity")[0]
+    print(f"test perplexity {perplexity:.2f}")
+    assert perplexity == pytest.approx(141.2, abs=0.1)
+
+
 def test_the_readme_is_filled_in():
     readme = (HOME / "README.md").read_text()
-    assert not re.findall(r"@[A-Z]+@", readme)
+    files = [HOME / "README.md", *(HOME / "conf").rglob("*.yaml"), *(HOME / "sweeps").rglob("*.yaml")]
+    assert not [file for file in files if re.search(r"@[A-Z]+@", file.read_text())]
     for recipe in RECIPES:
         assert f"recipe={recipe}" in readme

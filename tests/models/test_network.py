@@ -22,6 +22,10 @@ from .networks import network
         ({"initialization": "uniform"}, "uniform_range must be a number"),
         ({"uniform_range": 0.1}, "uniform_range must be null"),
         ({"forget_bias": 1.0, "cell": "gru"}, "needs cell=lstm"),
+        ({"word_dropout": 1.0}, "word_dropout must be a probability"),
+        ({"channel_dropout": 0.1, "embedding_size": None}, "channel_dropout=0.1 needs an embedding"),
+        ({"output": "logistic"}, "the data has 5: use softmax"),
+        ({"tied": True, "embedding_size": 6, "pooling": "mean"}, "this network is one for labels"),
     ],
 )
 def test_an_impossible_network_is_refused_with_a_reason(options, part):
@@ -53,6 +57,18 @@ def test_textbook_initialisation_scales_by_fan_in_and_has_no_biases():
     assert not model.output.b.any()
 
 
+@pytest.mark.parametrize("cell", ["tanh", "lstm", "gru"])
+def test_keras_initialisation_is_glorot_and_orthogonal(cell):
+    model = network("torch", cell=cell, hidden_size=30, embedding_size=20, initialization="keras", bias="single")
+    W_ih, W_hh, b_ih = model.layers[0].W_ih, model.layers[0].W_hh, model.layers[0].b_ih
+    bound = math.sqrt(6 / (len(W_ih) + 20))
+    assert 0.9 * bound < W_ih.abs().max() <= bound
+    assert torch.allclose(W_hh.T @ W_hh, torch.eye(30).double(), atol=1e-6)
+    forget = b_ih.view(-1, 30)[1] if cell == "lstm" else torch.zeros(0)
+    assert b_ih.sum().item() == forget.sum().item() == len(forget)  # 1 for each forget gate, and nothing else
+    assert 0.045 < model.embedding.W.abs().max() <= 0.05
+
+
 def test_the_forget_bias_reaches_the_forget_gates_alone():
     plain, raised = (network("torch", forget_bias=value).layers[0].b_ih for value in (0.0, 1.0))
     difference = (raised - plain).view(4, -1)
@@ -74,6 +90,13 @@ def test_tied_weights_are_one_matrix_and_a_projection_where_sizes_differ(kind):
     assert same.projection is None
     assert other.projection.W.shape == (4, 6)
     assert [name for name, _, _ in other.summary(5, 3)] == ["embedding", "layers.0", "projection", "output"]
+
+
+def test_summary_of_a_network_for_labels_shows_its_directions_together_and_its_pooling():
+    rows = network("torch", bidirectional=True, pooling="mean_max", num_layers=2).summary("T", 3)
+    assert rows[1] == ("layers.0", ("T", 3, 12), 2 * 4 * 6 * (4 + 6 + 2))
+    assert rows[3] == ("pooling mean_max", (1, 3, 24), 0)
+    assert rows[4] == ("output", (1, 3, 5), 5 * 24 + 5)
 
 
 def test_summary_counts_every_parameter_once():

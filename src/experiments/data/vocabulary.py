@@ -25,6 +25,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def __contains__(self, symbol: str | None) -> bool:
+        return symbol in self._ids
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over the symbols and their order."""

@@ -53,6 +53,7 @@ class Words(SymbolStreams):
         parts = {split: part for split, part in parts.items() if held_out or split == "train"}
         rules = Rules(lower_case, end_of_line, corpus_size, min_count, vocabulary_size, unknown)
         super().__init__(*cached_corpus(parts, rules, Path(cache)), wrap=wrap)
+        self.sentence_end = self.vocabulary.symbols.index(end_of_line) if end_of_line in self.vocabulary else None
 
     def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
         """The file of each split; only train must be there. ValueError if a name is there twice."""

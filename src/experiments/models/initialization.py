@@ -15,7 +15,7 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
     uniform    U(-a, a) for everything, a = uniform_range (Zaremba et al., 2014: 0.1)
     textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
     keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
-               U(-0.05, 0.05), zero biases: what Keras does
+               U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates: what Keras does
 
     forget_bias is added to the forget gates' input bias afterwards (Jozefowicz et al., 2015: 1).
     Raises ValueError if range or bias do not fit scheme and cell.
@@ -43,6 +43,8 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
         else:
             scale = 0.01 if is_embedding else 1.0 / math.sqrt(parameter.shape[1])
             parameter.normal_().mul_(scale)
+    if scheme == "keras" and network.cell == "lstm":
+        forget_bias += 1.0
     if forget_bias:
         H = network.hidden_size
         for layer in [*network.layers, *network.reverse_layers]:

@@ -21,7 +21,9 @@ class Best:
         """After an epoch: keep these weights if the loss is lower."""
         if loss < self.loss:
             self.loss, self.epoch, self.targets, self.stale = loss, epoch, targets, 0
-            self.weights = copy.deepcopy(model.state_dict())
+            weights = model.state_dict()
+            moves = any(True for _ in model.parameters())  # tables that were counted once stay as they are
+            self.weights = copy.deepcopy(weights) if moves else weights
         else:
             self.stale += 1
 

@@ -1,10 +1,9 @@
 """Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
 
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -18,15 +17,34 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one."""
     building = path.with_name(f"{path.name}.building")
     try:
-        packed = io.BytesIO()  # torch.save would turn a full disk into an error of its own
-        torch.save({"format": FORMAT, **content}, packed)
         with building.open("wb") as file:
-            file.write(packed.getbuffer())
+            writer = _Writer(file)
+            try:
+                torch.save({"format": FORMAT, **content}, writer)
+            except Exception as error:
+                raise writer.error or error from None
             file.flush()
             os.fsync(file.fileno())
         os.replace(building, path)
     finally:
         building.unlink(missing_ok=True)
+
+
+class _Writer:
+    """A file that remembers its error: torch.save would turn a full disk into an error of its own."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.error = file, None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """Left to `save`."""
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -91,15 +91,16 @@ class Training:
         """Write last.pt, with the whole state of model, optimizer and schedule, and best.pt, which is for use."""
         common = {"config": self.experiment.config, "choices": self.experiment.choices, "run_id": self.tracker.run_id}
         common |= {"vocabulary": self.dataset.vocabulary.fingerprint, "best": self.best.facts()}
-        last = {
-            "model": self.model.state_dict(),
-            "optimizer": self.tbptt and self.tbptt.optimizer.state_dict(),
-            "schedule": vars(self.schedule),
-            "state": self.tbptt and self.tbptt.state,
-            "rng": torch.get_rng_state(),
-            "position": {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets")},
-        }
-        checkpoint.save(self.tracker.folder / "last.pt", common | last)
+        if self.tbptt is not None:  # else there is nothing to continue
+            last = {
+                "model": self.model.state_dict(),
+                "optimizer": self.tbptt.optimizer.state_dict(),
+                "schedule": vars(self.schedule),
+                "state": self.tbptt.state,
+                "rng": torch.get_rng_state(),
+                "position": {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets")},
+            }
+            checkpoint.save(self.tracker.folder / "last.pt", common | last)
         if self.best.weights is not None:
             checkpoint.save(self.tracker.folder / "best.pt", common | {"model": self.best.weights})
         self.saved_at = time.monotonic()
