@@ -37,6 +37,8 @@ class Origin:
                 kept = {option: config[key][option] for option in options if option in config[key]}
                 config[key] = {**stored[key], **kept} if options else stored[key]
                 choices |= {key: self.content["choices"][key]} if key in self.content["choices"] else {}
+        if "seed" in typed and "data" not in typed and config["data"].get("seed") == self.content["config"]["seed"]:
+            config["data"] = {**config["data"], "seed": config["seed"]}  # the data's seed follows the root key
         return config, choices
 
     def load_into(self, model, dataset) -> None:

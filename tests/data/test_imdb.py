@@ -2,10 +2,10 @@
 
 import io
 import itertools
+import lzma
 import multiprocessing
 import re
 import tarfile
-import time
 
 import numpy as np
 import pytest
@@ -221,6 +221,10 @@ def _without(folder):
     ("spoil", "part"),
     [
         (_truncated, "is no archive or a damaged one"),
+        (_edited("copy/aclImdb/test/neg/0_2.txt", b"dull"), "holds test/neg/0_2.txt twice"),
+        (_edited("x", type=tarfile.LNKTYPE, linkname="aclImdb/test/neg/0_2.txt"), "holds 'x', which is a link"),
+        (_edited("x", type=tarfile.FIFOTYPE), "holds 'x', which is a link or a device"),
+        (lambda _, archive: archive.write_bytes(lzma.compress(b"x" * 9999)[:40]), "is no archive or a damaged one"),
         (lambda _, archive: archive.write_bytes(b"no archive" * 99), "is no archive or a damaged one"),
         (_edited("../evil.txt", b"x"), "holds '../evil.txt', which points out of the archive"),
         (_edited("/etc/evil.txt", b"x"), "holds '/etc/evil.txt', which points out of the archive"),
@@ -268,6 +272,10 @@ def test_a_broken_folder_is_one_sentence(imdb, reviews, tmp_path):
         ({"skip_top": -1}, "skip_top must be at least 0, got -1"),
         ({"skip_top": 999}, "skip_top=999 leaves no word"),
         ({"pattern": "("}, "is no regular expression"),
+        ({"pattern": r"\w*"}, "finds words without a letter"),
+        ({"pattern": "zzz"}, "finds no word in the reviews"),
+        ({"valid_fraction": 0.99}, "none for training"),
+        ({"valid_fraction": 0.001}, "none for validation"),
         ({"pattern": "(a)|b"}, "no groups that capture"),
         ({"valid_fraction": 1.0}, "valid_fraction must be from 0 to below 1"),
     ],
@@ -277,7 +285,24 @@ def test_impossible_options_are_refused(imdb, options, part):
         imdb(**options)
 
 
-def test_the_real_reviews_are_all_there_and_load_from_the_cache_in_a_moment(real_data, tmp_path):
+def test_one_long_word_takes_no_more_memory_than_itself(imdb, reviews):
+    (reviews / "train" / "pos" / "0_9.txt").write_text("x" * 900_000)
+    data = imdb(pattern=r"\S+", valid_fraction=0.05)
+    assert data.num_inputs < 1000
+
+
+def test_a_damaged_cache_is_one_sentence(imdb, tmp_path):
+    imdb()
+    (entry,) = (path for path in (tmp_path / "cache" / "reviews").iterdir() if path.is_dir())
+    for name, content in (("symbols.int32", b"\0" * 8), ("starts.int64", b"\0" * 8), ("reviews.json", b"[]")):
+        kept = (entry / name).read_bytes()
+        (entry / name).write_bytes(content)
+        with pytest.raises(ValueError, match=r"the cache entry .* is damaged .*: delete that folder"):
+            imdb()
+        (entry / name).write_bytes(kept)
+
+
+def test_the_real_reviews_are_all_there(real_data, tmp_path):
     options = {**OPTIONS, "path": str(real_data / "imdb"), "cache": str(tmp_path), "vocabulary_size": 20000}
     data = Imdb(**options)
     assert {split: len(s.labels) for split, s in data.sequences.items()} == {
@@ -287,6 +312,3 @@ def test_the_real_reviews_are_all_there_and_load_from_the_cache_in_a_moment(real
     }
     assert data.vocabulary.symbols[:6] == ("<unk>", "the", "and", "a", "of", "to")
     assert data.num_inputs == 20000
-    began = time.perf_counter()
-    assert Imdb(**options).windows("train", 32, None, 0)[0].inputs.shape[1] == 32
-    print(f"second start: {time.perf_counter() - began:.2f} s")

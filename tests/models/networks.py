@@ -32,7 +32,7 @@ SYMBOLS = 5
 def network(kind: str, seed: int = 0, **options):
     """A float64 network over SYMBOLS symbols."""
     torch.manual_seed(seed)
-    return KINDS[kind](SYMBOLS, SYMBOLS, **{**OPTIONS, **options}).double()
+    return KINDS[kind](SYMBOLS, **{"num_outputs": SYMBOLS, **OPTIONS, **options}).double()
 
 
 def window(steps: int, columns: int, seed: int = 1):

@@ -103,6 +103,18 @@ def test_what_was_learnt_survives_a_checkpoint():
     assert np.array_equal(predicted(model, data), predicted(other, data))
 
 
+def test_training_that_leaves_nothing_to_learn_is_refused():
+    with pytest.raises(ValueError, match="no term occurs min_count=10000 times"):
+        fitted(sequences(), min_count=10000)
+    with pytest.raises(ValueError, match="at least 2 training sequences of each"):
+        fitted(sequences(number=2))
+
+
+def test_terms_of_another_model_are_refused():
+    with pytest.raises(ValueError, match="these are the terms of another bag of words"):
+        BagOfWords(8, 2, **{**OPTIONS, "max_ngram": 1}).load_state_dict(fitted(sequences()).state_dict())
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [

@@ -63,6 +63,55 @@ def test_training_losses_agree_to_1e_10(cell, num_layers, embedding_size, readin
     assert ours[0] != ours[-1]
 
 
+@pytest.mark.parametrize("truncation", [None, 3])
+def test_windows_that_only_carry_the_state_are_no_part_of_an_update(truncation):
+    ours, theirs = (train(kind, truncation, windows_per_update=2, cell="gru") for kind in ("numpy", "torch"))
+    assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
+    assert ours != pytest.approx(train("numpy", truncation, cell="gru"), abs=1e-4)
+
+
+@pytest.mark.parametrize("windows_per_update", [1, 2])
+def test_the_reductions_agree_where_a_sequence_has_one_target(windows_per_update):
+    gradients = []
+    for reduction in ("mean", "sum_over_time"):
+        model = network("torch")
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        tbptt = TruncatedBptt(model, optimizer, CPU, reduction=reduction, clip_norm=None)
+        windows = sequences().windows("train", 4, 2, 0)
+        gradients.append([tbptt.update(group).item() for group in groups(windows, windows_per_update)])
+    assert gradients[0] == pytest.approx(gradients[1], rel=1e-12)
+
+
+def test_padding_that_would_grow_without_bound_does_no_harm():
+    for pooling in ("last", "mean", "max"):
+        gradients = []
+        for kind in ("numpy", "torch"):
+            model = network(kind, cell="relu", pooling=pooling)
+            with torch.no_grad():
+                model.layers[0].W_hh.copy_(10.0 * torch.eye(6))
+            inputs, targets = torch.full((600, 2), -1), torch.full((600, 2), -100)
+            inputs[:3, 0], inputs[-3:, 1] = 1, 2
+            targets[2 if pooling == "last" else -1, 0], targets[-1, 1] = 1, 0
+            score, _ = model.score(inputs, targets, model.initial_state(2))
+            gradients.append(torch.autograd.grad(score.loss, list(model.parameters())))
+        for ours, theirs in zip(*gradients):
+            assert torch.isfinite(ours).all()
+            assert torch.allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_passes_the_state_on_before_and_after_the_symbols(cell):
+    inputs = torch.tensor([[-1, 1], [-1, 2], [3, -1], [4, -1]])
+    log_probs = []
+    for kind in ("numpy", "torch"):
+        model = network(kind, cell=cell)
+        torch.manual_seed(1)
+        state = tuple(torch.rand_like(part) for part in model.initial_state(2))
+        log_probs.append(model.predict(inputs, state)[0])
+    assert torch.allclose(*log_probs, rtol=0, atol=1e-12)
+    assert torch.equal(log_probs[0][0, 0], log_probs[0][1, 0])
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_all_dropouts_drop_the_same_in_both(cell):
     form = {"cell": cell, "num_layers": 2, "bidirectional": True, "pooling": "mean_max", "truncation": None}

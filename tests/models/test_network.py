@@ -25,6 +25,10 @@ from .networks import network
         ({"word_dropout": 1.0}, "word_dropout must be a probability"),
         ({"channel_dropout": 0.1, "embedding_size": None}, "channel_dropout=0.1 needs an embedding"),
         ({"output": "logistic"}, "the data has 5: use softmax"),
+        (
+            {"output": "logistic", "num_outputs": 2, "loss": "squared_error"},
+            "give loss=cross_entropy",
+        ),
         ({"tied": True, "embedding_size": 6, "pooling": "mean"}, "this network is one for labels"),
     ],
 )

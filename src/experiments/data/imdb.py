@@ -63,15 +63,14 @@ class Imdb(LabelledSequences):
         reviews = cached_reviews(find_source(Path(path)), pattern, lower_case, Path(cache))
         rows = split_rows(reviews, valid_fraction, split_seed)
         ranked = rank_words(reviews, rows["train"])[skip_top:]
-        if not len(ranked):
+        if not ranked:
             raise ValueError(f"skip_top={skip_top} leaves no word of the training reviews")
         first = [UNKNOWN] if unknown == "keep" else []
         ranked = ranked[: None if vocabulary_size is None else vocabulary_size - len(first)]
         symbol_of = np.full(len(reviews.words), len(first) - 1, np.int32)  # <unk> is 0, what vanishes is -1
         symbol_of[ranked] = np.arange(len(ranked)) + len(first)
-        vocabulary = Vocabulary(
-            [*first, *reviews.words[ranked].tolist()], separator=" ", unknown=UNKNOWN if first else None
-        )
+        words = [*first, *(reviews.words[k] for k in ranked)]
+        vocabulary = Vocabulary(words, separator=" ", unknown=UNKNOWN if first else None)
         symbols = symbol_of[reviews.symbols]
         present = np.concatenate([[0], np.cumsum(symbols >= 0)])
         starts = present[reviews.starts]
@@ -81,13 +80,15 @@ class Imdb(LabelledSequences):
 
 
 def check_pattern(pattern: str) -> None:
-    """ValueError unless it is a regular expression that finds words and no parts of them."""
+    """ValueError unless it is a regular expression that finds words, not parts of them and not nothing."""
     try:
-        groups = re.compile(pattern).groups
+        compiled = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"pattern {pattern!r} is no regular expression: {error}") from error
-    if groups:
+    if compiled.groups:
         raise ValueError(f"pattern {pattern!r} must have no groups that capture: write (?:...) for (...)")
+    if "" in compiled.findall("a b, c."):
+        raise ValueError(f"pattern {pattern!r} finds words without a letter: write + for *")
 
 
 def split_rows(reviews: Reviews, valid_fraction: float, seed: int) -> dict[str, np.ndarray]:
@@ -96,18 +97,23 @@ def split_rows(reviews: Reviews, valid_fraction: float, seed: int) -> dict[str, 
     for k, label in enumerate(LABELS):
         shuffled = np.random.default_rng([seed, k]).permutation(reviews.rows("train", label))
         number = round(len(shuffled) * valid_fraction)
+        if valid_fraction and not 0 < number < len(shuffled):
+            left = "training" if number else "validation"
+            raise ValueError(
+                f"valid_fraction={valid_fraction} of {len(shuffled)} {label} reviews leaves none for {left}"
+            )
         rows["valid"].append(shuffled[:number])
         rows["train"].append(shuffled[number:])
         rows["test"].append(reviews.rows("test", label))
     return {split: np.sort(np.concatenate(parts)) for split, parts in rows.items() if sum(map(len, parts))}
 
 
-def rank_words(reviews: Reviews, rows: np.ndarray) -> np.ndarray:
+def rank_words(reviews: Reviews, rows: np.ndarray) -> list[int]:
     """The words that occur in these reviews, the most frequent first, in alphabetical order where equal."""
     symbols, _ = gather(reviews.symbols, reviews.starts[rows], np.diff(reviews.starts)[rows])
-    counts = np.bincount(symbols, minlength=len(reviews.words))
-    ranked = np.lexsort((reviews.words, -counts))
-    return ranked[: np.count_nonzero(counts)]
+    counts = np.bincount(symbols, minlength=len(reviews.words)).tolist()
+    there = [k for k, word in enumerate(reviews.words) if counts[k] and word != UNKNOWN]
+    return sorted(there, key=lambda k: (-counts[k], reviews.words[k]))
 
 
 def cut_to_length(symbols, starts, reviews, rows, max_length, cut) -> Sequences:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import lzma
 import os
 import tarfile
 import zlib
@@ -32,7 +33,9 @@ def find_source(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise FileNotFoundError(f"there is no {path}: give an archive or a folder with {LAYOUT}")
+        raise FileNotFoundError(
+            f"there is no {path}: give an archive or a folder with {LAYOUT}, or path=null to download them"
+        )
     for folder in (path, path / "aclImdb"):
         if any((folder / split).is_dir() for split in SPLITS):
             return folder
@@ -52,7 +55,7 @@ def content_digest(source: Path) -> str:
                 digest.update(block)
         return digest.hexdigest()
     for split, label, file in _review_files(source):
-        digest.update(f"{split}/{label}/{file.name}\0".encode())
+        digest.update(os.fsencode(f"{split}/{label}/{file.name}\0"))
         digest.update(hashlib.blake2b(_read_bounded(file)).digest())
     return digest.hexdigest()
 
@@ -76,7 +79,7 @@ def read_reviews(source: Path) -> Iterator[Review]:
 
 def _archived(archive: Path) -> Iterator[tuple[str, str, str, bytes]]:
     with _readable(archive), tarfile.open(archive, "r:*") as tar:
-        for member in tar:
+        while (member := _next(tar)) is not None:
             path = PurePosixPath(member.name)
             if path.is_absolute() or ".." in path.parts:
                 raise ValueError(f"{archive} holds {member.name!r}, which points out of the archive: it is not read")
@@ -94,8 +97,16 @@ def _readable(archive: Path) -> Iterator[None]:
     """What the archive libraries raise about a broken file, as one sentence."""
     try:
         yield
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise ValueError(f"{archive} is no archive or a damaged one: {first_line(error)}") from error
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        raise ValueError(f"{archive} is no archive or a damaged one: {first_line(error).rstrip(':')}") from error
+
+
+def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+    """The next member; a header that makes no sense is a TarError like the others."""
+    try:
+        return tar.next()
+    except (ValueError, IndexError) as error:
+        raise tarfile.ReadError(f"a header makes no sense: {first_line(error)}") from error
 
 
 def _unpacked(folder: Path) -> Iterator[tuple[str, str, str, bytes]]:

@@ -12,6 +12,8 @@ from .windows import Window, stream_windows, wrapped_windows
 class SymbolStreams:
     """One stream of ids (N,) per split over one vocabulary; a new text dataset only has to build these."""
 
+    labelled = False
+
     def __init__(self, vocabulary: Vocabulary, streams: Mapping[str, np.ndarray], *, wrap: bool):
         """With `wrap` the training split is read as the textbook does, see `wrapped_windows`."""
         for split, ids in streams.items():

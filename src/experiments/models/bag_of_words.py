@@ -34,14 +34,14 @@ class BagOfWords(nn.Module):
         self.num_inputs, self.num_outputs = num_inputs, num_outputs
         self.max_ngram, self.min_count, self.strengths = max_ngram, min_count, strengths
         self.terms: list[np.ndarray] = []  # of each length, sorted: rank of the term without its last word * V + that
-        self.idf = np.zeros(0)
+        self.idf, self.strength = np.zeros(0), 0.0
         self.weights, self.bias = np.zeros((num_outputs, 0)), np.zeros(num_outputs)
 
     def fit(self, windows) -> None:
         """Learn from the labelled sequences of some windows."""
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import GridSearchCV
+        from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
         columns, labels, state = [], [], None
         for window in windows:
@@ -49,14 +49,21 @@ class BagOfWords(nn.Module):
             if window.count:
                 columns += list(state.T)
                 labels.append(window.targets[-1])
+        labels = np.concatenate(labels)
+        fewest = np.unique(labels, return_counts=True)[1].min()
+        if fewest < 2 or len(np.unique(labels)) < 2:
+            raise ValueError("a bag of words needs at least 2 training sequences of each of 2 labels or more")
         self.terms = []
         counts = self._counts(columns, learn=True)
+        if not counts.shape[1]:
+            raise ValueError(f"no term occurs min_count={self.min_count} times in the training sequences: lower it")
         tfidf = TfidfTransformer(sublinear_tf=True).fit(counts)
         self.idf = tfidf.idf_
         binary = {"solver": "liblinear", "dual": True} if self.num_outputs == 2 else {}  # several times faster
         regression = LogisticRegression(max_iter=1000, random_state=0, **binary)
-        search = GridSearchCV(regression, {"C": self.strengths}, scoring="neg_log_loss", cv=FOLDS)
-        self._keep(search.fit(tfidf.transform(counts), np.concatenate(labels)).best_estimator_)
+        folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=0)
+        search = GridSearchCV(regression, {"C": self.strengths}, scoring="neg_log_loss", cv=folds)
+        self._keep(search.fit(tfidf.transform(counts), labels).best_estimator_)
 
     def initial_state(self, batch_size: int) -> State:
         """No symbols (0, B): the state is all that was read."""
@@ -79,25 +86,34 @@ class BagOfWords(nn.Module):
     def summary(self, steps: int, batch_size: int) -> list[tuple[str, tuple[int, ...], int]]:
         """One row per length of terms, and the regression: name, shape of what it reads or says, numbers learnt."""
         rows = [(f"terms of {n}", (steps, batch_size, len(terms)), 0) for n, terms in enumerate(self.terms, 1)]
-        return [*rows, ("regression", (1, batch_size, self.num_outputs), self.weights.size + self.bias.size)]
+        name = f"regression, strength {self.strength:g}" if self.terms else "regression"
+        return [*rows, (name, (1, batch_size, self.num_outputs), self.weights.size + self.bias.size)]
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """All that was learnt, so that it stands in a checkpoint."""
         arrays = {f"terms.{n}": terms for n, terms in enumerate(self.terms)}
         arrays |= {"idf": self.idf, "weights": self.weights, "bias": self.bias}
+        arrays |= {"sizes": np.array(self._sizes()), "strength": np.array(self.strength)}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """The inverse of `get_extra_state`."""
+        """The inverse of `get_extra_state`. ValueError if that was of another model."""
         arrays = {name: tensor.numpy() for name, tensor in state.items()}
-        self.terms = [arrays[f"terms.{n}"] for n in range(len(arrays) - 3)]
+        theirs, ours = arrays["sizes"].tolist(), self._sizes()
+        if theirs != ours:
+            raise ValueError(f"these are the terms of another bag of words: max_ngram, V, K are {theirs}, not {ours}")
+        self.terms = [arrays[f"terms.{n}"] for n in range(self.max_ngram) if f"terms.{n}" in arrays]
+        self.strength = float(arrays["strength"])
         self.idf, self.weights, self.bias = arrays["idf"], arrays["weights"], arrays["bias"]
+
+    def _sizes(self) -> list[int]:
+        return [self.max_ngram, self.num_inputs, self.num_outputs]
 
     def _keep(self, model) -> None:
         """The regression's weights, one row per class; of two classes the first is the constant 0."""
         self.weights, self.bias = np.zeros((self.num_outputs, len(self.idf))), np.full(self.num_outputs, -np.inf)
         rows = model.classes_[1:] if len(model.classes_) == 2 else model.classes_
-        self.bias[model.classes_] = 0.0
+        self.bias[model.classes_], self.strength = 0.0, model.C
         self.weights[rows], self.bias[rows] = model.coef_, model.intercept_
 
     def _outputs(self, columns: list[np.ndarray]) -> np.ndarray:

@@ -17,7 +17,7 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
     keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
                U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates: what Keras does
 
-    forget_bias is added to the forget gates' input bias afterwards (Jozefowicz et al., 2015: 1).
+    forget_bias is added to the forget gates' input bias afterwards, to the 1 of keras too (Jozefowicz et al., 2015).
     Raises ValueError if range or bias do not fit scheme and cell.
     """
     if (uniform_range is None) == (scheme == "uniform"):

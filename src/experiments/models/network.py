@@ -68,6 +68,8 @@ class RecurrentNetwork(nn.Module):
             raise ValueError(f"dropout={dropout} acts between layers, but num_layers is 1: use output_dropout")
         if output == "logistic" and num_outputs != 2:
             raise ValueError(f"output=logistic tells two classes apart, but the data has {num_outputs}: use softmax")
+        if output == "logistic" and loss == "squared_error":
+            raise ValueError("output=logistic has a likelihood: give loss=cross_entropy, got squared_error")
         self.needs_whole_sequences = bidirectional
         self.labels_only = bidirectional or pooling != "last"
         if tied:

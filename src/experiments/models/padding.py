@@ -8,8 +8,8 @@ class Padding:
     """Columns whose symbols are preceded or followed by padding, run as if they held the symbols alone.
 
     torch's fused layers read every step, and packed sequences leave their fast path (46 times slower on a CPU for 64
-    reviews of 400 words). So each column is rolled until its symbols come first: padding then follows, and what the
-    layers make of it is never looked at. The symbols of a column must be in one piece.
+    reviews of 400 words). So each column is rolled until its symbols come first, padding then follows, and what the
+    layers make of padding is put aside. The symbols of a column must be in one piece.
     """
 
     def __init__(self, inputs: Tensor):
@@ -24,6 +24,7 @@ class Padding:
         self._mirror = torch.where(self.live, lengths - 1 - t, t)
         self._last = lengths.clamp(min=1)[None] - 1
         self._empty = (lengths == 0)[None, :, None]
+        self._leads = (self._forth < first) & ~self.live
 
     def symbols_first(self, x: Tensor) -> Tensor:
         """(T, B) or (T, B, size) as given -> each column beginning with its symbols."""
@@ -41,9 +42,10 @@ class Padding:
         """outputs (T, B, H) -> (1, B, H) at each column's last symbol; what entered where a column has none."""
         return torch.where(self._empty, before, _steps(outputs, self._last))
 
-    def passed(self, outputs: Tensor, last: Tensor) -> Tensor:
-        """outputs (T, B, H) with what padding passes on, which is the last one (1, B, H)."""
-        return torch.where(self.live[:, :, None], outputs, last)
+    def passed(self, outputs: Tensor, before: Tensor, last: Tensor) -> Tensor:
+        """outputs (T, B, H) with what padding passes on: the output before the symbols, or the last, each (1, B, H)."""
+        outside = torch.where(self._leads[:, :, None], before, last)
+        return torch.where(self.live[:, :, None], outputs, outside)
 
     def mark(self, x: Tensor) -> Tensor:
         """x (T, B, size) -> (T, B, size + 1), the last number 1 at padding and 0 at symbols."""

@@ -5,8 +5,6 @@ from torch import Tensor
 
 from .interface import State
 
-KINDS = ("mean", "max", "mean_max")
-
 
 def initial_pools(kind: str, zeros: Tensor) -> State:
     """What runs on from window to window: the number of steps (1, B, 1), and for each part (1, B, F) like `zeros`."""
@@ -25,7 +23,8 @@ def pool(kind: str, hidden: Tensor, live: Tensor | None, pools: State) -> tuple[
     after, summary = [steps], []
     for part, before in zip(kind.split("_"), pools[1:]):
         if part == "mean":
-            after.append(before + (hidden if live is None else hidden * live).sum(dim=0, keepdim=True))
+            masked = hidden if live is None else hidden.masked_fill(~live, 0.0)
+            after.append(before + masked.sum(dim=0, keepdim=True))
             summary.append(after[-1] / steps.clamp(min=1).to(hidden.dtype))
         else:
             masked = hidden if live is None else hidden.masked_fill(~live, -torch.inf)

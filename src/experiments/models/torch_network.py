@@ -14,6 +14,9 @@ from .pooling import pool
 
 FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
 SHUT = 1e4  # on a gate: its sigmoid is exactly 0, or 1 with the other sign
+# What is added to the gates at padding, where the fused layers go on computing: an LSTM's memory cell has to stay as it
+# is (i = 0, f = 1), and a rectifier must not grow without bound, since infinity times a gradient of 0 is no number.
+PASSIVE = {"lstm": (-SHUT, SHUT, 0.0, 0.0), "relu": (-SHUT,)}
 
 
 class TorchNetwork(RecurrentNetwork):
@@ -59,7 +62,7 @@ class TorchNetwork(RecurrentNetwork):
         elif self.bidirectional:  # the last output of each direction
             features = torch.cat([*after[0][-2:]], dim=1)[None]
         else:
-            features = hidden if padding is None else padding.passed(hidden, after[0][-1:])
+            features = hidden if padding is None else padding.passed(hidden, cells[0][-1:], after[0][-1:])
         return features if masks[-1] is None else features * masks[-1], after, padding
 
     def _hidden(self, ids: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None):
@@ -84,19 +87,17 @@ class TorchNetwork(RecurrentNetwork):
     def _run(self, layer: RecurrentLayer, x: Tensor, state: State, padding: Padding | None):
         """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
         weights = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
-        if padding is not None and self.cell == "lstm":  # padding has to leave the memory cell as it is: i = 0, f = 1
-            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._keep_memory(layer.W_ih)], dim=1)
+        if padding is not None and self.cell in PASSIVE:
+            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._passive(layer.W_ih)], dim=1)
         before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
         out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
         if padding is not None:
             last[0] = padding.last(out, state[0])
         return out, tuple(last)
 
-    def _keep_memory(self, W_ih: Tensor) -> Tensor:
-        """The column of W_ih (4*H, 1) that a mark of padding multiplies."""
-        column = W_ih.new_zeros(4, self.hidden_size)
-        column[0], column[1] = -SHUT, SHUT  # gate order i, f, g, o
-        return column.view(-1, 1)
+    def _passive(self, W_ih: Tensor) -> Tensor:
+        """The column of W_ih (G*H, 1) that a mark of padding multiplies."""
+        return W_ih.new_tensor(PASSIVE[self.cell]).repeat_interleave(self.hidden_size)[:, None]
 
     def _outputs(self, features: Tensor) -> Tensor:
         if self.projection is not None:

@@ -73,9 +73,12 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], so
             raise ValueError(
                 f"the weights in {source} are of another network: {name} is {there}, the model's is {here}"
             )
-    model.load_state_dict(weights)
+    try:
+        model.load_state_dict(weights)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"the weights in {source} are of another model: {first_line(error)}") from error
 
 
-def shape_of(value: Any) -> tuple[int, ...] | str | None:
-    """A tensor's shape; of anything else only that it is there."""
-    return tuple(value.shape) if isinstance(value, torch.Tensor) else value and "tables"
+def shape_of(value: Any) -> tuple[int, ...] | str:
+    """A tensor's shape; of anything else whether it is there."""
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else "missing" if value is None else "there"

@@ -25,7 +25,8 @@ def summarize(experiment, tracker, training) -> None:
     rows = [("best", f"{short(best)}  ({judge}, epoch {training.best.epoch} of {training.epoch})")]
     for split in ("train", "valid", "test"):
         if split in training.last:
-            which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, "last epoch, running")
+            measured = "what was counted, exact" if training.fits else "last epoch, running"
+            which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, measured)
             cold = f", approximate: {used} columns begin cold"
             note = which + (cold if approximate and split == "valid" else "")
             rows.append((split, f"{short(training.last[split])}  ({note})"))

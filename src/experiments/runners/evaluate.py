@@ -30,10 +30,11 @@ class Evaluate:
         how = "exact" if is_exact(dataset, batch_size) else f"approximate: {batch_size} columns begin cold"
         tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
         with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
-            tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check)
+            labels = [] if is_labelled(dataset) else None
+            tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check, labels)
             metrics = finite(tally.read(), "evaluation")
-            if is_labelled(dataset):
-                metrics |= report(model, dataset, self.split, experiment.compute, batch_size, tracker, stop.check)
+            if labels:
+                metrics |= report(labels, dataset.labels, self.split, tracker)
             step = origin.content["best"]["targets"]
             tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
         log.info(

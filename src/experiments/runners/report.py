@@ -1,49 +1,26 @@
 """What a classifier got right and wrong: precision, recall, F1, area under the ROC curve, confusion matrix."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from ..errors import first_line
 from ..pictures import draw_confusion_matrix
-from .scoring import evaluation_windows
 
 log = logging.getLogger("experiments")
 
 
-def report(
-    model, dataset, split: str, compute, batch_size: int, tracker, check: Callable[[], None]
-) -> dict[str, float]:
-    """Metrics of a split; the confusion matrix becomes a picture of the run."""
-    labels, log_probs = classify(model, dataset, split, compute, batch_size, check)
+def report(found: list[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, tracker) -> dict[str, float]:
+    """Labels (B,) and log-probabilities (B, K) of a split's batches -> metrics; the confusion matrix is drawn."""
+    labels, log_probs = map(np.concatenate, zip(*found))
     path = tracker.folder / f"confusion_matrix_{split}.png"
     try:
-        draw_confusion_matrix(confusion_matrix(labels, log_probs), dataset.labels, path, f"{tracker.name}: {split}")
+        draw_confusion_matrix(confusion_matrix(labels, log_probs), names, path, f"{tracker.name}: {split}")
         tracker.log_file(path)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, first_line(error))
     return classification_metrics(labels, log_probs)
-
-
-@torch.no_grad()
-def classify(model, dataset, split: str, compute, batch_size: int, check) -> tuple[np.ndarray, np.ndarray]:
-    """The labels (n,) of a split and the model's log-probabilities (n, K) for them."""
-    training, found, state = model.training, [], None
-    model.eval()
-    try:
-        for window in evaluation_windows(dataset, split, batch_size):
-            check()
-            if window.starts:
-                state = model.initial_state(window.inputs.shape[1])
-            with compute.autocast():
-                log_probs, state = model.predict(compute.tensor(window.inputs), state)
-            found.append((window.targets[-1], log_probs[-1].double().cpu().numpy()))
-    finally:
-        model.train(training)
-    labels, log_probs = zip(*found)
-    return np.concatenate(labels), np.concatenate(log_probs)
 
 
 def confusion_matrix(labels: np.ndarray, log_probs: np.ndarray) -> np.ndarray:

@@ -35,9 +35,9 @@ def is_exact(dataset, batch_size: int) -> bool:
 
 
 def columns(dataset, settings, exact: bool) -> int:
-    """How many columns to read in an evaluation."""
+    """How many columns to read in an evaluation; with labels any number is exact, so one is never the best choice."""
     if is_labelled(dataset):
-        return max(settings.batch_size, settings.eval_batch_size)
+        return settings.eval_batch_size if settings.eval_batch_size > 1 else settings.batch_size
     return 1 if exact else settings.eval_batch_size
 
 
@@ -47,10 +47,13 @@ def evaluation_windows(dataset, split: str, batch_size: int):
 
 
 @torch.no_grad()
-def score_split(model, dataset, split: str, compute, batch_size: int, check: Callable[[], None]) -> Tally:
+def score_split(
+    model, dataset, split: str, compute, batch_size: int, check: Callable[[], None], labels: list | None = None
+) -> Tally:
     """The tally of a split read as `batch_size` columns, see `is_exact`.
 
-    `check` is called between windows and may raise to stop.
+    `check` is called between windows and may raise to stop. To `labels`, if given, every window with labels adds them
+    (B,) and the log-probabilities (B, K) for them.
     """
     training, tally, state = model.training, Tally(), None
     model.eval()
@@ -59,8 +62,12 @@ def score_split(model, dataset, split: str, compute, batch_size: int, check: Cal
             check()
             if window.starts:
                 state = model.initial_state(window.inputs.shape[1])
+            inputs, targets = compute.tensor(window.inputs), compute.tensor(window.targets)
             with compute.autocast():
-                score, state = model(compute.tensor(window.inputs), compute.tensor(window.targets), state)
+                if labels is not None and window.count:
+                    log_probs, _ = model.predict(inputs, state)
+                    labels.append((window.targets[-1], log_probs[-1].double().cpu().numpy()))
+                score, state = model(inputs, targets, state)
             tally.add(score, window.count)
         return tally
     finally:

@@ -12,11 +12,9 @@ class Summary:
 
 def layer_table(model, settings) -> str:
     """The rows of a model for windows of this experiment's size, and their total."""
-    rows = [
-        (name, f"({', '.join(str(size) for size in shape)})", f"{number:,}")
-        for name, shape, number in layer_rows(model, settings.truncation or "T", settings.batch_size)
-    ]
-    total = sum(parameter.numel() for parameter in model.parameters())
+    layers = layer_rows(model, settings.truncation or "T", settings.batch_size)
+    rows = [(name, f"({', '.join(str(size) for size in shape)})", f"{number:,}") for name, shape, number in layers]
+    total = max(sum(number for _, _, number in layers), sum(parameter.numel() for parameter in model.parameters()))
     rows = [("layer", "output shape", "parameters"), *rows, ("total", "", f"{total:,}")]
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
     return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)

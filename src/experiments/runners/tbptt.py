@@ -26,10 +26,11 @@ class TruncatedBptt:
     def update(self, windows: list, *meters: Meter) -> torch.Tensor:
         """Score these windows, add up their gradients, clip, step once; the gradient's norm before clipping."""
         targets = sum(window.count for window in windows)
+        columns = sum(window.inputs.shape[1] for window in windows if window.starts) or windows[0].inputs.shape[1]
         for window in windows:
             score = self._score(window)
             if window.count:
-                divisor = targets if self.reduction == "mean" else window.inputs.shape[1]
+                divisor = targets if self.reduction == "mean" else columns
                 (score.loss / divisor).backward()
                 for meter in meters:
                     meter.add(score, window.count)

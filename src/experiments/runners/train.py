@@ -57,12 +57,12 @@ class Training:
     def __init__(self, experiment, runner: Train):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
         self.dataset = experiment.build_dataset()
-        self.windows_per_epoch = len(self._windows(0))
         if "valid" in self.dataset.splits:  # refuses more columns than it fills
             self.dataset.windows("valid", columns(self.dataset, self.settings, exact=False), None)
         self.model = experiment.build_model(self.dataset).train()
         self.fits = hasattr(self.model, "fit")
         self.epochs = 1 if self.fits else self.settings.epochs
+        self.windows_per_epoch = 1 if self.fits else len(self._windows(0))
         self.schedule = experiment.schedule.build()
         self.tbptt = None if self.fits else self._tbptt()
         self.epoch = self.window = self.updates = self.targets = 0  # epochs done, windows of this one, totals
@@ -79,13 +79,13 @@ class Training:
 
     def test(self, tracker, stop: Stop) -> None:
         """Score the test split exactly, with the weights the model has now."""
-        if "test" in self.dataset.splits:
-            metrics = finite(self._score("test", stop, exact=True).read(), "the test")
-            if is_labelled(self.dataset):
-                batch_size = columns(self.dataset, self.settings, exact=True)
-                how = self.experiment.compute, batch_size, tracker, stop.check
-                metrics |= report(self.model, self.dataset, "test", *how)
-            self._log("test", metrics)
+        if "test" not in self.dataset.splits:
+            return
+        labels = [] if is_labelled(self.dataset) else None
+        metrics = finite(self._score("test", stop, exact=True, labels=labels).read(), "the test")
+        if labels:
+            metrics |= report(labels, self.dataset.labels, "test", tracker)
+        self._log("test", metrics)
 
     def save(self) -> None:
         """Write last.pt, with the whole state of model, optimizer and schedule, and best.pt, which is for use."""
@@ -154,9 +154,9 @@ class Training:
     def _windows(self, epoch: int):
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
 
-    def _score(self, split: str, stop: Stop, *, exact: bool) -> Tally:
+    def _score(self, split: str, stop: Stop, *, exact: bool, labels: list | None = None) -> Tally:
         batch_size = columns(self.dataset, self.settings, exact)
-        return score_split(self.model, self.dataset, split, self.experiment.compute, batch_size, stop.check)
+        return score_split(self.model, self.dataset, split, self.experiment.compute, batch_size, stop.check, labels)
 
     def _validate(self, stop: Stop) -> dict[str, float] | None:
         if "valid" not in self.dataset.splits:
