@@ -59,5 +59,5 @@ def test_weights_of_another_network_are_refused_by_name():
     model = torch.nn.Linear(2, 3)
     with pytest.raises(ValueError, match=r"weight is \(3, 4\), the model's is \(3, 2\)"):
         checkpoint.load_weights(model, torch.nn.Linear(4, 3).state_dict(), "a.pt")
-    with pytest.raises(ValueError, match=r"bias is None, the model's is \(3,\)"):
+    with pytest.raises(ValueError, match=r"bias is missing, the model's is \(3,\)"):
         checkpoint.load_weights(model, torch.nn.Linear(2, 3, bias=False).state_dict(), "a.pt")
