@@ -119,9 +119,9 @@ def test_help_names_every_choice_with_its_line(command):
 def test_help_is_coloured_on_a_terminal_that_wants_it(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert choices().startswith("\x1b[1mmodel=\x1b[0m\n  \x1b[36mnumpy_gru")
+    assert choices().startswith("\x1b[1mmodel=\x1b[0m\n  \x1b[36mbag_of_words")
     monkeypatch.setenv("NO_COLOR", "1")
-    assert choices().startswith("model=\n  numpy_gru")
+    assert choices().startswith("model=\n  bag_of_words")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_help_is_coloured_on_a_terminal_that_wants_it(monkeypatch):
         ("experiments model=torch_l", ["model=torch_lstm"]),
         ("experiments model.hidden", ["model.hidden_size="]),
         ("experiments recipe=char", ["recipe=char_gru", "recipe=char_lstm"]),
-        ("experiments sweeps=", ["sweeps=truncation"]),
+        ("experiments sweeps=", ["sweeps=baselines", "sweeps=truncation"]),
     ],
 )
 def test_the_tab_key_completes_in_bash(line, expected):
