@@ -12,7 +12,7 @@ from experiments.mlflow_tracking import MlflowTracker, checked, open_experiment
 PROCESS = """
 import sys
 from experiments.mlflow_tracking import MlflowTracker
-options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, tags={})
+options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, required=True, tags={})
 with MlflowTracker(name=sys.argv[1], **options) as run:
     run.log_config({"number": sys.argv[1]})
     for step in range(200):
@@ -25,8 +25,8 @@ def all_runs(client):
 
 
 def tracker(uri, tmp_path, **options):
-    defaults = {"experiment": "test", "folder": str(tmp_path / "runs"), "interval": 0.0, "name": "one", "tags": {}}
-    return MlflowTracker(uri=uri, **{**defaults, **options})
+    defaults = {"experiment": "test", "folder": str(tmp_path / "runs"), "interval": 0.0, "required": True}
+    return MlflowTracker(uri=uri, **{**defaults, "name": "one", "tags": {}, **options})
 
 
 def start_together(folder, number: int) -> None:
@@ -58,7 +58,7 @@ def test_a_run_has_its_parameters_metrics_tags_and_files(store, tmp_path):
     with tracker(store, tmp_path, tags={"git_commit": "abc", "command": "experiments"}) as run:
         run.log_config(parameters)
         for step in range(1200):
-            run._pending += run._journal.append({"train/loss": float(step)}, step)
+            run.journal.log_metrics({"train/loss": float(step)}, step)
         (run.folder / "note.txt").write_text("kept")
         run.log_file(run.folder / "note.txt")
     client = MlflowClient(store)
@@ -68,7 +68,7 @@ def test_a_run_has_its_parameters_metrics_tags_and_files(store, tmp_path):
     assert stored.data.tags["outcome"] == "completed"
     assert stored.info.run_name == "one"
     assert len(client.get_metric_history(run.run_id, "train/loss")) == 1200
-    assert {f.path for f in client.list_artifacts(run.run_id)} == {"note.txt", "run.log", "metrics.jsonl"}
+    assert {f.path for f in client.list_artifacts(run.run_id)} == {"note.txt", "run.log", "journal.jsonl"}
     assert stored.info.artifact_uri.startswith((tmp_path / "mlartifacts").as_uri())
 
 

@@ -1,10 +1,12 @@
 """Runs in an MLflow store: the only file that imports mlflow."""
 
 import contextlib
+import functools
 import logging
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from .errors import first_line
-from .tracking import Point, Tracker
+from .journal import Point
+from .tracking import Refused, Tracker
 
 SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")
-BATCH = 1000  # metrics that one request may hold; of parameters it may hold 100
 MLFLOW_TAGS = {
     "git_commit": "mlflow.source.git.commit",
     "command": "mlflow.source.name",
@@ -43,18 +45,34 @@ class MlflowTracker(Tracker):
 
     has_page = True
 
-    def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, name: str, tags: Mapping[str, str]):
-        super().__init__(folder=folder, interval=interval, name=name, tags=tags)
+    def __init__(
+        self,
+        *,
+        uri: str,
+        experiment: str,
+        folder: str,
+        interval: float,
+        required: bool,
+        name: str,
+        tags: Mapping[str, str],
+    ):
+        super().__init__(folder=folder, interval=interval, required=required, name=name, tags=tags)
         self.uri, self.experiment = checked(uri), experiment
+        self.store = f"{self.uri} {experiment}"
+
+    @functools.cached_property
+    def _client(self) -> MlflowClient:
+        return MlflowClient(self.uri)
 
     def _begin(self) -> str:
-        known = {theirs: self.tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in self.tags}
         with reachable(self.uri):
-            self._client, experiment_id = open_experiment(self.uri, self.experiment)
-            run = self._client.create_run(experiment_id, run_name=self.name, tags=self.tags | known)
-        if self.uri.startswith(SERVERS):
-            self.address = view(self.uri, experiment_id)
-        return run.info.run_id
+            client, experiment_id = open_experiment(self.uri, self.experiment)
+            if self.uri.startswith(SERVERS):
+                self.address = view(self.uri, experiment_id)
+            # a process may have died, or an answer may have been lost, after the run was made
+            named = f"attributes.run_name = '{self.name}'"
+            found = client.search_runs([experiment_id], filter_string=named, max_results=1) if self.retries else []
+            return (found or [client.create_run(experiment_id, run_name=self.name)])[0].info.run_id
 
     @classmethod
     def dashboard(cls, host: str, port: int, *, uri: str, experiment: str) -> tuple[str, list[str], dict[str, str]]:
@@ -82,24 +100,50 @@ class MlflowTracker(Tracker):
                 raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
             return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
 
+    @classmethod
+    def abandoned(cls, silent: float, *, uri: str, experiment: str, **_: Any) -> list[str]:
+        """Runs of the experiment that are RUNNING but gave no sign of life for so many seconds."""
+        uri = checked(uri)
+        if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+            return []
+        with reachable(uri):
+            client, experiment_id = open_experiment(uri, experiment)
+            running = client.search_runs([experiment_id], filter_string="attributes.status = 'RUNNING'")
+        last = {run.info.run_id: int(run.data.tags.get("heartbeat", run.info.start_time // 1000)) for run in running}
+        return [run_id for run_id, when in last.items() if time.time() - when > silent]
+
+    @classmethod
+    def close(cls, run_id: str, *, uri: str, **_: Any) -> None:
+        """End a run whose process and folder are out of reach as KILLED."""
+        with reachable(uri):
+            client = MlflowClient(checked(uri))
+            client.set_tag(run_id, "outcome", "interrupted")
+            client.set_terminated(run_id, "KILLED")
+
     def _parameters(self, parameters: dict[str, str]) -> None:
         items = [Param(key, value) for key, value in parameters.items()]
-        for first in range(0, len(items), 100):
-            self._client.log_batch(self.run_id, params=items[first : first + 100])
+        with refusals():
+            for first in range(0, len(items), 100):
+                self._client.log_batch(self.run_id, params=items[first : first + 100])
 
     def _deliver(self, points: list[Point]) -> None:
-        for first in range(0, len(points), BATCH):
-            batch = [Metric(p.key, p.value, p.timestamp, p.step) for p in points[first : first + BATCH]]
-            self._client.log_batch(self.run_id, metrics=batch)
+        with refusals():
+            metrics = [Metric(p.key, p.value, p.timestamp, p.step) for p in points]
+            self._client.log_batch(self.run_id, metrics=metrics)
 
     def _tag(self, tags: dict[str, str]) -> None:
-        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        known = {theirs: tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in tags}
+        with refusals():
+            self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in (tags | known).items()])
 
     def _upload(self, path: Path) -> None:
         self._client.log_artifact(self.run_id, str(path))
 
     def _end(self, status: str) -> None:
-        self._client.set_terminated(self.run_id, status)
+        if status == "RUNNING":
+            self._client.update_run(self.run_id, status)
+        else:
+            self._client.set_terminated(self.run_id, status)
 
 
 def open_experiment(uri: str, name: str) -> tuple[MlflowClient, str]:
@@ -161,6 +205,17 @@ def checked(uri: str) -> str:
             if file.read(16) not in (b"SQLite format 3\0", b""):
                 raise ValueError(f"uri={uri} is a file of another kind, not an sqlite store")
     return SQLITE + str(database)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What the store will never take becomes Refused; all else may be tried again."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+            raise Refused(first_line(error)) from error
+        raise
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .tracking import Point
+from .journal import Point
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
 

@@ -3,8 +3,9 @@
 import logging
 
 from ..errors import first_line
+from ..journal import read_journal
 from ..pictures import draw_learning_curve
-from ..tracking import read_journal
+from ..run_folder import JOURNAL
 from .sample import specimen
 from .scoring import is_labelled
 from .summary import layer_table
@@ -13,17 +14,17 @@ log = logging.getLogger("experiments")
 
 
 def keep_files(training, tracker) -> None:
-    """Checkpoints and the learning curve, however the training ended; a file that cannot be written is said."""
+    """The best weights and the learning curve, however the training ended; a file that cannot be written is said."""
     try:
-        training.save()
         if training.best.weights is not None:
+            training.save_best()
             tracker.log_file(tracker.folder / "best.pt")
             tracker.set_tags({"checkpoint": "best.pt"})
         picture = tracker.folder / "learning_curve.png"
-        draw_learning_curve(read_journal(tracker.folder / "metrics.jsonl"), picture, tracker.name)
+        draw_learning_curve(read_journal(tracker.folder / JOURNAL), picture, tracker.name)
         if picture.exists():
             tracker.log_file(picture)
-    except OSError as error:
+    except Exception as error:  # these files are worth less than what is said of how the run ended
         log.warning("not all files of the run could be kept: %s", first_line(error))
 
 

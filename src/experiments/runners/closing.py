@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..metrics import perplexity
+from ..run_folder import JOURNAL
 from .progress import short
 from .scoring import columns, is_exact
 
@@ -32,7 +33,8 @@ def summarize(experiment, tracker, training) -> None:
             rows.append((split, f"{short(training.last[split])}  ({note})"))
     rows += [("run", tracker.run_id), ("folder", str(tracker.folder))]
     if tracker.undelivered:
-        rows.append(("undelivered", f"{tracker.undelivered} metric values wait in {tracker.folder}/metrics.jsonl"))
+        waiting = f"{tracker.undelivered} lines of {tracker.folder / JOURNAL} wait for the store"
+        rows.append(("undelivered", f"{waiting}: {program()} runner=doctor sends them"))
     if tracker.has_page:
         rows.append(("dashboard", tracker.address or dashboard_command(experiment)))
     log.info("")
