@@ -184,4 +184,4 @@ def test_a_signal_ends_the_run_as_killed_with_its_last_checkpoint(name, tmp_path
     assert run.info.status == "KILLED"
     assert run.data.tags["outcome"] == "interrupted"
     (folder,) = (tmp_path / "runs").iterdir()
-    assert {"last.pt", "best.pt", "metrics.jsonl", "learning_curve.png"} <= set(os.listdir(folder))
+    assert {"last.pt", "best.pt", "journal.jsonl", "learning_curve.png"} <= set(os.listdir(folder))

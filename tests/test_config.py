@@ -22,6 +22,7 @@ SETTINGS = {
     "threads": None,
     "deterministic": False,
     "checkpoint": None,
+    "resume": None,
 }
 CHOSEN = {kind: {"_target_": "x.Y"} for kind in ("model", "data", "optimizer", "schedule", "runner", "tracker")}
 

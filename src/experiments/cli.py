@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -87,7 +88,8 @@ def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     with interruptible() as stop:  # libraries make something else of a Ctrl-C while they are imported
         from .experiment import Experiment
 
-        experiment = Experiment.of(config, composition.runtime.choices, command, overrides)
+        folders = [Path(source.path) for source in composition.runtime.config_sources if source.schema == "file"]
+        experiment = Experiment.of(config, composition.runtime.choices, command, overrides, folders)
     stop.check()
     return experiment.run()
 
@@ -130,6 +132,8 @@ def explain(error: Exception) -> str:
         return " ".join(str(error).split())
     if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with a sentence for the user
         return first_line(error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+        return f"out of memory ({first_line(error)}): lower batch_size, truncation or the model's sizes"
     return f"{type(error).__name__}: {first_line(error)} ({FULL_ERROR}=1 shows where)"
 
 

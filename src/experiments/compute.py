@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,19 @@ def begin(settings: Settings) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
     torch.use_deterministic_algorithms(settings.deterministic)
     torch.manual_seed(settings.seed)
+
+
+def generators(where: Compute) -> dict[str, torch.Tensor]:
+    """The states of all random generators that a run draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(where.device)} if where.device.type == "cuda" else states
+
+
+def restore_generators(states: Mapping[str, torch.Tensor], where: Compute) -> None:
+    """The inverse of `generators`; on another kind of device its own generator goes on as it is."""
+    torch.set_rng_state(states["cpu"])
+    if where.device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], where.device)
 
 
 def _is_available(device: str) -> bool:

@@ -38,6 +38,7 @@ class Settings:
     threads: int | None
     deterministic: bool
     checkpoint: str | None
+    resume: str | None
 
     def __post_init__(self):
         positive = ("truncation", "windows_per_update", "batch_size", "eval_batch_size", "epochs", "threads")

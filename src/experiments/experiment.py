@@ -5,25 +5,33 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import logging
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from . import compute, provenance
+from . import compute, provenance, resume
 from .compute import Compute
 from .config import Bound, Settings, bind, bind_settings, to_yaml
 from .errors import first_line
 from .interruption import Stop, interruptible
 from .origin import Origin, find_origin
+from .run_folder import JOURNAL, facts, left_open
 from .signature import ConfigError
 from .tracking import Tracker
+from .trust import check_stored
+
+log = logging.getLogger("experiments")
 
 # What does not change what a run computes is left out of its identity; so is every option named ..._interval.
 # The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume")
+NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
 LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",), "tracker": ("name", "tags")}
 
@@ -45,18 +53,38 @@ class Experiment:
     runner: Bound
     tracker: Bound
     origin: Origin | None
+    continues: Path | None  # the folder of the run that resume= names
 
     @classmethod
     def of(
-        cls, config: Mapping[str, Any], choices: Mapping[str, str], command: str, overrides: Sequence[str]
+        cls,
+        config: Mapping[str, Any],
+        choices: Mapping[str, str],
+        command: str,
+        overrides: Sequence[str],
+        folders: Sequence[Path],
     ) -> "Experiment":
-        """Check a plain config as far as one can without reading data. ConfigError says what is wrong."""
-        settings, origin = bind_settings(config), None
+        """Check a plain config as far as one can without reading data. ConfigError says what is wrong.
+
+        `folders` are those that configs were composed from: they say what a stored config may name.
+        """
+        settings, origin, continues, began = bind_settings(config), None, None, None
+        typed = {override.lstrip("+").partition("=")[0] for override in overrides}
+        if settings.resume not in (None, "auto"):
+            tracker, which = config["tracker"], settings.resume
+            continues = resume.find_run(Path(tracker["folder"]).absolute(), which)
+            began, choices = resume.stored_config(continues)
+            check_stored(began, folders, continues.name)
+            config = resume.with_typed(began, config, typed) | {"tracker": tracker, "resume": which}
+            settings = bind_settings(config)
         if settings.checkpoint is not None:
             origin = find_origin(settings.checkpoint, bind(config, "tracker", LATE["tracker"]))
-            typed = {override.lstrip("+").partition("=")[0] for override in overrides}
-            config, choices = origin.brings(config, choices, typed)
+            check_stored(origin.content["config"], folders, origin.source)
+            if continues is None:  # else its config has all that was brought
+                config, choices = origin.brings(config, choices, typed)
             command = command.replace("checkpoint=latest", f"checkpoint={origin.run_id}")  # what is latest changes
+            is_path = os.path.exists(settings.checkpoint)
+            config["checkpoint"] = os.path.abspath(settings.checkpoint) if is_path else origin.run_id
             settings = bind_settings(config)
         bound = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
         if isinstance(path := bound["data"].options.get("path"), str):
@@ -65,12 +93,19 @@ class Experiment:
         rehearse(bound, settings)
         bound["tracker"] = bind(config, "tracker", LATE["tracker"])  # last, as importing mlflow takes seconds
         config = dataclasses.asdict(settings) | {section: b.config() for section, b in bound.items()}
+        if continues is not None:
+            start = {"checkpoint": began.get("checkpoint")}, {"checkpoint": config["checkpoint"]}
+            resume.refuse_changes(lasting(began) | start[0], lasting(config) | start[1], continues.name)
         chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
-        return cls(config, chosen, command, tuple(overrides), settings, where, **bound, origin=origin)
+        return cls(
+            config, chosen, command, tuple(overrides), settings, where, **bound, origin=origin, continues=continues
+        )
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
         compute.begin(self.settings)
+        if self.compute.device.type == "cuda" and not self.settings.deterministic:
+            log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
         return self.runner.build().run(self)
 
     def build_dataset(self):
@@ -91,39 +126,70 @@ class Experiment:
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
         return self.optimizer.build(params=model.parameters())
 
+    def run_to_continue(self, fingerprint: str) -> Path | None:
+        """The folder of the run that this command goes on with. ConfigError if that read other data."""
+        folder = Path(self.tracker.options["folder"]).absolute()
+        if self.settings.resume == "auto":
+            return resume.newest_unfinished(folder, self.identity(fingerprint))
+        if self.continues is not None and facts(self.continues / JOURNAL)["dataset_fingerprint"] != fingerprint:
+            raise ConfigError(f"the run {self.continues.name} cannot go on with other data than it began with")
+        return self.continues
+
     @contextlib.contextmanager
-    def open_run(self, fingerprint: str, **tags: str) -> Iterator[tuple[Tracker, Stop]]:
-        """Record a run of this experiment in a folder of its name.
+    def open_run(self, fingerprint: str, continues: Path | None = None, **tags: str) -> Iterator[tuple[Tracker, Stop]]:
+        """Record a run of this experiment in a folder of its name, or go on with the one in the folder `continues`.
 
         From its beginning to its end a signal is only noted in the Stop, so that no run is left as RUNNING.
         """
         now = datetime.datetime.now().strftime("%m%d-%H%M%S")
         name = f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
+        name = name if continues is None else continues.name
         tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
         tracker = self.tracker.build(name=name, tags=tags)
-        with interruptible() as stop, tracker:
+        with interruptible() as stop, tracker, in_background(self.settle_others, tracker.folder):
             tracker.log_config(self.parameters())
             tracker.log_text("config.yaml", to_yaml(self.config))
             yield tracker, stop
         stop.check()  # one that came while the run was closed ends no run, but what would come after it
 
+    def settle_others(self, own: Path) -> None:
+        """Close the runs in the same folder whose process died without a word."""
+        for path in left_open(own.parent):
+            with contextlib.suppress(ValueError, OSError):  # its process is alive, or it is in no state to be closed
+                if path != own and (done := self.tracker.build(name=path.name, tags={}).settle()):
+                    log.info("%s  %s; resume=%s goes on with it", path.name, done, path.name)
+
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
-        lasting = {
-            key: value
-            for key, value in flatten(self.config).items()
-            if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
-        }
-        lasting |= {"data": fingerprint, "start": None if self.origin is None else self.origin.run_id}
-        return hashlib.blake2b(json.dumps(lasting, sort_keys=True).encode(), digest_size=8).hexdigest()
+        what = lasting(self.config)
+        what |= {"data": fingerprint, "start": None if self.origin is None else self.origin.run_id}
+        return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
         return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
+
+
+@contextlib.contextmanager
+def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """While the block runs, do this work, which may wait for a store; at the end it is waited for a little."""
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    yield
+    thread.join(timeout=10.0)
+
+
+def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, flat, that decide what is computed."""
+    return {
+        key: value
+        for key, value in flatten(config).items()
+        if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
+    }
 
 
 def rehearse(bound: Mapping[str, Bound], settings: Settings) -> None:

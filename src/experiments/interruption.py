@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user or the system asked the run to stop."""
+    """The user or the system asked the run to stop; `at_once` if it was asked twice and stands anywhere."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, at_once: bool = False):
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.signal = number
+        self.signal, self.at_once = number, at_once
 
 
 class Stop:
@@ -32,7 +32,7 @@ def interruptible() -> Iterator[Stop]:
 
     def note(number, _frame):
         if stop.signal is not None:
-            raise Interrupted(number)
+            raise Interrupted(number, at_once=True)
         stop.signal = number
 
     if threading.current_thread() is not threading.main_thread():

@@ -25,6 +25,13 @@ class Tally:
         if self._has_nats:
             self.nats = self.nats + _wide(score.nats)
 
+    def state(self) -> dict:
+        """All sums, so that counting can go on from them."""
+        return dict(vars(self))
+
+    def restore(self, state: dict) -> None:
+        vars(self).update(state)
+
     def mean_loss(self) -> float:
         """The objective per target; NaN before any target."""
         return float(self.loss) / self.count if self.count else math.nan
@@ -46,11 +53,22 @@ class Meter(Tally):
 
     def __init__(self) -> None:
         super().__init__()
+        self._before, self._began = 0.0, time.monotonic()
+
+    def start(self) -> None:
+        """Let the clock go on from now; what lies between a restoration and this does not count."""
         self._began = time.monotonic()
+
+    def state(self) -> dict:
+        """All sums and the seconds so far."""
+        return super().state() | {"_before": self.seconds()}
+
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
 
     def rate(self) -> float:
         """Targets per second since it began."""
-        return self.count / max(time.monotonic() - self._began, 1e-9)
+        return self.count / max(self.seconds(), 1e-9)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

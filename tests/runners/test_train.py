@@ -32,7 +32,7 @@ def test_the_main_job_learns_the_string_by_heart(train):
     assert values(run, "train/perplexity")[0] > 20
     assert values(run, "train/perplexity")[-1] < 1.01
     assert values(run, "train/accuracy")[-1] == 1.0
-    kept = {"best.pt", "learning_curve.png", "run.log", "metrics.jsonl", "config.yaml", "layers.txt", "sample.txt"}
+    kept = {"best.pt", "learning_curve.png", "run.log", "journal.jsonl", "config.yaml", "layers.txt", "sample.txt"}
     assert kept <= set(run.files)
     greedy, _ = (run.folder / "sample.txt").read_text().split("\n\n")
     assert greedy.startswith("temperature 0\n0hello pytorch. how long can a rnn cell remember?1")
@@ -221,13 +221,13 @@ def test_a_new_run_can_start_from_old_weights(train, text):
 
 def test_checkpoints_are_written_at_intervals(train, text, monkeypatch):
     written = []
-    monkeypatch.setattr(train_module.checkpoint, "save", lambda path, _: written.append(path.name))
+    monkeypatch.setattr(train_module.checkpoint, "save", lambda path, _, **__: written.append(path.name))
     train(*text, "runner.checkpoint_interval=0")
     longest = math.ceil((len(TEXT) - 2 * round(len(TEXT) * 0.1) - 1) / 8)
     updates = math.ceil(longest / 35)
     first = ["last.pt"] * updates  # within the first epoch no weights are the best yet
     assert written[: len(first)] == first
-    assert written[len(first) :] == ["last.pt", "best.pt"] * (1 + 2 * (updates + 1) + 1)
+    assert written[len(first) :] == ["last.pt", "best.pt"] * (1 + 2 * (updates + 1) + 1) + ["best.pt"]
 
 
 @pytest.mark.parametrize("moment", ["_parameters", "_upload", "_tag", "_deliver", "_end"])
@@ -251,9 +251,8 @@ def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch
 
 
 def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypatch):
-    def interrupted(self, _):
+    def interrupted(*_):
         os.kill(os.getpid(), signal.SIGTERM)
-        self.ended.append(self)
 
     monkeypatch.setattr(MemoryTracker, "_end", interrupted)
     assert command("-m", "seed=0,1,2", *text, "tracker=memory").code == 128 + signal.SIGTERM

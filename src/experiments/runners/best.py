@@ -30,3 +30,6 @@ class Best:
     def facts(self) -> dict[str, float]:
         """All but the weights."""
         return {"loss": self.loss, "epoch": self.epoch, "targets": self.targets, "stale": self.stale}
+
+    def restore(self, facts: dict[str, float], weights: dict[str, torch.Tensor] | None) -> None:
+        vars(self).update(facts, weights=weights)

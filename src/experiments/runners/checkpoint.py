@@ -1,7 +1,8 @@
 """Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,12 +10,21 @@ import torch
 
 from ..errors import first_line
 
+log = logging.getLogger("experiments")
+
 FORMAT = "recurrent-experiments checkpoint 1"
 CONTENTS = {"config": dict, "choices": dict, "run_id": str, "vocabulary": str, "best": dict, "model": dict}
 
 
-def save(path: Path, content: Mapping[str, Any]) -> None:
-    """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one."""
+class Foreign(ValueError):
+    """A file that can be read but is no checkpoint of ours."""
+
+
+def save(path: Path, content: Mapping[str, Any], keep: Path | None = None) -> None:
+    """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one.
+
+    The old one is kept under the name `keep`, if that is given.
+    """
     building = path.with_name(f"{path.name}.building")
     try:
         with building.open("wb") as file:
@@ -25,9 +35,45 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
                 raise writer.error or error from None
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            os.replace(path, keep)
         os.replace(building, path)
+        _sync_folder(path.parent)
     finally:
         building.unlink(missing_ok=True)
+
+
+def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
+    """The first of these checkpoints that is whole; None if there is none at all.
+
+    A damaged one is said and passed over; ValueError if all are damaged, or one is foreign.
+    """
+    damage, damaged = None, []
+    for path in paths:
+        if path.exists():
+            try:
+                content = load(path)
+            except Foreign:
+                raise
+            except ValueError as error:
+                log.warning("%s; the one before is tried", error)
+                damage, damaged = error, [*damaged, path]
+            else:
+                for other in damaged:  # which must not take the place of this one when the next is saved
+                    other.rename(other.with_name(f"{other.name}.damaged"))
+                return content
+    if damage is not None:
+        raise damage
+    return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming last through a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class _Writer:
@@ -54,7 +100,7 @@ def load(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch.load has no exception of its own, a hostile file can raise any
         raise ValueError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of this framework")
+        raise Foreign(f"{path} is not a checkpoint of this framework")
     for key, kind in CONTENTS.items():
         if not isinstance(content.get(key), kind):
             raise ValueError(f"{path} is a damaged checkpoint: it holds no {key}")

@@ -5,9 +5,9 @@ import time
 
 import torch
 
-from ..interruption import Stop
+from ..interruption import Interrupted, Stop
 from ..metrics import Meter, Tally
-from . import checkpoint
+from . import checkpoint, snapshot
 from .artifacts import describe, keep_files
 from .best import Best
 from .closing import summarize
@@ -24,20 +24,32 @@ FIT_STEPS = 1 << 16  # of the windows that a model without gradients is given
 class Train:
     """Train, validate each epoch, keep the best weights, test with them. The return value is the best loss."""
 
-    def __init__(self, *, log_interval: int, checkpoint_interval: float):
-        """`log_interval`: updates between interval/* metrics; `checkpoint_interval`: seconds between checkpoints."""
+    def __init__(self, *, log_interval: int, checkpoint_interval: float, checkpoint_targets_interval: int | None):
+        """`log_interval`: updates between interval/* metrics; the others: seconds, or targets, between checkpoints."""
         if log_interval < 1:
             raise ValueError(f"log_interval must be at least 1 update, got {log_interval}")
         if checkpoint_interval < 0:
             raise ValueError(f"checkpoint_interval must be at least 0 seconds, got {checkpoint_interval}")
+        if checkpoint_targets_interval is not None and checkpoint_targets_interval < 1:
+            raise ValueError(f"checkpoint_targets_interval must be at least 1, got {checkpoint_targets_interval}")
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
+        self.checkpoint_targets_interval = checkpoint_targets_interval
 
     def run(self, experiment) -> float:
         training = Training(experiment, self)  # whatever can be refused is refused here, before there is a run
-        with experiment.open_run(training.dataset.fingerprint, runner="train") as (tracker, stop):
+        fingerprint = training.dataset.fingerprint
+        continues = experiment.run_to_continue(fingerprint)
+        if continues is not None:
+            snapshot.restore(training, continues)
+        with experiment.open_run(fingerprint, continues, runner="train") as (tracker, stop):
             log.info("%s  %s", tracker.name, experiment.command)
             try:
                 training.train(tracker, stop)
+                training.save()
+            except Interrupted as stopped:
+                if not stopped.at_once:  # else it may stand in the middle of an update
+                    training.save()
+                raise
             finally:
                 keep_files(training, tracker)
             stop.check()
@@ -66,12 +78,15 @@ class Training:
         self.schedule = experiment.schedule.build()
         self.tbptt = None if self.fits else self._tbptt()
         self.epoch = self.window = self.updates = self.targets = 0  # epochs done, windows of this one, totals
-        self.best = Best()
+        self.meter, self.interval = Meter(), Meter()  # of this epoch, since the last interval/* metrics
+        self.best, self._best_saved = Best(), None
         self.last: dict[str, dict[str, float]] = {}  # the newest metrics of each kind
 
     def train(self, tracker, stop: Stop) -> None:
         """Epochs until they are done, patience is over, the loss diverges or somebody stops it."""
-        self.tracker, self.interval, self.saved_at = tracker, Meter(), time.monotonic()
+        self.tracker, self.saved_at, self.saved_targets = tracker, time.monotonic(), self.targets
+        self.meter.start()
+        self.interval.start()
         patience = self.settings.patience
         with Progress(self.windows_per_epoch, self.epochs) as progress:
             while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
@@ -88,22 +103,23 @@ class Training:
         self._log("test", metrics)
 
     def save(self) -> None:
-        """Write last.pt, with the whole state of model, optimizer and schedule, and best.pt, which is for use."""
-        common = {"config": self.experiment.config, "choices": self.experiment.choices, "run_id": self.tracker.run_id}
-        common |= {"vocabulary": self.dataset.vocabulary.fingerprint, "best": self.best.facts()}
-        if self.tbptt is not None:  # else there is nothing to continue
-            last = {
-                "model": self.model.state_dict(),
-                "optimizer": self.tbptt.optimizer.state_dict(),
-                "schedule": vars(self.schedule),
-                "state": self.tbptt.state,
-                "rng": torch.get_rng_state(),
-                "position": {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets")},
-            }
-            checkpoint.save(self.tracker.folder / "last.pt", common | last)
-        if self.best.weights is not None:
-            checkpoint.save(self.tracker.folder / "best.pt", common | {"model": self.best.weights})
-        self.saved_at = time.monotonic()
+        """Write a snapshot to go on from, and the best weights for use."""
+        self.tracker.journal.sync()  # no snapshot may know of values that a loss of power can take away
+        snapshot.save(self, self.tracker.folder)
+        self.save_best()
+        self.saved_at, self.saved_targets = time.monotonic(), self.targets
+
+    def save_best(self) -> None:
+        """Write best.pt if there are best weights and they are not there yet."""
+        path = self.tracker.folder / "best.pt"
+        if self.best.weights is not None and (self.best.targets != self._best_saved or not path.exists()):
+            checkpoint.save(path, self.describing() | {"model": self.best.weights})
+            self._best_saved = self.best.targets
+
+    def describing(self) -> dict:
+        """What every checkpoint says of its run."""
+        known = {"config": self.experiment.config, "choices": self.experiment.choices, "run_id": self.tracker.run_id}
+        return known | {"vocabulary": self.dataset.vocabulary.fingerprint, "best": self.best.facts()}
 
     def _tbptt(self) -> TruncatedBptt:
         optimizer = self.experiment.build_optimizer(self.model)
@@ -111,33 +127,35 @@ class Training:
         return TruncatedBptt(self.model, optimizer, self.experiment.compute, **how)
 
     def _epoch(self, stop: Stop, progress: Progress) -> None:
+        """One epoch, or what is left of it; it is over, and counted, when its last line here has run."""
         train, rate = self._fit(stop) if self.fits else self._updates(stop, progress)
         if train:
-            self._log("train", {**train, "epoch": self.epoch, "targets_per_second": rate})
+            self._log("train", {**train, "epoch": self.epoch + 1, "targets_per_second": rate})
         valid = self._validate(stop)
         decides = (valid or train)["loss"]
         self.schedule.observe(decides)
         if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
             raise Diverged(f"training diverged: a weight is no finite number{self._advice()}")
+        self.epoch, self.window, self.meter = self.epoch + 1, 0, Meter()
         self.best.judge(decides, self.model, self.epoch, self.targets)
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
 
     def _updates(self, stop: Stop, progress: Progress) -> tuple[dict[str, float], float]:
-        """One epoch of updates; their running metrics and targets per second."""
-        meter, epoch = Meter(), self._windows(self.epoch)
-        for windows in groups(epoch, self.settings.windows_per_update):
+        """The updates of an epoch that are still to do; its running metrics and targets per second."""
+        epoch = self._windows(self.epoch)
+        left = (epoch[k] for k in range(self.window, len(epoch)))
+        for windows in groups(left, self.settings.windows_per_update):
             self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
-            norm = self.tbptt.update(windows, meter, self.interval)
+            norm = self.tbptt.update(windows, self.meter, self.interval)
             self.updates, self.window = self.updates + 1, self.window + len(windows)
             self.targets += sum(window.count for window in windows)
-            progress.windows(len(windows), self.epoch + 1, meter)
+            progress.windows(len(windows), self.epoch + 1, self.meter)
             if self.updates % self.runner.log_interval == 0:
                 self._log_interval(norm)
             self._save_if_due()
             stop.check()
-        self.epoch, self.window = self.epoch + 1, 0
-        return self._measured(meter), meter.rate()
+        return self._measured(self.meter), self.meter.rate()
 
     def _fit(self, stop: Stop) -> tuple[dict[str, float] | None, float]:
         """What a model without gradients learns; scored on training too if nothing else can decide."""
@@ -147,7 +165,7 @@ class Training:
         self.model.fit(windows)
         stop.check()
         meter.count = sum(window.count for window in windows)
-        self.epoch, self.targets = 1, meter.count
+        self.targets = meter.count
         train = None if "valid" in self.dataset.splits else self._measured(self._score("train", stop, exact=True))
         return train, meter.rate()
 
@@ -183,7 +201,9 @@ class Training:
         self.interval = Meter()
 
     def _save_if_due(self) -> None:
-        if time.monotonic() - self.saved_at >= self.runner.checkpoint_interval:
+        by_targets = self.runner.checkpoint_targets_interval
+        due = by_targets is not None and self.targets - self.saved_targets >= by_targets
+        if due or time.monotonic() - self.saved_at >= self.runner.checkpoint_interval:
             self.save()
 
     def _log(self, kind: str, metrics: dict[str, float]) -> None:

@@ -1,0 +1,60 @@
+"""Runs whose process is gone: closed or gone on with, and their journals sent."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+from ..errors import first_line
+from ..run_folder import JOURNAL, Busy, facts, read_delivered
+
+log = logging.getLogger("experiments")
+
+
+class Doctor:
+    """Look after the run folders of `tracker.folder` and the runs of the store.
+
+    A run whose process died is closed as KILLED, and what its journal holds for the store is sent. With `action`
+    resume the ones that did not come to their end are then gone on with, one after the other. A run of another machine
+    is closed when it gave no sign of life for `silent` seconds.
+    """
+
+    def __init__(self, *, action: Literal["close", "resume"], silent: float):
+        if silent < 60:
+            raise ValueError(f"silent must be at least 60 seconds, got {silent}")
+        self.action, self.silent = action, silent
+
+    def run(self, experiment) -> None:
+        tracker = experiment.tracker
+        folder = Path(tracker.options["folder"]).absolute()
+        unfinished, held = 0, set()
+        for journal in sorted(folder.glob(f"*/{JOURNAL}")):
+            name = journal.parent.name
+            try:
+                done = tracker.build(name=name, tags={}).settle()
+            except Busy:
+                log.info("%s  is going on", name)
+                held.add(read_delivered(journal.parent).get("store_id"))
+                continue
+            except (OSError, ValueError) as error:
+                log.warning("%s  cannot be looked after: %s", name, first_line(error))
+                continue
+            if done:
+                log.info("%s  %s", name, done)
+            known = facts(journal)
+            if known.get("runner") == "train" and known.get("outcome") in ("interrupted", "failed"):
+                unfinished += 1
+                self._resume(name, experiment)
+        if hasattr(tracker.target, "abandoned"):
+            for run_id in set(tracker.target.abandoned(self.silent, **tracker.options)) - held:
+                tracker.target.close(run_id, **tracker.options)
+                log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
+        log.info("%d runs in %s can be resumed", unfinished, folder)
+
+    def _resume(self, name: str, experiment) -> None:
+        command = [f"resume={name}", *(o for o in experiment.overrides if o.startswith("tracker"))]
+        if self.action == "close":
+            log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
+        elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:
+            log.warning("%s  could not be gone on with", name)

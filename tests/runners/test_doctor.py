@@ -1,0 +1,49 @@
+"""Runs whose process died: found by the doctor and by the next start, closed, gone on with."""
+
+import pytest
+from mlflow import MlflowClient
+
+from ..faults.kills import run
+
+LONG = ("epochs=100000", "threads=1", "runner.checkpoint_targets_interval=500")
+
+
+@pytest.fixture
+def killed(tmp_path, store):
+    """A run in the store of this test whose process was killed after some seconds; its folder and the client."""
+    code, _ = run(tmp_path, list(LONG), kill_after=6.0)
+    assert code == -9
+    (folder,) = (tmp_path / "runs").iterdir()
+    return folder, MlflowClient(store)
+
+
+def states(client) -> list[tuple[str, str]]:
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()], order_by=["start_time ASC"])
+    return [(run.info.status, run.data.tags["outcome"]) for run in runs]
+
+
+def test_the_doctor_closes_a_run_that_died_and_says_how_to_go_on(command, killed):
+    folder, client = killed
+    assert states(client) == [("RUNNING", "running")]
+    outcome = command("runner=doctor")
+    assert f"{folder.name}  its process died: closed as KILLED" in outcome.out
+    assert f"experiments resume={folder.name} goes on with it" in outcome.out
+    assert states(client) == [("KILLED", "interrupted")]
+    assert "its process died" not in command("runner=doctor").out
+
+
+def test_the_next_start_in_the_same_folder_closes_it_too(command, killed):
+    folder, client = killed
+    outcome = command("epochs=2")
+    assert f"{folder.name}  its process died: closed as KILLED; resume={folder.name} goes on with it" in outcome.out
+    assert states(client) == [("KILLED", "interrupted"), ("FINISHED", "completed")]
+
+
+def test_a_run_of_another_machine_is_closed_when_it_was_silent_for_long(command, store):
+    client = MlflowClient(store)
+    experiment = client.create_experiment("recurrent")
+    lost = client.create_run(experiment, start_time=1, tags={"heartbeat": "1"}).info.run_id
+    alive = client.create_run(experiment).info.run_id
+    outcome = command("runner=doctor")
+    assert f"run {lost}  silent for more than 600 s: closed as KILLED" in outcome.out
+    assert [client.get_run(run_id).info.status for run_id in (lost, alive)] == ["KILLED", "RUNNING"]
