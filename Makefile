@@ -1,6 +1,7 @@
 # make demo       the main job: an LSTM on the embedded string
 # make test       style and the default tests            make test-slow   the recipes against their published numbers
 # make test-long  the best network on IMDB, three seeds
+# make test-faults    kills real runs at random moments and compares what they become (some minutes)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
@@ -8,7 +9,7 @@ PYTHON  ?= python3
 BIN      = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-browser dashboard constraints clean
+.PHONY: demo test test-slow test-long test-faults test-browser dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
@@ -23,6 +24,9 @@ test-slow: $(INSTALLED)
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+test-faults: $(INSTALLED)
+	$(BIN)/python -m tests.faults.kills
 
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'

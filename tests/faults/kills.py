@@ -1,0 +1,218 @@
+"""Kill real training processes with SIGKILL at random moments, resume them, and compare with an undisturbed run.
+
+`python -m tests.faults.kills` runs the whole matrix (network x task x optimizer, at least 100 kills) and prints what it
+found; the default tests run a small part of it.
+"""
+
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from mlflow import MlflowClient
+
+from experiments.journal import read_journal
+from experiments.mlflow_tracking import create_store
+
+NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
+TASKS = ("text", "labels")
+OPTIMIZERS = {
+    "sgd": ("optimizer=sgd", "optimizer.momentum=0.9", "schedule=plateau"),
+    "rmsprop": ("optimizer=rmsprop", "schedule=step"),
+    "adagrad": ("optimizer=adagrad", "schedule=constant", "patience=2"),
+    "adam": ("optimizer=adam", "optimizer.lr=0.01", "schedule=linear", "schedule.warmup=0.5"),
+    "adamw": ("optimizer=adamw", "schedule=cosine", "clip_norm=0.5"),
+}
+CASES = list(itertools.product(NETWORKS, TASKS, OPTIMIZERS))
+TIMES = ("targets_per_second",)  # what a stopped run may say otherwise
+SMALL = ("model.hidden_size=8", "model.embedding_size=6", "model.output_dropout=0.2", "epochs=4", "threads=1")
+
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.mlflow_tracking"])
+
+
+class Findings(NamedTuple):
+    """What differs from the undisturbed run; all but the kills should be 0."""
+
+    kills: int = 0
+    differing_numbers: int = 0
+    differing_points: int = 0
+    doubled_points: int = 0
+    missing_points: int = 0
+    left_running: int = 0
+
+    def __add__(self, other: "Findings") -> "Findings":
+        return Findings(*map(sum, zip(self, other)))
+
+    @property
+    def faultless(self) -> bool:
+        return not any(self[1:])
+
+
+def command(case: tuple[str, str, str], data: Path) -> list[str]:
+    """What is typed for a case: a second of training with dropout, validation, a test and many checkpoints."""
+    network, task, optimizer = case
+    source = ["data=characters", f"data.path={data}/text.txt", "data.valid_fraction=0.1", "data.test_fraction=0.1"]
+    source += ["batch_size=8", "truncation=7"]
+    if task == "labels":
+        source = ["data=imdb", f"data.path={data}/aclImdb", f"data.cache={data}/cache", "batch_size=8", "truncation=3"]
+    often = ["runner.log_interval=3", "runner.checkpoint_targets_interval=60"]
+    return [f"model={NETWORKS[network]}", *source, *OPTIMIZERS[optimizer], *SMALL, *often]
+
+
+def make_data(folder: Path) -> None:
+    """A text and some reviews, the same every time."""
+    draw = random.Random(0)
+    words = ["river", "boat", "upon", "a", "the", "slow", "green"]
+    (folder / "text.txt").write_text(" ".join(draw.choice(words) for _ in range(300)))
+    for split, (label, mark) in itertools.product(("train", "test"), (("neg", "dull"), ("pos", "fine"))):
+        place = folder / "aclImdb" / split / label
+        place.mkdir(parents=True)
+        for k in range(40):
+            text = " ".join(draw.choice((*words, mark)) for _ in range(draw.randint(2, 12)))
+            (place / f"{k}_5.txt").write_text(f"{mark} {text}")
+
+
+def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> tuple[int, float]:
+    """One process in this folder, perhaps killed after some seconds; its exit code and how long it took."""
+    process = context.Process(target=_main, args=(str(folder), arguments))
+    began = time.monotonic()
+    process.start()
+    process.join(kill_after)
+    if process.exitcode is None and kill_after is not None:
+        process.kill()
+        process.join()
+    return process.exitcode, time.monotonic() - began
+
+
+def _main(folder: str, arguments: list[str]) -> None:
+    os.chdir(folder)
+    with open("output.txt", "a") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    from experiments import cli
+
+    sys.argv = ["experiments", *arguments]
+    cli.main()
+
+
+def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> Findings:
+    """Run a case alone and once more with so many kills, each followed by `resume=auto`; what differs."""
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        data, alone, killed = (Path(temporary) / name for name in ("data", "alone", "killed"))
+        for folder in (data, alone, killed):
+            folder.mkdir()
+        make_data(data)
+        for folder in (alone, killed):
+            shutil.copy(store, folder / "mlflow.db")
+        arguments = command(case, data)
+        code, _ = run(alone, arguments)
+        _, seconds = run(alone, [*arguments, "seed=1"])  # with a warm cache
+        assert code == 0, (alone / "output.txt").read_text()
+        done = 0
+        while done < kills:
+            code, _ = run(killed, [*arguments, "resume=auto"], draw.uniform(0.0, seconds))
+            done += code == -9
+            if code == 0:  # it was faster than the kill: begin anew, in the same store
+                for folder in (killed / "runs").iterdir():
+                    shutil.rmtree(folder)
+                shutil.copy(store, killed / "mlflow.db")
+        code, _ = run(killed, [*arguments, "resume=auto"])
+        assert code == 0, (killed / "output.txt").read_text()
+        code, _ = run(killed, ["runner=doctor"])
+        assert code == 0, (killed / "output.txt").read_text()
+        return Findings(kills=done) + compare(alone, killed)
+
+
+def compare(alone: Path, killed: Path) -> Findings:
+    """What differs between the first run of one folder and the completed ones of the other.
+
+    There is more than one if a process was killed when its run was over already.
+    """
+    stored = {run.name: stored_points(killed, run.name) for run in completed_runs(killed)}
+    assert stored, "no run came to its end"
+    found = Findings(left_running=number_running(killed))
+    for run in completed_runs(killed):
+        found += compare_runs(run, completed_runs(alone)[0], *stored[run.name])
+    return found
+
+
+def compare_runs(run: Path, undisturbed: Path, stored: set[tuple[str, int]], doubled: int) -> Findings:
+    """What differs between two runs, and between a run and what the store has of it."""
+    pairs = zip(*(sorted(torch.load(f / "last.pt", weights_only=True)["model"].items()) for f in (run, undisturbed)))
+    one, other = (values(read_journal(folder / "journal.jsonl")) for folder in (run, undisturbed))
+    return Findings(
+        differing_numbers=sum(int((a != b).sum()) for (_, a), (_, b) in pairs),
+        differing_points=sum(one[key] != other[key] for key in one.keys() & other.keys()),
+        doubled_points=doubled + len(read_journal(run / "journal.jsonl")) - len(keys(run)),
+        missing_points=len(other.keys() ^ one.keys()) + len(keys(run) ^ stored),
+    )
+
+
+def completed_runs(folder: Path) -> list[Path]:
+    """The folders of the runs that came to their end, the oldest first."""
+    return sorted(
+        journal.parent
+        for journal in folder.glob("runs/*/journal.jsonl")
+        if '"outcome": "completed"' in journal.read_text()
+    )
+
+
+def keys(folder: Path) -> set[tuple[str, int]]:
+    return {(point.key, point.step) for point in read_journal(folder / "journal.jsonl")}
+
+
+def values(points) -> dict[tuple[str, int], float]:
+    """Every value that must be the same to the last bit."""
+    return {(p.key, p.step): p.value for p in points if not p.key.endswith(TIMES)}
+
+
+def stored_points(folder: Path, name: str) -> tuple[set[tuple[str, int]], int]:
+    """The points that a store has of a run, and how many it has twice."""
+    client, runs = stored_runs(folder)
+    found, doubled = set(), 0
+    for run in runs:
+        for key in run.data.metrics if run.info.run_name == name else ():
+            steps = [point.step for point in client.get_metric_history(run.info.run_id, key)]
+            found |= {(key, step) for step in steps}
+            doubled += len(steps) - len(set(steps))
+    return found, doubled
+
+
+def number_running(folder: Path) -> int:
+    return sum(run.info.status == "RUNNING" for run in stored_runs(folder)[1])
+
+
+def stored_runs(folder: Path):
+    """A client of the folder's store, and all runs in it."""
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    return client, client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+def main(kills: int = 5) -> int:
+    """The whole matrix; exit code 1 if anything differs."""
+    total = Findings()
+    with tempfile.TemporaryDirectory() as temporary:
+        store = Path(temporary) / "mlflow.db"
+        create_store(store)
+        for number, case in enumerate(CASES):
+            found = disturb(case, kills, seed=number, store=store)
+            total += found
+            print(f"{' '.join(case):<24} {json.dumps(found._asdict())}", flush=True)
+    print("all: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in total._asdict().items()))
+    return int(not total.faultless)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

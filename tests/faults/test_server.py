@@ -1,0 +1,110 @@
+"""A real MLflow server that is stopped and started again in the middle of a run."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from mlflow import MlflowClient
+
+from experiments.journal import read_journal
+from experiments.mlflow_tracking import MlflowTracker
+
+
+class Server:
+    """`mlflow server` on a free port over a store of its own."""
+
+    def __init__(self, folder):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.folder, self.uri = folder, f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--backend-store-uri",
+            f"sqlite:///{self.folder}/mlflow.db",
+        ]
+        command += ["--artifacts-destination", f"{self.folder}/artifacts", "--port", str(self.port), "--workers", "1"]
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.uri}/health", timeout=1)
+                return
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path, store):  # noqa: ARG001 - the store lies in the folder
+    server = Server(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
+    options = {"experiment": "faults", "folder": str(tmp_path / "runs"), "interval": 0.2, "required": False}
+    with MlflowTracker(uri=server.uri, **options, name="run", tags={"runner": "train"}) as run:
+        run.log_config({"a": 1})
+        for step in range(30):
+            run.log_metrics({"train/loss": step / 7}, step)
+            if step == 10:
+                server.stop()
+            if step == 20:
+                run.deliver()
+                assert run.trouble is not None  # and the run goes on
+                server.start()
+            time.sleep(0.02)
+        run.log_text("note.txt", "kept")
+    assert run.undelivered == 0
+    client = MlflowClient(server.uri)
+    stored = client.get_run(run.run_id)
+    history = client.get_metric_history(run.run_id, "train/loss")
+    assert [(p.step, p.value) for p in history] == [(step, step / 7) for step in range(30)]
+    assert (stored.info.status, stored.data.tags["outcome"], stored.data.params) == (
+        "FINISHED",
+        "completed",
+        {"a": "1"},
+    )
+    assert len(client.search_runs([stored.info.experiment_id])) == 1
+    assert "note.txt" in {file.path for file in client.list_artifacts(run.run_id)}
+
+
+def test_a_run_that_ended_while_the_server_was_down_is_delivered_by_the_doctor(server, command, tmp_path):
+    store = (f"tracker.uri={server.uri}", f"tracker.folder={tmp_path}/runs")
+    server.stop()
+    began = time.monotonic()
+    outcome = command("epochs=3", *store)
+    assert outcome.code == 0, outcome.error
+    assert "undelivered" in outcome.out
+    assert "runner=doctor sends them" in outcome.out
+    assert time.monotonic() - began < 60
+    server.start()
+    outcome = command("runner=doctor", *store)
+    assert "delivered" in outcome.out
+    client = MlflowClient(server.uri)
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    (folder,) = (tmp_path / "runs").iterdir()
+    points = {(p.key, p.step, p.value) for p in read_journal(folder / "journal.jsonl")}
+    stored = [p for key in run.data.metrics for p in client.get_metric_history(run.info.run_id, key)]
+    assert (run.info.status, len(stored)) == ("FINISHED", len(points))
+    assert {(p.key, p.step, p.value) for p in stored} == points
+    assert "nothing" not in command("runner=doctor", *store).out
