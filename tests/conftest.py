@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from experiments import cli
-from experiments.tracking import MemoryTracker
+from experiments.memory_tracking import MemoryTracker
 
 os.environ["HYDRA_FULL_ERROR"] = "0"
 torch.set_num_threads(1)

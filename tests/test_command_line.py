@@ -76,7 +76,7 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
     (tmp_path / "mine" / "optimizer" / "slow.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
     command("--config-dir", "mine", "optimizer=slow", "data.text='a b'", "epochs=1", "tracker=memory")
-    from experiments.tracking import MemoryTracker
+    from experiments.memory_tracking import MemoryTracker
 
     recorded = shlex.split(MemoryTracker.ended[-1].tags["command"])
     assert recorded[0] == "experiments"

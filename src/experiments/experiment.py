@@ -18,12 +18,12 @@ import torch
 from . import compute, provenance, resume
 from .compute import Compute
 from .config import Bound, Settings, bind, bind_settings, to_yaml
-from .errors import first_line
 from .interruption import Stop, interruptible
 from .origin import Origin, find_origin
+from .rehearsal import check_reading, rehearse
 from .run_folder import JOURNAL, facts, left_open
 from .signature import ConfigError
-from .tracking import Tracker
+from .tracking import SILENT, Tracker
 from .trust import check_stored
 
 log = logging.getLogger("experiments")
@@ -157,11 +157,14 @@ class Experiment:
         stop.check()  # one that came while the run was closed ends no run, but what would come after it
 
     def settle_others(self, own: Path) -> None:
-        """Close the runs in the same folder whose process died without a word."""
+        """Close the runs in the same folder, and in the same store, whose process died without a word."""
         for path in left_open(own.parent):
             with contextlib.suppress(ValueError, OSError):  # its process is alive, or it is in no state to be closed
                 if path != own and (done := self.tracker.build(name=path.name, tags={}).settle()):
                     log.info("%s  %s; resume=%s goes on with it", path.name, done, path.name)
+        with contextlib.suppress(ValueError, OSError):  # the store is away
+            for run_id in self.tracker.target.close_silent(SILENT, **self.tracker.options):
+                log.info("run %s  silent for more than %g s: closed as KILLED", run_id, SILENT)
 
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
@@ -190,40 +193,6 @@ def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in flatten(config).items()
         if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
     }
-
-
-def rehearse(bound: Mapping[str, Bound], settings: Settings) -> None:
-    """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
-    try:
-        with torch.device("meta"):
-            model = bound["model"].build(num_inputs=2, num_outputs=2)
-        if hasattr(bound["data"].target, "labelled"):  # else it is known when the data is
-            check_reading(model, bound["data"].target, settings)
-    except NotImplementedError:
-        pass  # a model that cannot live on the meta device is checked when it is built
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"model: {first_line(error)}") from error
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.zeros(1)
-    try:
-        bound["optimizer"].build(params=[weight]).step()
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"optimizer: {first_line(error)}") from error
-    bound["schedule"].build()
-
-
-def check_reading(model, dataset, settings: Settings) -> None:
-    """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
-    if getattr(model, "labels_only", False) and not getattr(dataset, "labelled", False):
-        raise ConfigError(
-            "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
-            "it is no language model: choose data=imdb, or model.bidirectional=false and model.pooling=last"
-        )
-    if getattr(model, "needs_whole_sequences", False) and settings.truncation is not None:
-        raise ConfigError(
-            "the state of a bidirectional network cannot be carried from window to window: "
-            f"give truncation=null, got {settings.truncation}"
-        )
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -101,24 +101,25 @@ class MlflowTracker(Tracker):
             return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
 
     @classmethod
-    def abandoned(cls, silent: float, *, uri: str, experiment: str, **_: Any) -> list[str]:
-        """Runs of the experiment that are RUNNING but gave no sign of life for so many seconds."""
+    def close_silent(cls, silent: float, *, uri: str, experiment: str, **_: Any) -> list[str]:
+        """End runs that are RUNNING but gave no sign of life for so many seconds as KILLED; their ids.
+
+        This is for runs whose folder is out of reach; a local one is better known by its lock.
+        """
         uri = checked(uri)
         if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
             return []
         with reachable(uri):
             client, experiment_id = open_experiment(uri, experiment)
             running = client.search_runs([experiment_id], filter_string="attributes.status = 'RUNNING'")
-        last = {run.info.run_id: int(run.data.tags.get("heartbeat", run.info.start_time // 1000)) for run in running}
-        return [run_id for run_id, when in last.items() if time.time() - when > silent]
-
-    @classmethod
-    def close(cls, run_id: str, *, uri: str, **_: Any) -> None:
-        """End a run whose process and folder are out of reach as KILLED."""
-        with reachable(uri):
-            client = MlflowClient(checked(uri))
-            client.set_tag(run_id, "outcome", "interrupted")
-            client.set_terminated(run_id, "KILLED")
+            last = {
+                run.info.run_id: int(run.data.tags.get("heartbeat", run.info.start_time // 1000)) for run in running
+            }
+            closed = [run_id for run_id, when in last.items() if time.time() - when > silent]
+            for run_id in closed:
+                client.set_tag(run_id, "outcome", "interrupted")
+                client.set_terminated(run_id, "KILLED")
+        return closed
 
     def _parameters(self, parameters: dict[str, str]) -> None:
         items = [Param(key, value) for key, value in parameters.items()]

@@ -16,12 +16,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from .errors import first_line
-from .journal import Point, read_journal
+from .journal import Point
 from .run_folder import JOURNAL, RunFolder, facts
 
 log = logging.getLogger("experiments")
 
 HEARTBEAT = 30.0  # seconds between signs of life in the store
+SILENT = 600.0  # seconds without one before a run of another machine counts as dead
 PATIENCE = 60.0  # seconds at most between two attempts to reach a store that is away
 START, END = 10.0, 60.0  # seconds that a run waits for its store before it begins and when it is over
 BATCH = 1000  # points that are sent together
@@ -76,6 +77,11 @@ class Tracker:
     def find_checkpoint(cls, which: str, into: Path, **_: Any) -> tuple[Path, str]:  # noqa: ARG003 - nothing to copy
         """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
         raise ValueError(f"there is no checkpoint file {which!r}, and a {cls.__name__} keeps no runs to look in")
+
+    @classmethod
+    def close_silent(cls, silent: float, **_: Any) -> list[str]:  # noqa: ARG003 - nobody else is in this memory
+        """End runs of the store that gave no sign of life for so many seconds as KILLED; their ids."""
+        return []
 
     def __enter__(self) -> Self:
         self.journal = self.place.open(self.store)
@@ -261,44 +267,6 @@ class Tracker:
         with contextlib.suppress(Exception):
             for entry in self._last[2:]:  # what could not be written down
                 self._send(entry)
-
-
-class MemoryTracker(Tracker):
-    """Keeps everything in the process: for tests, and for runs that nobody wants to keep."""
-
-    ended: list["MemoryTracker"] = []  # noqa: RUF012 - shared on purpose: how a test finds the runs of a command
-
-    def __enter__(self) -> Self:
-        self.parameters: dict[str, str] = {}
-        self.points: list[Point] = []
-        self.files: list[str] = []
-        self.status = "RUNNING"
-        super().__enter__()
-        if self.resumed:  # the memory of the process before is gone, its journal is not
-            self.points = read_journal(self.folder / JOURNAL)
-        return self
-
-    def _begin(self) -> str:
-        return self.name
-
-    def _parameters(self, parameters: dict[str, str]) -> None:
-        self.parameters |= parameters
-
-    def _deliver(self, points: list[Point]) -> None:
-        self.points += points
-
-    def _tag(self, tags: dict[str, str]) -> None:
-        self.tags |= tags
-
-    def _upload(self, path: Path) -> None:
-        self.files.append(path.name)
-
-    def _end(self, status: str) -> None:
-        self.status = status
-
-    def end(self, status: str, outcome: str) -> None:
-        super().end(status, outcome)
-        self.ended.append(self)
 
 
 def ending(error: BaseException | None) -> tuple[str, str]:

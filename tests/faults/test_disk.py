@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from experiments.memory_tracking import MemoryTracker
 from experiments.runners import checkpoint
 from experiments.runners import train as train_module
-from experiments.tracking import MemoryTracker
 
 TRAIN = ("epochs=60", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 import torch
 
+from experiments.memory_tracking import MemoryTracker
 from experiments.runners.sample import Cut, Sample, choose
-from experiments.tracking import MemoryTracker
 
 from ..conftest import values
 

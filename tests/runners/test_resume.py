@@ -10,9 +10,9 @@ import torch
 from mlflow import MlflowClient
 
 from experiments.journal import read_journal
+from experiments.memory_tracking import MemoryTracker
 from experiments.runners import checkpoint
 from experiments.runners import train as train_module
-from experiments.tracking import MemoryTracker
 
 from ..conftest import values
 

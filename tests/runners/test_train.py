@@ -10,9 +10,9 @@ import signal
 import pytest
 import torch
 
+from experiments.memory_tracking import MemoryTracker
 from experiments.runners import checkpoint, scoring
 from experiments.runners import train as train_module
-from experiments.tracking import MemoryTracker
 
 from ..conftest import values
 

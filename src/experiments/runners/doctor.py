@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import first_line
-from ..run_folder import JOURNAL, Busy, facts, read_delivered
+from ..run_folder import JOURNAL, Busy, facts
 
 log = logging.getLogger("experiments")
 
@@ -28,14 +28,13 @@ class Doctor:
     def run(self, experiment) -> None:
         tracker = experiment.tracker
         folder = Path(tracker.options["folder"]).absolute()
-        unfinished, held = 0, set()
+        unfinished = 0
         for journal in sorted(folder.glob(f"*/{JOURNAL}")):
             name = journal.parent.name
             try:
                 done = tracker.build(name=name, tags={}).settle()
             except Busy:
                 log.info("%s  is going on", name)
-                held.add(read_delivered(journal.parent).get("store_id"))
                 continue
             except (OSError, ValueError) as error:
                 log.warning("%s  cannot be looked after: %s", name, first_line(error))
@@ -46,10 +45,8 @@ class Doctor:
             if known.get("runner") == "train" and known.get("outcome") in ("interrupted", "failed"):
                 unfinished += 1
                 self._resume(name, experiment)
-        if hasattr(tracker.target, "abandoned"):
-            for run_id in set(tracker.target.abandoned(self.silent, **tracker.options)) - held:
-                tracker.target.close(run_id, **tracker.options)
-                log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
+        for run_id in tracker.target.close_silent(self.silent, **tracker.options):
+            log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
         log.info("%d runs in %s can be resumed", unfinished, folder)
 
     def _resume(self, name: str, experiment) -> None:
