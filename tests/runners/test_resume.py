@@ -310,3 +310,26 @@ def test_a_config_that_would_fill_the_memory_is_refused(command, stopped):
     folder = stopped(train_module.TruncatedBptt, "update", 5)
     (folder / "config.yaml").write_text("a: &a [1, 2]\nb: *a\n")
     assert "it holds aliases" in command(f"resume={folder.name}", "tracker=memory").error
+
+
+def test_a_second_signal_stops_in_the_middle_of_an_update_and_costs_no_more_than_the_interval(train, text, stopped):
+    undisturbed = exact(train(*text).folder)
+    original = torch.optim.Adam.step
+
+    def impatient(self, *arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *arguments)
+
+    calls = []
+
+    def step(self, *arguments):
+        calls.append(1)
+        return (impatient if len(calls) == 11 else original)(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", step)
+        folder = stopped(train_module.Training, "describing", 10**9)
+    assert checkpoint.load(folder / "last.pt")["position"]["updates"] == 9  # one call was the rehearsal's
+    assert train(*text, "resume=auto").folder == folder
+    assert_same(exact(folder), undisturbed)

@@ -44,8 +44,17 @@ def summarize(experiment, tracker, training) -> None:
 
 def dashboard_command(experiment) -> str:
     """The command that opens the page of this experiment's store."""
-    typed = [override for override in experiment.overrides if override.startswith("tracker.")]
-    return shlex.join([program(), "runner=dashboard", *typed])
+    return shlex.join([program(), "runner=dashboard", *typed_of_tracker(experiment)])
+
+
+def resume_command(experiment, tracker) -> str:
+    """The command that goes on with a run."""
+    return shlex.join([program(), f"resume={tracker.name}", *typed_of_tracker(experiment)])
+
+
+def typed_of_tracker(experiment) -> list[str]:
+    """What was typed to choose the store and the folder."""
+    return [override for override in experiment.overrides if override.startswith("tracker")]
 
 
 def program() -> str:

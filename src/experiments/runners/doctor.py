@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..errors import first_line
 from ..run_folder import JOURNAL, Busy, facts
+from .closing import typed_of_tracker
 
 log = logging.getLogger("experiments")
 
@@ -47,10 +48,10 @@ class Doctor:
                 self._resume(name, experiment)
         for run_id in tracker.target.close_silent(self.silent, **tracker.options):
             log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
-        log.info("%d runs in %s can be resumed", unfinished, folder)
+        log.info("runs in %s that can be resumed: %d", folder, unfinished)
 
     def _resume(self, name: str, experiment) -> None:
-        command = [f"resume={name}", *(o for o in experiment.overrides if o.startswith("tracker"))]
+        command = [f"resume={name}", *typed_of_tracker(experiment)]
         if self.action == "close":
             log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
         elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:

@@ -10,7 +10,7 @@ from ..metrics import Meter, Tally
 from . import checkpoint, snapshot
 from .artifacts import describe, keep_files
 from .best import Best
-from .closing import summarize
+from .closing import resume_command, summarize
 from .progress import Progress
 from .report import report
 from .scoring import Diverged, columns, finite, is_labelled, score_split
@@ -49,6 +49,7 @@ class Train:
             except Interrupted as stopped:
                 if not stopped.at_once:  # else it may stand in the middle of an update
                     training.save()
+                log.info("%s goes on with this run", resume_command(experiment, tracker))
                 raise
             finally:
                 keep_files(training, tracker)
