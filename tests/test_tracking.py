@@ -108,6 +108,15 @@ def test_what_the_store_will_never_take_is_said_and_left_out(tmp_path):
     assert run.undelivered == 0
 
 
+def test_a_journal_sends_no_file_from_elsewhere(tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    with tracker(tmp_path) as run:
+        (run.folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+        (run.folder / "own.txt").write_text("own")
+        run.journal.append({"file": "../secret.txt"}, {"file": "link.txt"}, {"file": "own.txt"})
+    assert [name for name in run.files if name.endswith(".txt")] == ["own.txt"]
+
+
 def test_a_resumed_run_neither_repeats_nor_misses_a_point(tmp_path):
     with tracker(tmp_path) as run:
         for step in range(5):

@@ -244,6 +244,8 @@ class Tracker:
         path = self.folder / name
         if not path.is_file():
             raise Refused(f"{path} is not there any more")
+        if path.name != name or path.is_symlink():  # a journal may be anybody's
+            raise Refused(f"{name} is no file of the run's own folder")
         try:
             self._upload(path)
         except Exception as error:
