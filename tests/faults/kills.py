@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,9 +85,8 @@ def make_data(folder: Path) -> None:
 
 def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> tuple[int, float]:
     """One process in this folder, perhaps killed after some seconds; its exit code and how long it took."""
-    process = context.Process(target=_main, args=(str(folder), arguments))
     began = time.monotonic()
-    process.start()
+    process = start(folder, arguments)
     process.join(kill_after)
     if process.exitcode is None and kill_after is not None:
         process.kill()
@@ -94,7 +94,14 @@ def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> 
     return process.exitcode, time.monotonic() - began
 
 
-def _main(folder: str, arguments: list[str]) -> None:
+def start(folder: Path, arguments: Sequence[str]) -> multiprocessing.Process:
+    """One process that runs `experiments ...` in this folder; it writes into output.txt there."""
+    process = context.Process(target=_main, args=(str(folder), arguments))
+    process.start()
+    return process
+
+
+def _main(folder: str, arguments: Sequence[str]) -> None:
     os.chdir(folder)
     with open("output.txt", "a") as output:
         os.dup2(output.fileno(), 1)

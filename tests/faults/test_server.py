@@ -91,12 +91,10 @@ def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
 def test_a_run_that_ended_while_the_server_was_down_is_delivered_by_the_doctor(server, command, tmp_path):
     store = (f"tracker.uri={server.uri}", f"tracker.folder={tmp_path}/runs")
     server.stop()
-    began = time.monotonic()
     outcome = command("epochs=3", *store)
     assert outcome.code == 0, outcome.error
     assert "undelivered" in outcome.out
     assert "runner=doctor sends them" in outcome.out
-    assert time.monotonic() - began < 60
     server.start()
     outcome = command("runner=doctor", *store)
     assert "delivered" in outcome.out

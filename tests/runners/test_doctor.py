@@ -1,20 +1,27 @@
 """Runs whose process died: found by the doctor and by the next start, closed, gone on with."""
 
+import time
+
 import pytest
 from mlflow import MlflowClient
 
-from ..faults.kills import run
+from ..faults.kills import start
 
 LONG = ("epochs=100000", "threads=1", "runner.checkpoint_targets_interval=500")
 
 
 @pytest.fixture
 def killed(tmp_path, store):
-    """A run in the store of this test whose process was killed after some seconds; its folder and the client."""
-    code, _ = run(tmp_path, list(LONG), kill_after=6.0)
-    assert code == -9
-    (folder,) = (tmp_path / "runs").iterdir()
-    return folder, MlflowClient(store)
+    """A run in the store of this test whose process was killed in its training; its folder and the client."""
+    process = start(tmp_path, LONG)
+    deadline = time.monotonic() + 300
+    while not (snapshots := list(tmp_path.glob("runs/*/previous.pt"))):
+        assert process.is_alive(), (tmp_path / "output.txt").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.join()
+    return snapshots[0].parent, MlflowClient(store)
 
 
 def states(client) -> list[tuple[str, str]]:
