@@ -58,7 +58,7 @@ def train(command):
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """A fresh MLflow store, made once: making one takes seconds, copying it does not."""
-    from experiments.mlflow_tracking import create_store
+    from experiments.mlflow_store import create_store
 
     database = tmp_path_factory.mktemp("store") / "mlflow.db"
     create_store(database)

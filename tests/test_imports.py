@@ -9,7 +9,7 @@ import experiments
 
 ROOT = Path(experiments.__file__).parent
 FILES = {str(path.relative_to(ROOT).with_suffix("")): path for path in ROOT.rglob("*.py")}
-ALLOWED = {"hydra": {"cli", "config"}, "omegaconf": {"cli", "config"}, "mlflow": {"mlflow_tracking"}}
+ALLOWED = {"hydra": {"cli", "config"}, "omegaconf": {"cli", "config"}, "mlflow": {"mlflow_store", "mlflow_tracking"}}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,5 +1,6 @@
 """Runs in a real sqlite store."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,7 +8,8 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from experiments.mlflow_tracking import MlflowTracker, checked, open_experiment
+from experiments.mlflow_store import checked, open_experiment
+from experiments.mlflow_tracking import MlflowTracker
 
 PROCESS = """
 import sys
@@ -114,7 +116,17 @@ def test_latest_is_the_newest_run_that_left_a_checkpoint(store, tmp_path):
         MlflowTracker.find_checkpoint("nothing", tmp_path, uri=store)
 
 
-def test_nothing_is_reported_to_anybody():
-    code = "import os, experiments.mlflow_tracking; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "true"
+@pytest.mark.parametrize("module", ["mlflow_tracking", "mlflow_store"])
+def test_nothing_is_reported_to_anybody(module):
+    code = f"""
+import importlib.abc, os, sys
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "mlflow":
+            print("at the import of mlflow:", os.environ.get("MLFLOW_DISABLE_TELEMETRY"))
+sys.meta_path.insert(0, Watch())
+import experiments.{module}
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines() == ["at the import of mlflow: true"]

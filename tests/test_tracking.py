@@ -10,10 +10,10 @@ import time
 
 import pytest
 
+from experiments.delivery import Refused
 from experiments.journal import Point, read_journal
 from experiments.memory_tracking import MemoryTracker
 from experiments.run_folder import facts, left_open
-from experiments.tracking import Refused
 
 
 class Flaky(MemoryTracker):

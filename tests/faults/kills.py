@@ -22,7 +22,7 @@ import torch
 from mlflow import MlflowClient
 
 from experiments.journal import read_journal
-from experiments.mlflow_tracking import create_store
+from experiments.mlflow_store import create_store
 
 NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
 TASKS = ("text", "labels")
