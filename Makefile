@@ -1,7 +1,7 @@
 # make demo       the main job: an LSTM on the embedded string
 # make test       style and the default tests            make test-slow   the recipes against their published numbers
 # make test-long  the best network on IMDB, three seeds
-# make test-faults    kills real runs at random moments and compares what they become (some minutes)
+# make test-faults    kills real runs and sweeps at random moments and compares what they become (some minutes)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
@@ -27,6 +27,7 @@ test-long: $(INSTALLED)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults.kills
+	$(BIN)/python -m tests.faults.sweep_kills
 
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'

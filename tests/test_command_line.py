@@ -85,10 +85,11 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     assert first.tags["identity"] == second.tags["identity"]
 
 
-def test_a_failing_job_of_a_sweep_gives_its_sentence_and_an_exit_code(command):
+def test_a_mistake_in_the_last_job_of_a_sweep_is_said_before_the_first(command, tmp_path):
     code, _, error = command("-m", "optimizer.lr=0.01,-1", "epochs=1", "tracker=memory")
     assert code == 1
-    assert error.strip().splitlines()[-1] == "experiments: optimizer: Invalid learning rate: -1.0"
+    assert error.strip().splitlines()[-1] == "experiments: optimizer.lr=-1: optimizer: Invalid learning rate: -1.0"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_traceback_is_shown_to_whoever_asks_for_it(command, monkeypatch):

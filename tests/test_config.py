@@ -10,6 +10,7 @@ from experiments.signature import ConfigError, check_type, unknown
 SETTINGS = {
     "truncation": 5,
     "windows_per_update": 1,
+    "steps_per_update": None,
     "reduction": "mean",
     "clip_norm": None,
     "batch_size": 2,
@@ -23,6 +24,7 @@ SETTINGS = {
     "deterministic": False,
     "checkpoint": None,
     "resume": None,
+    "sweep": None,
 }
 CHOSEN = {kind: {"_target_": "x.Y"} for kind in ("model", "data", "optimizer", "schedule", "runner", "tracker")}
 

@@ -58,3 +58,16 @@ def test_runners_do_not_know_models_or_data():
     for name in FILES:
         if name.startswith("runners/"):
             assert not [kind for kind in ("models", "data", "experiment") if uses(name, f"experiments.{kind}")], name
+
+
+def test_the_comparison_knows_only_what_runs_have_recorded():
+    others = {"config", "experiment", "tracking", "mlflow_store", "mlflow_tracking", "models", "data", "runners", "cli"}
+    for name in FILES:
+        if name.startswith("compare/"):
+            outside = [other for other in others if uses(name, f"experiments.{other}")]
+            assert not outside + [library for library in ("torch", "hydra") if uses(name, library)], name
+
+
+def test_recording_needs_no_tables_and_no_figures():
+    outside = {found.partition(".")[0] for found in imports(FILES["compare/recorded"])}
+    assert not outside & {"pandas", "matplotlib", "scipy", "optuna"}

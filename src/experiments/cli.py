@@ -3,7 +3,6 @@
 torch and mlflow are imported only when a job begins, so that help and complaints are instant.
 """
 
-import argparse
 import logging
 import os
 import shlex
@@ -15,12 +14,11 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from .config import bind_settings, dotted, resolve
-from .errors import first_line
+from .errors import sentence
 from .help import KINDS, choices
 from .interruption import interruptible
 from .paths import HOME, cache_folder, data_folder
@@ -70,12 +68,10 @@ def main() -> None:
 
 
 def job(cfg: DictConfig) -> float | None:
-    """One composed config, run; inside a sweep an exception is left to the launcher."""
+    """One composed config, run. (Jobs of a sweep come another way, see experiments.sweep.job.)"""
     try:
         return run(resolve(cfg), HydraConfig.get())
     except Exception as error:
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
-            raise
         raise Unhandled from error
 
 
@@ -84,32 +80,25 @@ def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     log_to_screen()
     bind_settings(config)  # the root keys need no torch, so a mistake there is said at once
     overrides = list(composition.overrides.task)
-    command = shlex.join(["experiments", *flags(sys.argv[1:]), *overrides])
+    sources = composition.runtime.config_sources
+    own = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]
+    command = shlex.join(["experiments", *own, *overrides])
     with interruptible() as stop:  # libraries make something else of a Ctrl-C while they are imported
         from .experiment import Experiment
 
-        folders = [Path(source.path) for source in composition.runtime.config_sources if source.schema == "file"]
+        folders = [Path(source.path) for source in sources if source.schema == "file"]
         experiment = Experiment.of(config, composition.runtime.choices, command, overrides, folders)
     stop.check()
     return experiment.run()
 
 
-def flags(arguments: list[str]) -> list[str]:
-    """Of a command line the options that a single job needs too: where else configs are."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--config-dir", "-cd"):
-        parser.add_argument(name)
-    known, _ = parser.parse_known_args(arguments)
-    folder = known.config_dir or known.cd
-    return ["--config-dir", folder] if folder else []
-
-
-def log_to_screen() -> None:
-    """What the package has to say goes to standard output, one plain line each."""
+def log_to_screen(only: str = "experiments") -> None:
+    """What the package has to say goes to standard output, one plain line each; of other parts than `only` warnings."""
     log = logging.getLogger("experiments")
     if not log.handlers:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith(only))
         log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -130,11 +119,7 @@ def explain(error: Exception) -> str:
         return f"a choice is the name of a file in conf/, got {' '.join(wrong)}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return " ".join(str(error).split())
-    if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with a sentence for the user
-        return first_line(error)
-    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
-        return f"out of memory ({first_line(error)}): lower batch_size, truncation or the model's sizes"
-    return f"{type(error).__name__}: {first_line(error)} ({FULL_ERROR}=1 shows where)"
+    return sentence(error)
 
 
 def dotted_of(node) -> list[str]:

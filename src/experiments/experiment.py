@@ -23,6 +23,7 @@ from .origin import Origin, find_origin
 from .rehearsal import check_reading, rehearse
 from .run_folder import JOURNAL, facts, left_open
 from .signature import ConfigError
+from .sweep.member import Member
 from .tracking import SILENT, Tracker
 from .trust import check_stored
 
@@ -30,7 +31,7 @@ log = logging.getLogger("experiments")
 
 # What does not change what a run computes is left out of its identity; so is every option named ..._interval.
 # The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume")
+NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
 LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",), "tracker": ("name", "tags")}
@@ -54,6 +55,7 @@ class Experiment:
     tracker: Bound
     origin: Origin | None
     continues: Path | None  # the folder of the run that resume= names
+    member: Member | None  # what a job of a sweep knows of it
 
     @classmethod
     def of(
@@ -75,7 +77,7 @@ class Experiment:
             continues = resume.find_run(Path(tracker["folder"]).absolute(), which)
             began, choices = resume.stored_config(continues)
             check_stored(began, folders, continues.name)
-            config = resume.with_typed(began, config, typed) | {"tracker": tracker, "resume": which}
+            config = resume.with_typed(began, config, typed) | {"tracker": tracker, "resume": which, "sweep": None}
             settings = bind_settings(config)
         if settings.checkpoint is not None:
             origin = find_origin(settings.checkpoint, bind(config, "tracker", LATE["tracker"]))
@@ -97,9 +99,9 @@ class Experiment:
             start = {"checkpoint": began.get("checkpoint")}, {"checkpoint": config["checkpoint"]}
             resume.refuse_changes(lasting(began) | start[0], lasting(config) | start[1], continues.name)
         chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
-        return cls(
-            config, chosen, command, tuple(overrides), settings, where, **bound, origin=origin, continues=continues
-        )
+        member = None if settings.sweep is None else Member(**settings.sweep)
+        known = {"origin": origin, "continues": continues, "member": member}
+        return cls(config, chosen, command, tuple(overrides), settings, where, **bound, **known)
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
@@ -129,6 +131,8 @@ class Experiment:
     def run_to_continue(self, fingerprint: str) -> Path | None:
         """The folder of the run that this command goes on with. ConfigError if that read other data."""
         folder = Path(self.tracker.options["folder"]).absolute()
+        if self.member is not None:  # its name says what it computes
+            return folder / self.member.run if (folder / self.member.run / JOURNAL).exists() else None
         if self.settings.resume == "auto":
             return resume.newest_unfinished(folder, self.identity(fingerprint))
         if self.continues is not None and facts(self.continues / JOURNAL)["dataset_fingerprint"] != fingerprint:
@@ -141,20 +145,26 @@ class Experiment:
 
         From its beginning to its end a signal is only noted in the Stop, so that no run is left as RUNNING.
         """
-        now = datetime.datetime.now().strftime("%m%d-%H%M%S")
-        name = f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
-        name = name if continues is None else continues.name
+        name = self._new_name() if continues is None else continues.name
         tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
+        tags |= {} if self.member is None else self.member.tags(self.settings.seed)
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
         tracker = self.tracker.build(name=name, tags=tags)
-        with interruptible() as stop, tracker, in_background(self.settle_others, tracker.folder):
+        asked = self.member.is_stopped if self.member else lambda: False
+        with interruptible(asked) as stop, tracker, in_background(self.settle_others, tracker.folder):
             tracker.log_config(self.parameters())
             tracker.log_text("config.yaml", to_yaml(self.config))
             yield tracker, stop
         stop.check()  # one that came while the run was closed ends no run, but what would come after it
+
+    def _new_name(self) -> str:
+        if self.member is not None:
+            return self.member.run
+        now = datetime.datetime.now().strftime("%m%d-%H%M%S")
+        return f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
 
     def settle_others(self, own: Path) -> None:
         """Close the runs in the same folder, and in the same store, whose process died without a word."""
@@ -174,7 +184,8 @@ class Experiment:
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
+        options = {key: value for key, value in self.config.items() if key != "sweep"}
+        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(options)
 
 
 @contextlib.contextmanager

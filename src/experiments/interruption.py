@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Interrupted(KeyboardInterrupt):
@@ -15,20 +15,24 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether somebody asked to stop."""
+    """Whether somebody asked to stop: by a signal, or as `asked` says."""
 
-    signal: int | None = None
+    def __init__(self, asked: Callable[[], bool]):
+        self.signal: int | None = None
+        self._asked = asked
 
     def check(self) -> None:
-        """Raise Interrupted if a signal came since the last time."""
+        """Raise Interrupted if somebody did."""
+        if self.signal is None and self._asked():
+            self.signal = signal.SIGTERM
         if self.signal is not None:
             raise Interrupted(self.signal)
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Stop]:
+def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Stop]:
     """Inside, the first signal is only noted in the Stop; a second one raises at once, wherever the code is."""
-    stop = Stop()
+    stop = Stop(asked)
 
     def note(number, _frame):
         if stop.signal is not None:

@@ -1,5 +1,6 @@
 """Runs that no store keeps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +42,6 @@ class MemoryTracker(Tracker):
     def _end(self, status: str) -> None:
         self.status = status
 
-    def end(self, status: str, outcome: str) -> None:
-        super().end(status, outcome)
+    def end(self, status: str, tags: Mapping[str, str]) -> None:
+        super().end(status, tags)
         self.ended.append(self)

@@ -15,10 +15,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from .compare.recorded import Recorded
 from .delivery import Refused
 from .errors import first_line
 from .journal import Point
-from .mlflow_store import SERVERS, SQLITE, checked, find_run, open_experiment, reachable, view
+from .mlflow_store import SERVERS, SQLITE, checked, find_recorded, find_run, open_experiment, reachable, view
 from .tracking import Tracker
 
 MLFLOW_TAGS = {
@@ -89,6 +90,18 @@ class MlflowTracker(Tracker):
             return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
 
     @classmethod
+    def recorded(
+        cls, which: str | None, *, uri: str, experiment: str, **_: Any
+    ) -> tuple[Recorded | None, list[Recorded]]:
+        """A sweep (its id or name; None: the latest) and its runs, or None and the training runs that fit a filter.
+
+        A filter is MLflow's, like "params.truncation = '5' and tags.outcome = 'completed'". ValueError if none.
+        """
+        uri = checked(uri)
+        with reachable(uri):
+            return find_recorded(uri, experiment, which)
+
+    @classmethod
     def close_silent(cls, silent: float, *, uri: str, experiment: str, **_: Any) -> list[str]:
         """End runs that are RUNNING but gave no sign of life for so many seconds as KILLED; their ids.
 
@@ -121,8 +134,19 @@ class MlflowTracker(Tracker):
 
     def _tag(self, tags: dict[str, str]) -> None:
         known = {theirs: tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in tags}
+        if "sweep" in tags:
+            known["mlflow.parentRunId"] = self._id_of(tags["sweep"])
         with refusals():
             self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in (tags | known).items()])
+
+    def _id_of(self, name: str) -> str:
+        """The id of another run; ConnectionError while the store does not know it, which it soon may."""
+        _, experiment_id = open_experiment(self.uri, self.experiment)
+        named = f"attributes.run_name = '{name}'"
+        found = self._client.search_runs([experiment_id], filter_string=named, max_results=1)
+        if not found:
+            raise ConnectionError(f"the run {name}, to which {self.name} belongs, is not there yet")
+        return found[0].info.run_id
 
     def _upload(self, path: Path) -> None:
         self._client.log_artifact(self.run_id, str(path))

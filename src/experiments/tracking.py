@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .compare.recorded import Recorded, recorded_in
 from .delivery import Delivery
 from .errors import first_line
-from .run_folder import JOURNAL
+from .run_folder import JOURNAL, facts
 
 log = logging.getLogger("experiments")
 
@@ -36,7 +37,7 @@ class Tracker(Delivery):
     """A context manager around one run; a store subclasses it with the verbs of a `Delivery`.
 
     Leaving it ends the run: FINISHED, KILLED after an interruption, FAILED after any other exception, with the tag
-    `outcome` (completed, interrupted, failed, or what the exception's attribute `outcome` says).
+    `outcome` (completed, interrupted, failed), unless the exception's attributes `status` and `outcome` say otherwise.
     """
 
     has_page = False  # whether the store can be looked at
@@ -64,12 +65,22 @@ class Tracker(Delivery):
         raise ValueError(f"there is no checkpoint file {which!r}, and a {cls.__name__} keeps no runs to look in")
 
     @classmethod
+    def recorded(cls, which: str | None, *, folder: str, **_: Any) -> tuple[Recorded | None, list[Recorded]]:
+        """A sweep (its id or name; None: the latest) and its runs, from the run folders. ValueError if there is none.
+
+        A store that can search may return None and the training runs that fit a filter, too.
+        """
+        return recorded_in(Path(folder).absolute(), which)
+
+    @classmethod
     def close_silent(cls, silent: float, **_: Any) -> list[str]:  # noqa: ARG003 - nobody else is in this memory
         """End runs of the store that gave no sign of life for so many seconds as KILLED; their ids."""
         return []
 
     def __enter__(self) -> Self:
         self.journal = self.place.open(self.store)
+        self._entered = time.time()
+        self._seconds = float(facts(self.folder / JOURNAL).get("seconds", 0.0))  # of earlier processes
         self.resumed = not self.journal.is_new
         self.retries += self.resumed
         self._courier = threading.Thread(target=self._keep_delivering, name="delivery", daemon=True)
@@ -97,16 +108,20 @@ class Tracker(Delivery):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status, outcome = ending(error)
+        seconds = self._seconds + time.time() - self._entered
+        tags = {"outcome": outcome, "seconds": f"{seconds:.1f}"} | (
+            {} if error is None else {"error": first_line(error)[:500]}
+        )
         if status == "FAILED":
             self.log_text("traceback.txt", "".join(traceback.format_exception(kind, error, trace)))
         log.removeHandler(self._log_file)
         with contextlib.suppress(OSError):  # a full disk
             self._log_file.close()
-        self.end(status, outcome)
+        self.end(status, tags)
 
-    def end(self, status: str, outcome: str) -> None:
+    def end(self, status: str, tags: Mapping[str, str]) -> None:
         """Write down how the run ended, give the store some time to take it and let go of the folder."""
-        self._last = [{"file": "run.log"}, {"file": JOURNAL}, {"tags": {"outcome": outcome}}, {"status": status}]
+        self._last = [{"file": "run.log"}, {"file": JOURNAL}, {"tags": dict(tags)}, {"status": status}]
         try:
             self.journal.append(*self._last)
             self._last = []
@@ -154,4 +169,4 @@ def ending(error: BaseException | None) -> tuple[str, str]:
         return "FINISHED", "completed"
     if isinstance(error, KeyboardInterrupt):
         return "KILLED", "interrupted"
-    return "FAILED", getattr(error, "outcome", "failed")
+    return getattr(error, "status", "FAILED"), getattr(error, "outcome", "failed")

@@ -256,7 +256,7 @@ def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypat
 
     monkeypatch.setattr(MemoryTracker, "_end", interrupted)
     assert command("-m", "seed=0,1,2", *text, "tracker=memory").code == 128 + signal.SIGTERM
-    assert len(MemoryTracker.ended) == 1
+    assert [tracker.tags["runner"] for tracker in MemoryTracker.ended] == ["train", "sweep"]
 
 
 def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch):

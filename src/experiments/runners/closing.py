@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..metrics import perplexity
@@ -36,25 +37,25 @@ def summarize(experiment, tracker, training) -> None:
         waiting = f"{tracker.undelivered} lines of {tracker.folder / JOURNAL} wait for the store"
         rows.append(("undelivered", f"{waiting}: {program()} runner=doctor sends them"))
     if tracker.has_page:
-        rows.append(("dashboard", tracker.address or dashboard_command(experiment)))
+        rows.append(("dashboard", tracker.address or dashboard_command(experiment.overrides)))
     log.info("")
     for name, text in rows:
         log.info("%-11s %s", name, text)
 
 
-def dashboard_command(experiment) -> str:
-    """The command that opens the page of this experiment's store."""
-    return shlex.join([program(), "runner=dashboard", *typed_of_tracker(experiment)])
+def dashboard_command(overrides: Sequence[str]) -> str:
+    """The command that opens the page of the store that these overrides choose."""
+    return shlex.join([program(), "runner=dashboard", *typed_of_tracker(overrides)])
 
 
 def resume_command(experiment, tracker) -> str:
     """The command that goes on with a run."""
-    return shlex.join([program(), f"resume={tracker.name}", *typed_of_tracker(experiment)])
+    return shlex.join([program(), f"resume={tracker.name}", *typed_of_tracker(experiment.overrides)])
 
 
-def typed_of_tracker(experiment) -> list[str]:
+def typed_of_tracker(overrides: Sequence[str]) -> list[str]:
     """What was typed to choose the store and the folder."""
-    return [override for override in experiment.overrides if override.startswith("tracker")]
+    return [override for override in overrides if override.startswith("tracker")]
 
 
 def program() -> str:

@@ -30,7 +30,7 @@ class Doctor:
         tracker = experiment.tracker
         folder = Path(tracker.options["folder"]).absolute()
         unfinished = 0
-        for journal in sorted(folder.glob(f"*/{JOURNAL}")):
+        for journal in sorted(folder.glob(f"*/{JOURNAL}"), key=began):
             name = journal.parent.name
             try:
                 done = tracker.build(name=name, tags={}).settle()
@@ -51,8 +51,16 @@ class Doctor:
         log.info("runs in %s that can be resumed: %d", folder, unfinished)
 
     def _resume(self, name: str, experiment) -> None:
-        command = [f"resume={name}", *typed_of_tracker(experiment)]
+        command = [f"resume={name}", *typed_of_tracker(experiment.overrides)]
         if self.action == "close":
             log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
         elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:
             log.warning("%s  could not be gone on with", name)
+
+
+def began(journal: Path) -> float:
+    """When the run of a journal began: a sweep is made known to a store before its jobs are."""
+    try:
+        return facts(journal).get("started", 0.0)
+    except OSError:
+        return 0.0

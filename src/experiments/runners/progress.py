@@ -19,9 +19,10 @@ BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
 class Progress:
     """Context manager: a bar over the windows of all epochs (on a terminal), and a line per epoch."""
 
-    def __init__(self, windows: int, epochs: int):
+    def __init__(self, windows: int, epochs: int, in_sweep: bool):
+        """A job of a sweep draws no bar of its own."""
         self._epochs = epochs
-        on_terminal = sys.stderr.isatty()
+        on_terminal = sys.stderr.isatty() and not in_sweep
         self._bar = tqdm(total=windows * epochs, bar_format=BAR, disable=not on_terminal, leave=False)
         self._redirect = logging_redirect_tqdm([log]) if on_terminal else None
         self._shown = self._line = 0.0

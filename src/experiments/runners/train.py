@@ -41,7 +41,11 @@ class Train:
         continues = experiment.run_to_continue(fingerprint)
         if continues is not None:
             snapshot.restore(training, continues)
-        with experiment.open_run(fingerprint, continues, runner="train") as (tracker, stop):
+        weights = sum(weight.numel() for weight in training.model.parameters())
+        with experiment.open_run(fingerprint, continues, runner="train", num_parameters=str(weights)) as (
+            tracker,
+            stop,
+        ):
             log.info("%s  %s", tracker.name, experiment.command)
             try:
                 training.train(tracker, stop)
@@ -89,7 +93,7 @@ class Training:
         self.meter.start()
         self.interval.start()
         patience = self.settings.patience
-        with Progress(self.windows_per_epoch, self.epochs) as progress:
+        with Progress(self.windows_per_epoch, self.epochs, self.experiment.member is not None) as progress:
             while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
                 self._epoch(stop, progress)
 
@@ -131,7 +135,7 @@ class Training:
         """One epoch, or what is left of it; it is over, and counted, when its last line here has run."""
         train, rate = self._fit(stop) if self.fits else self._updates(stop, progress)
         if train:
-            self._log("train", {**train, "epoch": self.epoch + 1, "targets_per_second": rate})
+            self._log("train", {**train, "epoch": self.epoch + 1, "updates": self.updates, "targets_per_second": rate})
         valid = self._validate(stop)
         decides = (valid or train)["loss"]
         self.schedule.observe(decides)
@@ -141,12 +145,14 @@ class Training:
         self.best.judge(decides, self.model, self.epoch, self.targets)
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
+        if self.experiment.member is not None:
+            self.experiment.member.report(self.epoch, decides)
 
     def _updates(self, stop: Stop, progress: Progress) -> tuple[dict[str, float], float]:
         """The updates of an epoch that are still to do; its running metrics and targets per second."""
         epoch = self._windows(self.epoch)
         left = (epoch[k] for k in range(self.window, len(epoch)))
-        for windows in groups(left, self.settings.windows_per_update):
+        for windows in groups(left, self.settings.update_windows):
             self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
             norm = self.tbptt.update(windows, self.meter, self.interval)
             self.updates, self.window = self.updates + 1, self.window + len(windows)

@@ -1,0 +1,1 @@
+"""Comparing runs: what they recorded as a table, figures and a report."""

@@ -1,0 +1,60 @@
+"""One job of a sweep, in whatever process a launcher runs it."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import sentence
+from ..interruption import Interrupted
+from ..run_folder import Busy
+from .member import Member
+from .watch import Watch
+
+
+def run_planned(cfg) -> dict[str, Any]:
+    """Run the job whose plan is in the file `cfg.plan`; how it ended, as it says itself.
+
+    A sweep reads journals; what is returned matters only for a job that ended before it had one. Nothing is raised but
+    Interrupted, and that only in the process of the sweep, which is then interrupted itself.
+    """
+    session = dict(cfg.session)
+    plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
+    member = Member(**plan["config"]["sweep"], **session)
+    if not member.is_conducted_here:
+        settle_in(member)
+    watch = Watch(Path(member.folder).parent / member.run)
+    watch.refresh()
+    if watch.is_over:  # another start of the sweep was faster
+        return {"outcome": watch.outcome}
+    if member.is_stopped() or member.is_late():
+        return {"outcome": "left out"}
+    if plan["config"]["threads"] is None:
+        plan["config"]["threads"] = member.threads
+    plan["config"]["sweep"] |= session
+    plan["folders"] = [Path(folder) for folder in plan["folders"]]
+    try:
+        from ..experiment import Experiment
+
+        Experiment.of(**plan).run()
+    except Interrupted:
+        if member.is_conducted_here:
+            raise
+        return {"outcome": "interrupted"}
+    except Busy:
+        return {"outcome": "elsewhere"}
+    except Exception as error:
+        return {"outcome": getattr(error, "outcome", "failed"), "why": sentence(error)}
+    return {"outcome": "completed"}
+
+
+def settle_in(member: Member) -> None:
+    """Make a worker's process like the one that sent the job."""
+    os.chdir(member.cwd)
+    if member.cwd not in sys.path:
+        sys.path.append(member.cwd)  # where a model or dataset of the user's own may be
+    with contextlib.suppress(ValueError):  # not the main thread: signals are somebody else's
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever conducts the sweep says when to stop

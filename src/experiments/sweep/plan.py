@@ -1,0 +1,96 @@
+"""The jobs of a sweep, each checked and written down before it is begun."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..experiment import Experiment
+from ..signature import ConfigError
+from .composed import Composed
+
+PLANS = "jobs"  # folder inside that of the sweep
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run of a sweep. Its name follows from what it computes, so the same job is the same run whoever asks."""
+
+    name: str
+    point: str  # what was chosen for it, but for the seed
+    seed: int
+    epochs: int
+    plan: dict[str, Any]  # what `run_planned` needs, plain enough for JSON
+    trial: int | None = None  # its number in a search
+
+    @property
+    def label(self) -> str:
+        return f"{self.point} seed={self.seed}".strip()
+
+    def write(self, folder: Path) -> str:
+        """Write the plan into the sweep's folder; its path."""
+        path = folder / PLANS / f"{self.name}.json"
+        path.parent.mkdir(exist_ok=True)
+        building = path.with_suffix(".building")
+        building.write_text(json.dumps(self.plan, indent=1), encoding="utf-8")
+        os.replace(building, path)
+        return str(path)
+
+
+class Planner:
+    """Combinations of overrides -> jobs. Data sets are read to know what a job will compute, each of them once."""
+
+    def __init__(self, compose: Callable[[Sequence[str]], Composed], fixed: Sequence[str], sweep: str):
+        """`fixed` overrides hold for all jobs; `sweep` is the name of the parent run."""
+        self._compose, self._sweep = compose, sweep
+        # a sweep's file sets options for its jobs, but a job is to be repeated without its sweep
+        self._mode = ["hydra.mode=RUN"] if any(override.startswith("sweeps=") for override in fixed) else []
+        self._fingerprints: dict[str, str] = {}
+
+    def job(self, chosen: Sequence[str], trial: int | None = None, study: Mapping[str, Any] | None = None) -> Job:
+        """The job of one combination. ConfigError if it cannot be run."""
+        composed = self._compose(chosen)
+        own = [part for folder in composed.own for part in ("--config-dir", folder)]
+        command = shlex.join(["experiments", *own, *composed.overrides, *self._mode])
+        point = " ".join(override for override in chosen if not override.startswith("seed="))
+        try:
+            config = {**composed.config, "resume": None, "sweep": None}
+            folders = [Path(folder) for folder in composed.folders]
+            experiment = Experiment.of(config, composed.choices, command, composed.overrides, folders)
+            identity = experiment.identity(self._fingerprint(experiment))
+        except ConfigError as error:
+            raise ConfigError(f"{' '.join(chosen)}: {error}") from error
+        seed = experiment.settings.seed
+        name = f"{slug(chosen)}-{short_hash(self._sweep, identity, point)}"
+        member = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
+        plan = {
+            "config": experiment.config | {"sweep": member},
+            "choices": composed.choices,
+            "command": experiment.command,
+            "overrides": composed.overrides,
+            "folders": composed.folders,
+        }
+        return Job(name, point, seed, experiment.settings.epochs, plan, trial)
+
+    def _fingerprint(self, experiment: Experiment) -> str:
+        section = json.dumps(experiment.data.config(), sort_keys=True)
+        if section not in self._fingerprints:
+            self._fingerprints[section] = experiment.build_dataset().fingerprint
+        return self._fingerprints[section]
+
+
+def slug(chosen: Sequence[str]) -> str:
+    """Overrides as part of a folder's name: `truncation_5-lr_0.1`."""
+    parts = [override.rpartition("=") for override in chosen]
+    text = "-".join(f"{key.rpartition('.')[2]}_{value}" for key, _, value in parts)
+    return re.sub(r"[^\w.-]+", "_", text)[:60].strip("-_.") or "job"
+
+
+def short_hash(*parts: str) -> str:
+    """Eight hexadecimal digits over texts."""
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=4).hexdigest()

@@ -1,0 +1,197 @@
+"""The jobs of a sweep are launched until all are over, whatever happens to some of them."""
+
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from .. import provenance
+from ..errors import first_line
+from ..interruption import Stop
+from ..run_folder import LOCK, Busy
+from .job import run_planned
+from .member import STOP
+from .options import Options
+from .parent import Parent
+from .plan import Job
+from .screen import Screen, show_plan
+from .watch import Watch
+
+log = logging.getLogger("experiments.sweep")
+
+RESTARTS = 3  # launches in a row that may break down without any job getting on
+
+
+class Incomplete(ValueError):
+    """Some jobs of a sweep did not come to their end."""
+
+    outcome = "failed"
+
+
+class Rounds:
+    """Launches, launches again and keeps account."""
+
+    def __init__(self, options: Options, folder: Path, parent: Parent, launcher, workers: int | None, stop: Stop):
+        self.options, self.folder, self.parent, self.launcher, self.stop = options, folder, parent, launcher, stop
+        self.workers = workers
+        self.jobs: dict[str, Job] = {}
+        self.watches: dict[str, Watch] = {}
+        self.lost: dict[str, int] = {}  # failures that no journal knows of
+        self.done: set[str] = set()  # jobs without a journal
+        self.deadline = None if options.budget is None else time.time() + options.budget
+        self.stop_file = folder / STOP
+
+    def run(self, search) -> None:
+        """Everything from the first proposal to the report. Incomplete, or Interrupted, after the report is written."""
+        self.stop_file.unlink(missing_ok=True)
+        batch = self.options.batch or (self.workers if self.options.search == "tpe" else None)
+        try:
+            with Screen(self._tick) as self.screen:
+                while (jobs := search.propose(batch)) and not self._is_late():
+                    self._add(jobs)
+                    self._complete(jobs)
+                    for job in jobs:
+                        if self._is_done(job):
+                            search.observe(job, self.watches[job.name])
+        except BaseException:
+            self.stop_file.touch()  # for jobs that go on elsewhere
+            self._settle(wait=False)
+            raise
+        finally:
+            self.parent.report(self.watches)
+        self._say_what_is_missing()
+
+    def _add(self, jobs: Sequence[Job]) -> None:
+        watches = [Watch(self.folder.parent / job.name) for job in jobs]
+        for job, watch in zip(jobs, watches):
+            watch.refresh()
+            self.jobs[job.name], self.watches[job.name] = job, watch
+        warn_of_other_commits(watches)
+        if not self.screen.watches:
+            log.info("%s: %d jobs, %d of them over", self.folder.name, len(jobs), sum(w.is_over for w in watches))
+            show_plan(jobs, watches)
+        total = len(self.jobs) if self.options.search == "grid" else self.options.trials
+        self.screen.add(jobs, watches, total)
+
+    def _complete(self, jobs: Sequence[Job]) -> None:
+        """Launch these jobs until each is over, failed too often, or no more may be begun."""
+        suspects: list[Job] = []
+        barren = 0
+        while (left := [job for job in jobs if not self._is_done(job)]) and not self._is_late():
+            self._settle(wait=True)
+            suspects = [job for job in suspects if job in left]
+            before = self._progress()
+            broken = self._launch(suspects[:1] or left)
+            self.stop.check()
+            suspects = suspects[1:]
+            if broken is not None:
+                suspects += [job for job in left if self._was_left_open(job) and job not in suspects]
+                barren = 0 if self._progress() != before else barren + 1
+                if barren >= RESTARTS:
+                    raise broken
+
+    def _launch(self, jobs: Sequence[Job]) -> Exception | None:
+        """Hand jobs to the launcher; what it raised, if it broke down, as when a worker was killed."""
+        failures = {job.name: self.watches[job.name].failures for job in jobs}
+        session = self._session()
+        plans = [job.write(self.folder) for job in jobs]
+        try:
+            results = self.launcher.launch(run_planned, plans, session, len(self.jobs) - len(jobs))
+        except Exception as error:
+            log.warning("the launcher broke down: %s", first_line(error))
+            if len(jobs) == 1:
+                self._lose(jobs[0], "its process was killed")
+            return error
+        finally:
+            self.screen.look()
+        for job, result in zip(jobs, results):
+            result = result if isinstance(result, dict) else {"outcome": "failed", "why": first_line(result)}
+            if result["outcome"] == "failed" and self.watches[job.name].failures == failures[job.name]:
+                self._lose(job, result["why"])
+            elif result["outcome"] == "completed":
+                self.done.add(job.name)
+        return None
+
+    def _lose(self, job: Job, why: str) -> None:
+        self.lost[job.name] = self.lost.get(job.name, 0) + 1
+        log.info("%s  failed: %s", job.label, why)
+
+    def _settle(self, wait: bool) -> None:
+        """Close runs whose process died; with `wait`, first wait for those that go on in a process of another start."""
+        said = False
+        while busy := [job for job in self.jobs.values() if self._was_left_open(job) and not self._close(job)]:
+            if not wait:
+                return
+            self.stop.check()
+            if not said:
+                log.info("waiting for %d jobs that go on in another process: %s", len(busy), busy[0].label)
+            said = True
+            time.sleep(0.5)
+
+    def _was_left_open(self, job: Job) -> bool:
+        return (self.folder.parent / job.name / LOCK).exists()
+
+    def _close(self, job: Job) -> bool:
+        """Whether the run could be closed; not while a process works on it."""
+        try:
+            self.parent.settle(job.name)
+        except Busy:
+            return False
+        except (ValueError, OSError) as error:
+            log.warning("%s  cannot be looked after: %s", job.name, first_line(error))
+        return True
+
+    def _is_done(self, job: Job) -> bool:
+        watch = self.watches[job.name]
+        failures = watch.failures + self.lost.get(job.name, 0)
+        return watch.is_over or job.name in self.done or failures >= self.options.attempts
+
+    def _is_late(self) -> bool:
+        return self.deadline is not None and time.time() > self.deadline
+
+    def _progress(self) -> list[tuple]:
+        return [(watch.outcome, watch.step) for watch in self.watches.values()] + sorted(self.lost.items())
+
+    def _session(self) -> dict[str, Any]:
+        """What holds for this start of the sweep only."""
+        parallel = self.workers is not None and self.workers > 1
+        return {
+            "folder": str(self.folder),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "deadline": self.deadline,
+            "threads": max(1, joblib.cpu_count() // self.workers) if parallel else None,
+            "cwd": os.getcwd(),
+        }
+
+    def _tick(self) -> None:
+        if self.stop.signal is not None and not self.stop_file.exists():
+            with contextlib.suppress(OSError):
+                self.stop_file.touch()
+        self.parent.progress(self.watches)
+
+    def _say_what_is_missing(self) -> None:
+        left = [job for job in self.jobs.values() if not self._is_done(job)]
+        failed = [job for job in self.jobs.values() if job not in left and not self._came_to_its_end(job)]
+        if failed:
+            names = ", ".join(job.label for job in failed[:5])
+            more = "; hydra.sweeper.attempts=N tries them again"
+            raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}{more}")
+        if left:
+            log.info("the time is over: %d jobs were not begun; the same command goes on", len(left))
+
+    def _came_to_its_end(self, job: Job) -> bool:
+        return self.watches[job.name].is_over or job.name in self.done
+
+
+def warn_of_other_commits(watches: Sequence[Watch]) -> None:
+    now = provenance.facts().get("git_commit")
+    other = {watch.tags["git_commit"] for watch in watches if watch.tags.get("git_commit", now) != now}
+    if other:
+        log.warning("some runs of this sweep were made by commit %s, now it is %s", ", ".join(sorted(other)), now)

@@ -1,0 +1,133 @@
+"""Which point comes next: all combinations, or what Optuna draws."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from .dimensions import Dimension
+from .options import Options
+from .plan import Job, Planner
+from .watch import Watch
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+WAIT = {"connect_args": {"timeout": 60}}  # seconds for a database that others write
+
+
+class Search:
+    """Trials of an Optuna study that survives: what was begun and not told is proposed again."""
+
+    def __init__(self, options: Options, dimensions: Sequence[Dimension], planner: Planner, folder: Path, epochs: int):
+        self._options, self._planner = options, planner
+        self._spaces = {" ".join(dimension.keys): dimension for dimension in dimensions}
+        self._distributions = {key: distribution(dimension) for key, dimension in self._spaces.items()}
+        url = options.storage or f"sqlite:///{folder / 'study.db'}"
+        self._where = {"storage": url, "study_name": folder.name, "pruner": options.pruner, "epochs": epochs}
+        pruner = make_pruner(options.pruner, epochs)
+        self._study = optuna.create_study(
+            storage=storage(url), study_name=folder.name, pruner=pruner, load_if_exists=True, direction="minimize"
+        )
+        self._replicated = False
+
+    def propose(self, batch: int | None) -> list[Job]:
+        """The next trials, in batches for tpe; after the last one the replicates of the best point; then nothing."""
+        begun = self._study.get_trials(deepcopy=False)
+        waiting = [t for t in begun if t.state == TrialState.RUNNING and t.params.keys() == self._distributions.keys()]
+        if not waiting:
+            missing = self._options.trials - sum(t.params.keys() == self._distributions.keys() for t in begun)
+            waiting = [self._draw() for _ in range(max(0, min(batch or missing, missing)))]
+        if waiting:
+            study = self._where if self._options.pruner else None
+            return [self._planner.job(self._overrides(trial.params), trial.number, study) for trial in waiting]
+        return self._replicates()
+
+    def observe(self, job: Job, watch: Watch) -> None:
+        """Tell the study how a trial ended; one that diverged counts as worse than all that did not."""
+        if job.trial is None:
+            return
+        if watch.outcome == "completed":
+            self._study.tell(job.trial, watch.best, skip_if_finished=True)
+        else:
+            state = TrialState.PRUNED if watch.is_over else TrialState.FAIL
+            self._study.tell(job.trial, state=state, skip_if_finished=True)
+
+    def _draw(self) -> optuna.Trial:
+        # a sampler per trial: a search that was stopped draws what it would have drawn
+        number = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = make_sampler(self._options.search, self._options.seed + number)
+        return self._study.ask(self._distributions)
+
+    def _replicates(self) -> list[Job]:
+        done = [t for t in self._study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+        if self._replicated or not done or self._options.replicates == 1:
+            return []
+        self._replicated = True
+        best = self._overrides(self._study.best_params)
+        first = self._planner.job(best).seed
+        return [self._planner.job((*best, f"seed={first + k}")) for k in range(1, self._options.replicates)]
+
+    def _overrides(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        chosen: tuple[str, ...] = ()
+        for key, dimension in self._spaces.items():
+            value = params[key]
+            chosen += (
+                dimension.alternatives[value] if dimension.span is None else (f"{key}={dimension.span.text(value)}",)
+            )
+        return chosen
+
+
+class Grid:
+    """All points at once, in the order of the plan."""
+
+    def __init__(self, jobs: Sequence[Job]):
+        self._jobs = list(jobs)
+
+    def propose(self, _batch: int | None) -> list[Job]:
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def observe(self, job: Job, watch: Watch) -> None:
+        """A grid learns nothing."""
+
+
+def distribution(dimension: Dimension) -> BaseDistribution:
+    """Where Optuna draws from; of a list it draws the position."""
+    if dimension.span is None:
+        return CategoricalDistribution(range(len(dimension.alternatives)))
+    low, high, log, whole = dimension.span
+    return IntDistribution(round(low), round(high), log=log) if whole else FloatDistribution(low, high, log=log)
+
+
+def make_sampler(search: str, seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return (
+            RandomSampler(seed) if search == "random" else TPESampler(seed=seed, multivariate=True, constant_liar=True)
+        )
+
+
+def make_pruner(kind: str | None, epochs: int) -> optuna.pruners.BasePruner:
+    """How trials are compared after each epoch.
+
+    median: stops what is worse than the median of the others, from the fifth trial on. hyperband: successive halving
+    (Li et al., 2018); a third of the trials goes on at each rung, in brackets that begin sooner or later with it.
+    """
+    if kind == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
+    return optuna.pruners.MedianPruner(n_startup_trials=4) if kind == "median" else optuna.pruners.NopPruner()
+
+
+def storage(url: str) -> optuna.storages.BaseStorage:
+    return optuna.storages.RDBStorage(url, engine_kwargs=WAIT if url.startswith("sqlite") else None)
+
+
+def running_trial(where: Mapping[str, Any], number: int) -> optuna.Trial:
+    """The trial of a job in another process. The pruner is no part of what a study stores."""
+    pruner = make_pruner(where["pruner"], where["epochs"])
+    study = optuna.load_study(study_name=where["study_name"], storage=storage(where["storage"]), pruner=pruner)
+    return optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)

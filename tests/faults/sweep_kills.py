@@ -1,0 +1,135 @@
+"""Kill a real sweep and all its workers with SIGKILL at random moments, give its command again, and compare.
+
+`python -m tests.faults.sweep_kills` kills two sweeps five times each: jobs one after the other, and two side by side.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from experiments.mlflow_store import create_store
+from experiments.run_folder import JOURNAL, facts
+
+from .kills import Findings, compare_runs, make_data, number_running, stored_points
+
+LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
+JOBS = 8
+
+
+def command(launcher: str, data: Path) -> list[str]:
+    """Eight jobs of some seconds with dropout, validation and many checkpoints."""
+    source = [f"data.path={data}/text.txt", "data.valid_fraction=0.1", "data.test_fraction=0.1", "batch_size=8"]
+    size = ["model.hidden_size=24", "model.output_dropout=0.2", "epochs=40", "threads=1", "tracker.interval=0.5"]
+    often = ["runner.log_interval=20", "runner.checkpoint_targets_interval=2000"]
+    return ["-m", "truncation=3,5,7,9", "seed=0,1", *source, *size, *often, *LAUNCHERS[launcher]]
+
+
+def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -> int:
+    """One start of a sweep, perhaps killed after some seconds together with its workers; its exit code."""
+    with (folder / "output.txt").open("a") as output:
+        program = [sys.executable, "-m", "experiments", *arguments]
+        process = subprocess.Popen(program, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+        try:
+            return process.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.wait()
+
+
+def disturb(launcher: str, kills: int, seed: int) -> tuple[Findings, dict[str, int], int]:
+    """A sweep alone and once more with so many kills: what differs, what else should be 0, how many jobs went on."""
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        data, alone, killed = (Path(temporary) / name for name in ("data", "alone", "killed"))
+        for folder in (data, alone, killed):
+            folder.mkdir()
+        make_data(data)
+        for folder in (alone, killed):
+            create_store(folder / "mlflow.db")
+        arguments = command(launcher, data)
+        began = time.monotonic()
+        assert sweep(alone, arguments) == 0, (alone / "output.txt").read_text()
+        seconds = time.monotonic() - began
+        done, repeated, over = 0, 0, {}
+        while done < kills:
+            code = sweep(killed, arguments, draw.uniform(0.1, 0.6) * seconds)
+            done += code == -signal.SIGKILL
+            repeated += sum(journal.read_bytes() != content for journal, content in over.items())
+            over = {journal: journal.read_bytes() for journal in journals(killed) if outcome(journal) == "completed"}
+            if code == 0:  # it was faster than the kill: begin anew
+                over = {}
+                shutil.rmtree(killed / "runs")
+                (killed / "mlflow.db").unlink()
+                create_store(killed / "mlflow.db")
+        assert sweep(killed, arguments) == 0, (killed / "output.txt").read_text()
+        repeated += sum(journal.read_bytes() != content for journal, content in over.items())
+        return Findings(kills=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
+
+
+def compare(alone: Path, killed: Path) -> Findings:
+    """What differs between the jobs of two sweeps."""
+    found = Findings(left_running=number_running(killed))
+    undisturbed, stopped = jobs(alone), jobs(killed)
+    assert undisturbed.keys() == stopped.keys()
+    assert len(stopped) == JOBS
+    for job, folder in stopped.items():
+        found += compare_runs(folder, undisturbed[job], *stored_points(killed, folder.name))
+    return found
+
+
+def strays(folder: Path) -> dict[str, int]:
+    """Runs that the store has too many, children without their parent, and runs that did not finish."""
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    parents = [run.info.run_id for run in runs if run.data.tags.get("runner") == "sweep"]
+    children = [run for run in runs if run.info.run_id not in parents]
+    return {
+        "parents too many": len(parents) - 1,
+        "children too many": len(children) - JOBS,
+        "orphans": sum(run.data.tags.get("mlflow.parentRunId") not in parents for run in children),
+        "unfinished": sum(run.info.status != "FINISHED" for run in runs),
+    }
+
+
+def resumed(folder: Path) -> int:
+    """Jobs that were killed in their middle and went on."""
+    return sum('"status": "RUNNING"' in (run / JOURNAL).read_text() for run in jobs(folder).values())
+
+
+def jobs(folder: Path) -> dict[tuple[str, str], Path]:
+    """The folders of a sweep's jobs by what was chosen for them."""
+    known = {journal.parent: facts(journal) for journal in journals(folder)}
+    return {(k["sweep.point"], k["sweep.replicate"]): run for run, k in known.items() if k["runner"] == "train"}
+
+
+def journals(folder: Path) -> list[Path]:
+    return list(folder.glob("runs/*/journal.jsonl"))
+
+
+def outcome(journal: Path) -> str | None:
+    return facts(journal).get("outcome")
+
+
+def main() -> int:
+    """Both launchers; exit code 1 if anything differs."""
+    faultless = True
+    for number, launcher in enumerate(LAUNCHERS):
+        found, wrong, went_on = disturb(launcher, kills=5, seed=number)
+        faultless = faultless and found.faultless and not any(wrong.values())
+        told = {**found._asdict(), **wrong, "jobs went on": went_on}
+        print(f"sweep, {launcher}: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in told.items()))
+    return int(not faultless)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

@@ -1,0 +1,14 @@
+"""The short form of killed sweeps; `python -m tests.faults.sweep_kills` is the full one."""
+
+import pytest
+
+from .sweep_kills import disturb
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_to_the_same_bits():
+    found, wrong, went_on = disturb("joblib", kills=3, seed=1)
+    assert found.kills == 3
+    assert found.faultless, found
+    assert not any(wrong.values()), wrong
+    assert went_on
