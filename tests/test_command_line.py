@@ -131,7 +131,7 @@ def test_help_is_coloured_on_a_terminal_that_wants_it(monkeypatch):
         ("experiments model=torch_l", ["model=torch_lstm"]),
         ("experiments model.hidden", ["model.hidden_size="]),
         ("experiments recipe=char", ["recipe=char_gru", "recipe=char_lstm"]),
-        ("experiments sweeps=", ["sweeps=baselines", "sweeps=truncation"]),
+        ("experiments sweeps=t", ["sweeps=truncation"]),
     ],
 )
 def test_the_tab_key_completes_in_bash(line, expected):

@@ -106,8 +106,6 @@ class Experiment:
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
         compute.begin(self.settings)
-        if self.compute.device.type == "cuda" and not self.settings.deterministic:
-            log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
         return self.runner.build().run(self)
 
     def build_dataset(self):
@@ -154,7 +152,10 @@ class Experiment:
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
         tracker = self.tracker.build(name=name, tags=tags)
         asked = self.member.is_stopped if self.member else lambda: False
-        with interruptible(asked) as stop, tracker, in_background(self.settle_others, tracker.folder):
+        alone = self.settle_others if self.member is None else lambda _: None  # a sweep looks after its own
+        with interruptible(asked) as stop, tracker, in_background(alone, tracker.folder):
+            if self.compute.device.type == "cuda" and not self.settings.deterministic:
+                log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
             tracker.log_config(self.parameters())
             tracker.log_text("config.yaml", to_yaml(self.config))
             yield tracker, stop

@@ -20,6 +20,7 @@ from .delivery import Refused
 from .errors import first_line
 from .journal import Point
 from .mlflow_store import SERVERS, SQLITE, checked, find_recorded, find_run, open_experiment, reachable, view
+from .run_folder import JOURNAL, facts
 from .tracking import Tracker
 
 MLFLOW_TAGS = {
@@ -61,7 +62,10 @@ class MlflowTracker(Tracker):
             # a process may have died, or an answer may have been lost, after the run was made
             named = f"attributes.run_name = '{self.name}'"
             found = client.search_runs([experiment_id], filter_string=named, max_results=1) if self.retries else []
-            return (found or [client.create_run(experiment_id, run_name=self.name)])[0].info.run_id
+            if found:
+                return found[0].info.run_id
+            began = round(1000 * facts(self.folder / JOURNAL)["started"])  # perhaps long before the store heard of it
+            return client.create_run(experiment_id, start_time=began, run_name=self.name).info.run_id
 
     @classmethod
     def dashboard(cls, host: str, port: int, *, uri: str, experiment: str) -> tuple[str, list[str], dict[str, str]]:

@@ -84,6 +84,8 @@ def _is_of_type(value: Any, annotation: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
+    if annotation is Any:
+        return True
     if annotation is None or annotation is type(None):
         return value is None
     return not isinstance(annotation, type) or isinstance(value, annotation)

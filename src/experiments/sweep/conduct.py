@@ -17,6 +17,7 @@ from ..runners.closing import program
 from ..signature import ConfigError
 from .composed import Composed
 from .dimensions import Dimension, product
+from .grid import Grid
 from .options import Options
 from .parent import Parent
 from .plan import Planner, short_hash
@@ -62,9 +63,11 @@ def conduct(options: Options, dimensions: Sequence[Dimension], composer, launche
 
 def make_search(options, dimensions, jobs, planner, folder, epochs):
     """What proposes the jobs."""
-    from .search import Grid, Search  # imports Optuna
+    if options.search == "grid":
+        return Grid(jobs)
+    from .search import Search  # Optuna takes a second to import
 
-    return Grid(jobs) if options.search == "grid" else Search(options, dimensions, planner, folder, epochs)
+    return Search(options, dimensions, planner, folder, epochs)
 
 
 def checked(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 class Options:
     search: Literal["grid", "random", "tpe"]
     params: dict[str, Any] | None
-    zip: list[Any]
+    zip: list[list[str]]
     trials: int
     replicates: int
     budget: float | None
@@ -30,7 +30,7 @@ class Options:
             raise ValueError(
                 f"pruner={self.pruner} needs search=random or search=tpe, as a grid compares all its points"
             )
-        if any(not isinstance(keys, list) or len(keys) < 2 for keys in self.zip):
+        if any(len(keys) < 2 for keys in self.zip):
             raise ValueError(f"zip must hold lists of keys, as in [[model,optimizer.lr]], got {self.zip}")
         if self.name is not None and not self.name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"name must consist of letters, digits, - and _, got {self.name!r}")

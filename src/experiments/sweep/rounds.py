@@ -81,6 +81,7 @@ class Rounds:
 
     def _complete(self, jobs: Sequence[Job]) -> None:
         """Launch these jobs until each is over, failed too often, or no more may be begun."""
+        jobs = list({job.name: job for job in jobs}.values())  # a search may draw one point twice
         suspects: list[Job] = []
         barren = 0
         while (left := [job for job in jobs if not self._is_done(job)]) and not self._is_late():
@@ -171,10 +172,10 @@ class Rounds:
         }
 
     def _tick(self) -> None:
-        if self.stop.signal is not None and not self.stop_file.exists():
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full disk, or a store that is required: the jobs meet it too
+            if self.stop.signal is not None and not self.stop_file.exists():
                 self.stop_file.touch()
-        self.parent.progress(self.watches)
+            self.parent.progress(self.watches)
 
     def _say_what_is_missing(self) -> None:
         left = [job for job in self.jobs.values() if not self._is_done(job)]

@@ -1,4 +1,4 @@
-"""Which point comes next: all combinations, or what Optuna draws."""
+"""Which point comes next, drawn by Optuna. (Of a grid all points come at once, see grid.py.)"""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -79,20 +79,6 @@ class Search:
                 dimension.alternatives[value] if dimension.span is None else (f"{key}={dimension.span.text(value)}",)
             )
         return chosen
-
-
-class Grid:
-    """All points at once, in the order of the plan."""
-
-    def __init__(self, jobs: Sequence[Job]):
-        self._jobs = list(jobs)
-
-    def propose(self, _batch: int | None) -> list[Job]:
-        jobs, self._jobs = self._jobs, []
-        return jobs
-
-    def observe(self, job: Job, watch: Watch) -> None:
-        """A grid learns nothing."""
 
 
 def distribution(dimension: Dimension) -> BaseDistribution:

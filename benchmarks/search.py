@@ -1,0 +1,62 @@
+"""How many updates a pruned search needs for what a grid finds, on text of the Penn Treebank.
+
+`EXPERIMENTS_DATA=FOLDER python -m benchmarks.search` takes 20 minutes on two cores: a grid of 36 points, TPE with the
+hyperband pruner, and random search without pruning, all over the same ranges. Prints the updates of each and its best
+validation perplexity.
+"""
+
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.run_folder import JOURNAL
+from experiments.sweep.watch import Watch
+
+FIXED = ["data=words", "data.corpus_size=20000", "optimizer=adam", "epochs=9", "clip_norm=0.25", "model=torch_lstm"]
+FIXED += ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "threads=1"]
+GRID = ["optimizer.lr=0.0003,0.001,0.003,0.01,0.03,0.1", "model.hidden_size=16,64,256", "model.input_dropout=0,0.5"]
+SPACE = ["optimizer.lr=tag(log,interval(0.0003,0.1))", "model.hidden_size=tag(log,int(interval(16,256)))"]
+SPACE += ["model.input_dropout=interval(0,0.5)"]
+
+
+class Found(NamedTuple):
+    trials: int
+    pruned: int
+    updates: int
+    perplexity: float
+
+
+def sweep(folder: Path, text: Path, *arguments: str) -> Found:
+    """Run a sweep in this folder, and what its journals say."""
+    folder.mkdir(exist_ok=True)
+    program = [sys.executable, "-m", "experiments", "-m", *FIXED, f"data.path={text}", "tracker=memory", *arguments]
+    subprocess.run(program, cwd=folder, check=True)
+    watches = [Watch(journal.parent) for journal in folder.glob(f"runs/*/{JOURNAL}")]
+    for watch in watches:
+        watch.refresh()
+    jobs = [watch for watch in watches if watch.tags["runner"] == "train"]
+    updates = sum(watch.last["train/updates"] for watch in jobs)
+    best = math.exp(min(watch.best for watch in jobs if watch.outcome == "completed"))
+    return Found(len(jobs), sum(watch.outcome == "pruned" for watch in jobs), round(updates), best)
+
+
+def main() -> None:
+    text = Path(os.environ["EXPERIMENTS_DATA"]) / "ptb" / "ptb.valid.txt"
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
+        pruned = ["hydra.sweeper.search=tpe", "hydra.sweeper.pruner=hyperband", "hydra.sweeper.trials=30"]
+        found = {"grid": sweep(work / "grid", text, *GRID)}
+        found["tpe with hyperband"] = sweep(work / "tpe", text, *SPACE, *pruned)
+        random = ["hydra.sweeper.search=random", "hydra.sweeper.trials=12"]
+        found["random"] = sweep(work / "random", text, *SPACE, *random)
+    print("| search | trials | of them pruned | updates | best validation perplexity |\n|---|---|---|---|---|")
+    for name, (trials, stopped, updates, perplexity) in found.items():
+        print(f"| {name} | {trials} | {stopped} | {updates:,} | {perplexity:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What a sweep costs beyond its training: 40 jobs of about 5 seconds, one after the other and two side by side.
+
+`python -m benchmarks.sweeps` (six minutes on two idle cores). One thread per job in both; all jobs log to one MLflow
+store. Prints the ratio of the two times, and what a serial job takes beyond its updates.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from experiments.journal import read_journal
+from experiments.mlflow_store import create_store
+from experiments.run_folder import JOURNAL, facts
+
+JOBS = 40
+COMMAND = ["-m", "seed=range(40)", "model=torch_lstm", "model.hidden_size=64", "threads=1", "truncation=20"]
+PARALLEL = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+
+
+def run(folder: Path, arguments: list[str]) -> float:
+    """One command in this folder; its seconds."""
+    began = time.monotonic()
+    program = [sys.executable, "-m", "experiments", *arguments]
+    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return time.monotonic() - began
+
+
+def training_seconds(run_folder: Path) -> float:
+    """The time of a run's updates, from the targets and the rate of every epoch."""
+    points = read_journal(run_folder / JOURNAL)
+    steps = [0, *(p.step for p in points if p.key == "train/targets_per_second")]
+    rates = [p.value for p in points if p.key == "train/targets_per_second"]
+    return sum((after - before) / rate for before, after, rate in zip(steps, steps[1:], rates))
+
+
+def jobs(folder: Path) -> list[Path]:
+    """The jobs' folders in the order in which they began."""
+    known = {journal.parent: facts(journal) for journal in folder.glob(f"runs/*/{JOURNAL}")}
+    return sorted((run for run in known if known[run]["runner"] == "train"), key=lambda run: known[run]["started"])
+
+
+def main() -> None:
+    text = " ".join(f"word{k % 97} and {k % 31}" for k in range(2000))
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = {name: Path(temporary) / name for name in ("first", "serial", "parallel")}
+        for folder in folders.values():
+            folder.mkdir()
+            (folder / "text.txt").write_text(text)
+            create_store(folder / "mlflow.db")
+        data = ["data.path=text.txt", "batch_size=10"]
+        run(folders["first"], [*COMMAND[2:], *data, "epochs=3", "tracker=memory"])
+        each = training_seconds(jobs(folders["first"])[0]) / 3
+        epochs = max(1, round(5 / each))
+        print(f"{epochs} epochs of {each:.2f} s a job, load average {os.getloadavg()[0]:.1f}")
+        serial = run(folders["serial"], [*COMMAND, *data, f"epochs={epochs}"])
+        parallel = run(folders["parallel"], [*COMMAND, *data, f"epochs={epochs}", *PARALLEL])
+        runs = jobs(folders["serial"])
+        began = [facts(run / JOURNAL)["started"] for run in runs]
+        overheads = [b - a - training_seconds(run) for a, b, run in zip(began, began[1:], runs)]
+    print(f"serial {serial:.1f} s, two side by side {parallel:.1f} s: ratio {parallel / serial:.2f}")
+    print(f"a serial job beyond its updates: median {statistics.median(overheads):.2f} s, most {max(overheads):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
