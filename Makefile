@@ -15,8 +15,8 @@ demo: $(INSTALLED)
 	$(BIN)/experiments
 
 test: $(INSTALLED)
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-slow: $(INSTALLED)

@@ -71,48 +71,86 @@ def test_a_tracker_without_a_page_is_said(command):
     assert "tracker=memory has no page" in command("runner=dashboard", "tracker=memory").error
 
 
-@pytest.mark.browser
-@pytest.mark.usefixtures("two_runs")
-def test_two_runs_stand_side_by_side_in_the_training_view(dashboard, tmp_path):
+@pytest.fixture
+def browser(tmp_path):
+    """A headless Chromium that talks to nobody else."""
     webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (binary and driver):
         pytest.skip("chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
-    quiet = ("networking", "component-update", "sync")
-    for flag in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "window-size=1500,950",
-        f"user-data-dir={tmp_path / 'profile'}",
-    ):
+    flags = ["headless", "no-sandbox", "disable-gpu", "window-size=1500,950", f"user-data-dir={tmp_path / 'profile'}"]
+    for flag in [*flags, "disable-background-networking", "disable-component-update", "disable-sync"]:
         options.add_argument(f"--{flag}")
-    for part in quiet:
-        options.add_argument(f"--disable-{'background-' if part == 'networking' else ''}{part}")
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        browser.get(f"{dashboard}&compareRunsMode=CHART")
-        wait = WebDriverWait(browser, 60)
-        wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")) >= 3)
-        for close in browser.find_elements(By.CSS_SELECTOR, "[aria-label='Close assistant'], [aria-label='Close']"):
-            close.click()
-        search = browser.find_element(By.CSS_SELECTOR, "input[placeholder='Search metric charts']")
-        search.send_keys("train/(loss|perplexity)")
-        wait.until(
-            lambda b: {"train/loss", "train/perplexity"} <= set(b.find_element(By.TAG_NAME, "body").text.split())
-        )
-        time.sleep(3)  # for the curves to be drawn
-        runs = browser.find_element(By.TAG_NAME, "body").text
-        assert "numpy_rnn-characters" in runs
-        assert "numpy_gru-characters" in runs
-        curves = browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot .scatterlayer .trace")
-        assert len(curves) >= 4  # two charts of two runs
-        picture = Path(os.environ.get("SCREENSHOT", tmp_path / "dashboard.png"))
-        assert browser.save_screenshot(str(picture))
-    finally:
-        browser.quit()
+    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chromium
+    chromium.quit()
+
+
+def text(browser) -> str:
+    return browser.find_element("tag name", "body").text
+
+
+def wait_for(browser, found) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, 60).until(found)
+
+
+def close_assistant(browser) -> None:
+    for close in browser.find_elements("css selector", "[aria-label='Close assistant'], [aria-label='Close']"):
+        close.click()
+
+
+def keep_screenshot(browser, name: str, folder: Path) -> None:
+    """In the folder $SCREENSHOTS, for the README."""
+    assert browser.save_screenshot(str(Path(os.environ.get("SCREENSHOTS", folder)) / f"{name}.png"))
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("two_runs")
+def test_two_runs_stand_side_by_side_in_the_training_view(dashboard, browser, tmp_path):
+    browser.get(f"{dashboard}&compareRunsMode=CHART")
+    wait_for(browser, lambda b: len(b.find_elements("css selector", ".js-plotly-plot")) >= 3)
+    close_assistant(browser)
+    search = browser.find_element("css selector", "input[placeholder='Search metric charts']")
+    search.send_keys("train/(loss|perplexity)")
+    wait_for(browser, lambda b: {"train/loss", "train/perplexity"} <= set(text(b).split()))
+    time.sleep(3)  # for the curves to be drawn
+    assert "numpy_rnn-characters" in text(browser)
+    assert "numpy_gru-characters" in text(browser)
+    curves = browser.find_elements("css selector", ".js-plotly-plot .scatterlayer .trace")
+    assert len(curves) >= 4  # two charts of two runs
+    keep_screenshot(browser, "dashboard", tmp_path)
+
+
+@pytest.mark.browser
+def test_a_sweep_is_one_row_that_opens_to_its_jobs_and_a_page_with_table_and_pictures(
+    store,  # noqa: ARG001 - where the runs go
+    command,
+    dashboard,
+    browser,
+    tmp_path,
+):
+    assert command("-m", "truncation=1,5", "seed=0,1", "epochs=20").code == 0
+    browser.get(dashboard)
+    wait_for(browser, lambda b: "sweep-truncation" in text(b))
+    close_assistant(browser)
+    assert "truncation_5-seed_1" not in text(browser)
+    (parent,) = (link for link in browser.find_elements("tag name", "a") if link.text.startswith("sweep-"))
+    address = parent.get_attribute("href").partition("?")[0]
+    parent.find_element("xpath", "./ancestor::*[@role='row'][1]").find_element("tag name", "button").click()
+    wait_for(browser, lambda b: all(f"truncation_{t}-seed_{s}" in text(b) for t in (1, 5) for s in (0, 1)))
+    keep_screenshot(browser, "children", tmp_path)
+    browser.get(address)
+    wait_for(browser, lambda b: "best/perplexity" in text(b) and "train/perplexity best" in text(b))
+    assert "truncation_5-seed_1" in text(browser)  # among the child runs
+    keep_screenshot(browser, "sweep", tmp_path)
+    browser.get(f"{address}/artifacts/by_truncation.png")
+    wait_for(browser, lambda b: any(is_drawn(b, image) for image in b.find_elements("tag name", "img")))
+    keep_screenshot(browser, "picture", tmp_path)
+
+
+def is_drawn(browser, image) -> bool:
+    return browser.execute_script("return arguments[0].naturalWidth", image) >= 500

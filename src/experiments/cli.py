@@ -113,7 +113,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, OverrideParseException):
         return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):
-        return unknown("key", cause.full_key, dotted_of(cause.parent_node))
+        return unknown("key", cause.full_key, dotted_of(cause.parent_node, cause.full_key))
     if "Config group override must be" in str(error):
         wrong = [argument for argument in sys.argv[1:] if argument.partition("=")[0].lstrip("+") in KINDS]
         return f"a choice is the name of a file in conf/, got {' '.join(wrong)}"
@@ -122,9 +122,13 @@ def explain(error: Exception) -> str:
     return sentence(error)
 
 
-def dotted_of(node) -> list[str]:
-    """Every dotted key of the config that a node belongs to."""
+def dotted_of(node, key: str) -> list[str]:
+    """Every dotted key of the config that a node belongs to, or those of Hydra's section that a key is in."""
     while node is not None and node._get_parent() is not None:
         node = node._get_parent()
     config = {} if node is None else OmegaConf.to_container(node, resolve=False)
-    return dotted({key: value for key, value in config.items() if key != "hydra"})
+    own = config.pop("hydra", {})
+    section = ".".join(key.split(".")[:2])
+    if section in ("hydra.launcher", "hydra.sweeper"):
+        return dotted(own[section.partition(".")[2]], f"{section}.")
+    return dotted(config)

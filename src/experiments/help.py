@@ -8,13 +8,14 @@ from pathlib import Path
 from .paths import HOME
 
 KINDS = ("model", "data", "optimizer", "schedule", "runner", "tracker", "recipe", "sweeps")
+LAUNCHER = "hydra/launcher"  # where the jobs of a sweep run
 BOLD, CYAN = "1", "36"
 
 
 def choices() -> str:
     """Each kind's choices with the first line of their YAML files."""
     lines = []
-    for kind in KINDS:
+    for kind in (*KINDS, LAUNCHER):
         lines.append(coloured(f"{kind}=", BOLD))
         lines += [f"  {coloured(f'{name:<20}', CYAN)} {line}" for name, line in heads(kind)]
     return "\n".join(lines)

@@ -25,6 +25,15 @@ class Dimension(NamedTuple):
     alternatives: tuple[tuple[str, ...], ...]  # overrides KEY=VALUE
     span: Span | None = None
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the alternatives are numbers that rise or fall, so that neighbours resemble each other."""
+        try:
+            numbers = [float(override.partition("=")[2]) for (override,) in self.alternatives]
+        except ValueError:
+            return False
+        return numbers in (sorted(numbers), sorted(numbers, reverse=True))
+
     def corners(self) -> tuple[tuple[str, ...], ...]:
         """Alternatives that show whether all can be used: all of a list, the ends of a span."""
         if self.span is None:

@@ -64,6 +64,8 @@ class Rounds:
             self._settle(wait=False)
             raise
         finally:
+            with contextlib.suppress(OSError):
+                self.parent.progress(self.watches)
             self.parent.report(self.watches)
         self._say_what_is_missing()
 

@@ -84,7 +84,8 @@ class Search:
 def distribution(dimension: Dimension) -> BaseDistribution:
     """Where Optuna draws from; of a list it draws the position."""
     if dimension.span is None:
-        return CategoricalDistribution(range(len(dimension.alternatives)))
+        last = len(dimension.alternatives) - 1
+        return IntDistribution(0, last) if dimension.is_ordered else CategoricalDistribution(range(last + 1))
     low, high, log, whole = dimension.span
     return IntDistribution(round(low), round(high), log=log) if whole else FloatDistribution(low, high, log=log)
 

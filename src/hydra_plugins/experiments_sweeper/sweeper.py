@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .axes import read_axes
 from .composing import Composer, Frozen
+from .launchers import check_launcher, prepared
 
 
 class ExperimentsSweeper(Sweeper):
@@ -31,6 +32,7 @@ class ExperimentsSweeper(Sweeper):
         from experiments.sweep.options import Options
 
         log_to_screen("experiments.sweep")
+        check_launcher(self.launcher_name, self.config.hydra.launcher)
         given = OmegaConf.to_container(OmegaConf.create(self.options), resolve=True)
         options = Bound("hydra.sweeper", Options, check_options("hydra.sweeper", Options, given)).build()
         loader = self.hydra_context.config_loader
@@ -40,6 +42,11 @@ class ExperimentsSweeper(Sweeper):
         from experiments.sweep.conduct import conduct  # imports torch
 
         conduct(options, axes.dimensions, composer, self)
+
+    @property
+    def launcher_name(self) -> str:
+        """The choice hydra/launcher."""
+        return self.config.hydra.runtime.choices["hydra/launcher"]
 
     @property
     def workers(self) -> int | None:
@@ -53,4 +60,5 @@ class ExperimentsSweeper(Sweeper):
         """Run jobs by the files of their plans; what each returned, or the exception that it raised."""
         context = HydraContext(config_loader=Frozen(session), callbacks=self.hydra_context.callbacks)
         launcher = Plugins.instance().instantiate_launcher(context, run_planned, self.config)
-        return [job._return_value for job in launcher.launch([[plan] for plan in plans], first)]
+        with prepared(self.launcher_name):
+            return [job._return_value for job in launcher.launch([[plan] for plan in plans], first)]

@@ -1,0 +1,68 @@
+"""What has to be known of Hydra's launchers before, and while, they run jobs."""
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigNode, ConfigStore
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from experiments.config import dotted
+from experiments.signature import ConfigError, unknown
+
+EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}  # of pyproject.toml, by launcher
+SCHEMAS: dict[str, ConfigNode] = {}  # of the launchers that are installed
+# Ray reports to nobody and writes no token into the home folder; whoever's cluster wants one sets the variable.
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+
+
+class LauncherSchemas(SearchPathPlugin):
+    """Takes the schemas that launchers bring along out of Hydra's way: it warns of files that have their names.
+
+    A search path plugin only because Hydra calls these when all plugins are known and nothing is composed yet.
+    """
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:  # noqa: ARG002
+        """Leave the search path as it is."""
+        stored = ConfigStore.instance().repo["hydra"]["launcher"]
+        for name in ("joblib", *EXTRAS):
+            if f"{name}.yaml" in stored:
+                SCHEMAS[name] = stored.pop(f"{name}.yaml")
+
+
+def check_launcher(name: str, options: DictConfig) -> None:
+    """ConfigError if this launcher is not installed, does not take these options or cannot work here."""
+    if name in EXTRAS and name not in SCHEMAS:
+        raise ConfigError(f"hydra/launcher={name} needs: pip install 'recurrent-experiments[{EXTRAS[name]}]'")
+    if name not in SCHEMAS:
+        return
+    schema = SCHEMAS[name].node
+    try:
+        OmegaConf.merge(schema, options)
+    except (ConfigAttributeError, ConfigKeyError) as error:
+        keys = dotted(OmegaConf.to_container(schema, resolve=False), "hydra.launcher.")
+        raise ConfigError(unknown("key", f"hydra.launcher.{error.full_key}", keys)) from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"hydra.launcher.{error.full_key}: {str(error).splitlines()[0]}") from error
+    if name == "submitit_slurm" and shutil.which("srun") is None:
+        raise ConfigError("hydra/launcher=submitit_slurm needs Slurm: there is no srun here")
+
+
+@contextlib.contextmanager
+def prepared(name: str) -> Iterator[None]:
+    """The state of this process in which a launcher shall start its own."""
+    if name == "ray":
+        for variable, value in ENVIRONMENT.items():
+            os.environ.setdefault(variable, value)
+    # A terminal sends Ctrl-C to submitit's local processes too, and they kill their jobs one second later. What is
+    # blocked here is blocked in them; this process goes on to hear of it in its other threads.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if name == "submitit_local" else ())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
