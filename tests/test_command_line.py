@@ -110,6 +110,15 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path):
     assert "Error" not in done.stderr
 
 
+def test_a_run_goes_on_when_nobody_reads_its_lines(tmp_path):
+    script = f"{sys.executable} -m experiments epochs=60 tracker=memory | head -n 1"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert '"outcome": "completed"' in (folder / "journal.jsonl").read_text()
+
+
 def test_help_names_every_choice_with_its_line(command):
     text = command("--help").out
     assert "numpy_lstm           LSTM in NumPy, backpropagation through time by hand" in text

@@ -32,6 +32,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
+class Screen(logging.StreamHandler):
+    """Standard output, whose reader may have had enough of it; what is said then is in the log of the run."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exception(), BrokenPipeError):
+            silence()
+        else:
+            super().handleError(record)
+
+
 class Unhandled(BaseException):
     """Carries the exception of a single job past Hydra, which would put a heading of its own before it."""
 
@@ -57,7 +67,7 @@ def main() -> None:
     except (Exception, Unhandled) as raised:
         error = raised.__cause__ if isinstance(raised, Unhandled) else raised
         if isinstance(error, BrokenPipeError):  # whoever read our output has enough of it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence()
             sys.exit(141)  # as of SIGPIPE
         if wants_traceback:
             raise error from error.__cause__
@@ -92,11 +102,16 @@ def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     return experiment.run()
 
 
+def silence() -> None:
+    """Let standard output lead nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def log_to_screen(only: str = "experiments") -> None:
     """What the package has to say goes to standard output, one plain line each; of other parts than `only` warnings."""
     log = logging.getLogger("experiments")
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stdout)
+        handler = Screen(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
         handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith(only))
         log.addHandler(handler)

@@ -46,7 +46,7 @@ def conduct(options: Options, dimensions: Sequence[Dimension], composer, launche
     else:
         jobs = []
         check_corners(planner, dimensions)
-        if options.search == "tpe" and options.batch is None and workers is None:
+        if options.learns and options.batch is None and workers is None:
             raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
     command = shlex.join(sys.argv[1:])
     parent = Parent(bound, name, options, dimensions, {"command": f"experiments {command}"} | provenance.facts())
@@ -72,6 +72,8 @@ def make_search(options, dimensions, jobs, planner, folder, epochs):
 
 def checked(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:
     """The dimensions with the replicates among them. ConfigError if this search cannot go through them."""
+    if not dimensions and options.replicates == 1:
+        raise ConfigError("nothing is swept: give a key several values, as in truncation=5,35 or seed=range(5)")
     has_seeds = any("seed" in dimension.keys for dimension in dimensions)
     if has_seeds and (options.search != "grid" or options.replicates > 1):
         raise ConfigError("the seeds are given twice: a search, or hydra.sweeper.replicates, chooses them itself")

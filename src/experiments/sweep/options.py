@@ -19,6 +19,11 @@ class Options:
     storage: str | None
     name: str | None
 
+    @property
+    def learns(self) -> bool:
+        """Whether trials that have ended decide about others: these must not all begin at once."""
+        return self.search == "tpe" or self.pruner == "median"
+
     def __post_init__(self):
         for key in ("trials", "replicates", "attempts", "batch"):
             value = getattr(self, key)

@@ -66,7 +66,8 @@ class Planner:
         except ConfigError as error:
             raise ConfigError(f"{' '.join(chosen)}: {error}") from error
         seed = experiment.settings.seed
-        name = f"{slug(chosen)}-{short_hash(self._sweep, identity, point)}"
+        known = [*(override for override in chosen if not override.startswith("seed=")), f"seed={seed}"]
+        name = f"{slug(known)}-{short_hash(self._sweep, identity, point)}"  # however the seed was given
         member = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
         plan = {
             "config": experiment.config | {"sweep": member},

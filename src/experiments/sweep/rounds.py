@@ -50,7 +50,7 @@ class Rounds:
     def run(self, search) -> None:
         """Everything from the first proposal to the report. Incomplete, or Interrupted, after the report is written."""
         self.stop_file.unlink(missing_ok=True)
-        batch = self.options.batch or (self.workers if self.options.search == "tpe" else None)
+        batch = self.options.batch or (self.workers if self.options.learns else None)
         try:
             with Screen(self._tick) as self.screen:
                 while (jobs := search.propose(batch)) and not self._is_late():

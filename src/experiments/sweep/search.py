@@ -28,22 +28,27 @@ class Search:
         self._distributions = {key: distribution(dimension) for key, dimension in self._spaces.items()}
         url = options.storage or f"sqlite:///{folder / 'study.db'}"
         self._where = {"storage": url, "study_name": folder.name, "pruner": options.pruner, "epochs": epochs}
-        pruner = make_pruner(options.pruner, epochs)
-        self._study = optuna.create_study(
-            storage=storage(url), study_name=folder.name, pruner=pruner, load_if_exists=True, direction="minimize"
-        )
-        self._replicated = False
+        # without the pruner, whose brackets would let tpe learn from a third of the trials only
+        self._study = optuna.create_study(storage=storage(url), study_name=folder.name, load_if_exists=True)
+        self._replicated = self._looked_back = False
 
     def propose(self, batch: int | None) -> list[Job]:
-        """The next trials, in batches for tpe; after the last one the replicates of the best point; then nothing."""
-        begun = self._study.get_trials(deepcopy=False)
-        waiting = [t for t in begun if t.state == TrialState.RUNNING and t.params.keys() == self._distributions.keys()]
+        """The next trials, in batches of so many; after the last one the replicates of the best point; then nothing.
+
+        Before all these the trials of earlier starts: what is over belongs to the table, what is not goes on.
+        """
+        drawn = self._study.get_trials(deepcopy=False)
+        begun = [trial for trial in drawn if trial.params.keys() == self._distributions.keys()]
+        waiting = [trial for trial in begun if trial.state == TrialState.RUNNING or not self._looked_back]
+        self._looked_back = True
         if not waiting:
-            missing = self._options.trials - sum(t.params.keys() == self._distributions.keys() for t in begun)
+            missing = self._options.trials - len(begun)
             waiting = [self._draw() for _ in range(max(0, min(batch or missing, missing)))]
         if waiting:
+            ended = {trial.number for trial in begun if trial.state.is_finished()}  # these take no more reports
             study = self._where if self._options.pruner else None
-            return [self._planner.job(self._overrides(trial.params), trial.number, study) for trial in waiting]
+            known = [(trial.number, trial.params, None if trial.number in ended else study) for trial in waiting]
+            return [self._planner.job(self._overrides(params), number, where) for number, params, where in known]
         return self._replicates()
 
     def observe(self, job: Job, watch: Watch) -> None:

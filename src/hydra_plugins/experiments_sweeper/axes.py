@@ -21,15 +21,13 @@ def read_axes(
 ) -> Axes:
     """The axes of a sweep's file and of the command line, which wins where both name a key.
 
-    ConfigError if nothing is swept, a range is empty, or what is zipped has not the same length.
+    ConfigError if a range is empty, a key cannot be swept, or what is zipped has not the same length.
     """
     overrides = {}
     for override in parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *typed]):
         overrides.pop(override.key_or_group, None)  # what is typed stands where it was typed
         overrides[override.key_or_group] = override
     axes = {key: _dimension(override) for key, override in overrides.items() if override.is_sweep_override()}
-    if not axes:
-        raise ConfigError("nothing is swept: give a key several values, as in truncation=5,35 or seed=range(5)")
     if refused := [key for key in axes if key.partition(".")[0] in ("tracker", "resume", "sweeps")]:
         raise ConfigError(f"{refused[0]} cannot be swept: all runs of a sweep are kept in one place")
     fixed = [override.input_line for override in overrides.values() if not override.is_sweep_override()]

@@ -1,0 +1,156 @@
+"""What a running job knows of its sweep."""
+
+import dataclasses
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import optuna
+import pytest
+
+from experiments.run_folder import facts
+from experiments.sweep import member as module
+from experiments.sweep.job import run_planned
+from experiments.sweep.member import STOP, Member, Pruned, alive
+from experiments.sweep.search import running_trial, storage
+
+from .conftest import folder_of, numbers
+
+
+@pytest.fixture
+def member(tmp_path):
+    def make(**changes) -> Member:
+        known = {"name": "sweep-1", "run": "job-1", "point": "truncation=5", "trial": None, "study": None}
+        known |= {"folder": str(tmp_path), "host": socket.gethostname(), "pid": os.getpid(), "deadline": None}
+        return Member(**(known | {"threads": None, "cwd": str(tmp_path)} | changes))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def dead() -> int:
+    """The id of a process that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_job_stops_when_the_file_is_there(member, tmp_path):
+    assert not member().is_stopped()
+    (tmp_path / STOP).touch()
+    assert member().is_stopped()
+
+
+def test_a_job_stops_when_the_process_of_its_sweep_is_gone_but_not_on_another_machine(member, dead):
+    assert member(pid=dead).is_stopped()
+    assert not member(pid=dead, host="elsewhere").is_stopped()
+    assert (alive(os.getpid()), alive(dead), alive(1)) == (True, False, True)
+
+
+def test_looking_costs_nothing_in_between(member, tmp_path, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    job = member()
+    assert not job.is_stopped()
+    (tmp_path / STOP).touch()
+    clock[0] += module.LOOK / 2
+    assert not job.is_stopped()
+    clock[0] += module.LOOK
+    assert job.is_stopped()
+
+
+def test_no_job_begins_after_the_deadline(member):
+    assert not member().is_late()
+    assert not member(deadline=time.time() + 1000).is_late()
+    assert member(deadline=time.time() - 1).is_late()
+
+
+def test_a_job_is_conducted_here_only_in_the_process_of_its_sweep(member, dead):
+    assert member().is_conducted_here
+    assert not member(pid=dead).is_conducted_here
+    assert not member(host="elsewhere").is_conducted_here
+
+
+def test_the_tags_say_sweep_point_and_replicate(member):
+    assert member().tags(3) == {"sweep": "sweep-1", "sweep.point": "truncation=5", "sweep.replicate": "3"}
+
+
+def test_without_a_search_there_is_nobody_to_report_to(member):
+    member().report(1, math.inf)
+
+
+def test_a_report_is_kept_with_the_trial_and_one_that_is_behind_is_pruned(member, tmp_path):
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=storage(url), study_name="s", direction="minimize")
+    space = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    for number in range(4):  # so many must have ended before any is stopped
+        trial = study.ask(space)
+        trial.report(float(number), 1)
+        study.tell(trial, float(number))
+    where = {"storage": url, "study_name": "s", "pruner": "median", "epochs": 3}
+    good, bad = study.ask(space), study.ask(space)
+    member(study=where, trial=good.number).report(1, 1.4)
+    with pytest.raises(Pruned, match="pruned after epoch 1") as pruned:
+        member(study=where, trial=bad.number).report(1, 1.6)
+    assert (pruned.value.status, pruned.value.outcome) == ("KILLED", "pruned")
+    reported = [running_trial(where, number)._get_latest_trial().intermediate_values for number in (4, 5)]
+    assert reported == [{1: 1.4}, {1: 1.6}]
+
+
+def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
+    def report(self, epoch, loss):
+        assert math.isfinite(loss)
+        if self.point == "truncation=7" and epoch == 2:
+            raise Pruned("pruned after epoch 2: other trials do better")
+
+    undisturbed = sweep("truncation=7,35", "hydra.sweeper.name=alone")
+    monkeypatch.setattr(Member, "report", report)
+    swept = sweep("truncation=7,35")
+    assert swept.code == 0, swept.error
+    pruned, other = swept.jobs["truncation=7 seed=0"], swept.jobs["truncation=35 seed=0"]
+    assert (pruned.status, pruned.outcome) == ("KILLED", "pruned")
+    assert (other.status, other.outcome) == ("FINISHED", "completed")
+    assert facts(folder_of(swept, "truncation=7 seed=0") / "journal.jsonl")["error"].startswith("pruned after epoch 2")
+    whole = numbers(folder_of(undisturbed, "truncation=7 seed=0"))
+    partial = numbers(folder_of(swept, "truncation=7 seed=0"))
+    assert partial == {key: value for key, value in whole.items() if key[1] <= 98}
+    before = (folder_of(swept, "truncation=7 seed=0") / "journal.jsonl").read_bytes()
+    assert sweep("truncation=7,35").code == 0  # a second start leaves it as it is
+    assert (folder_of(swept, "truncation=7 seed=0") / "journal.jsonl").read_bytes() == before
+
+
+def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(member, tmp_path):
+    program = (
+        "import os, signal, sys, json\nfrom experiments.sweep.job import settle_in\n"
+        "from experiments.sweep.member import Member\n"
+        "settle_in(Member(**json.loads(sys.argv[1])))\n"
+        "assert os.getcwd() == sys.path[-1] == sys.argv[2]\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
+    )
+    known = json.dumps(dataclasses.asdict(member()))
+    subprocess.run([sys.executable, "-c", program, known, str(tmp_path)], check=True, cwd="/")
+
+
+def test_losses_of_the_pruned_job_are_those_it_reported(sweep, monkeypatch):
+    told = {}
+    monkeypatch.setattr(Member, "report", lambda self, _, loss: told.setdefault(self.point, []).append(loss))
+    swept = sweep("truncation=7,35")
+    for point, losses in told.items():
+        values = numbers(folder_of(swept, f"{point} seed=0"))
+        assert losses == [value for (key, _), value in sorted(values.items()) if key == "train/loss"]
+
+
+def test_a_job_that_another_start_was_faster_with_is_left_as_it_is(sweep, tmp_path):
+    swept = sweep("truncation=7,35", "epochs=1")
+    job = folder_of(swept, "truncation=7 seed=0")
+    before = (job / "journal.jsonl").read_bytes()
+    session = {"folder": str(swept.folder), "host": socket.gethostname(), "pid": os.getpid(), "deadline": None}
+    known = SimpleNamespace(plan=swept.folder / "jobs" / f"{job.name}.json", session=session)
+    known.session |= {"threads": None, "cwd": str(tmp_path)}
+    assert run_planned(known) == {"outcome": "completed"}
+    assert (job / "journal.jsonl").read_bytes() == before
