@@ -3,13 +3,14 @@
 # make test-long  the best network on IMDB, three seeds
 # make test-faults    kills real runs and sweeps at random moments and compares what they become (some minutes)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
+# make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
 PYTHON  ?= python3
 BIN      = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-faults test-browser dashboard constraints clean
+.PHONY: demo test test-slow test-long test-faults test-browser test-launchers dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
@@ -32,6 +33,14 @@ test-faults: $(INSTALLED)
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
+
+# Ray's launcher wants older releases of two packages, so this environment is another one.
+LAUNCHERS = $(VENV)/launchers
+test-launchers: $(INSTALLED)
+	test -x $(LAUNCHERS)/bin/python || $(PYTHON) -m venv $(LAUNCHERS)
+	grep -v -E '^(cloudpickle|joblib)==' constraints.txt > $(LAUNCHERS)/constraints.txt
+	$(LAUNCHERS)/bin/python -m pip install --quiet --constraint $(LAUNCHERS)/constraints.txt --editable '.[dev,slurm,ray]'
+	$(LAUNCHERS)/bin/python -m pytest -m 'slurm or ray' $(PYTEST_ARGS)
 
 dashboard: $(INSTALLED)
 	$(BIN)/experiments runner=dashboard

@@ -2,17 +2,21 @@
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import sentence
+from ..errors import first_line, sentence
 from ..interruption import Interrupted
 from ..run_folder import Busy
 from .member import Member
 from .watch import Watch
+
+log = logging.getLogger("experiments.sweep")
 
 
 def run_planned(cfg) -> dict[str, Any]:
@@ -24,8 +28,18 @@ def run_planned(cfg) -> dict[str, Any]:
     session = dict(cfg.session)
     plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
     member = Member(**plan["config"]["sweep"], **session)
-    if not member.is_conducted_here:
-        settle_in(member)
+    if member.is_conducted_here:
+        return run_member(plan, member, session)
+    settle_in(member)
+    requeue = heed_scheduler()
+    result = run_member(plan, member, session)
+    if Member.called_back and result["outcome"] in ("interrupted", "left out"):
+        requeue()
+    return result
+
+
+def run_member(plan: dict[str, Any], member: Member, session: dict[str, Any]) -> dict[str, Any]:
+    """Run a job in this process, which is settled in."""
     watch = Watch(Path(member.folder).parent / member.run)
     watch.refresh()
     if watch.is_over:  # another start of the sweep was faster
@@ -58,3 +72,26 @@ def settle_in(member: Member) -> None:
         sys.path.append(member.cwd)  # where a model or dataset of the user's own may be
     with contextlib.suppress(ValueError):  # not the main thread: signals are somebody else's
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever conducts the sweep says when to stop
+
+
+def heed_scheduler() -> Callable[[], None]:
+    """End a run, with a checkpoint, when submitit says that its place or time is over; what requeues the job then.
+
+    submitit's own handler would do that at once, in the middle of an update, and count the run as failed.
+    """
+    number = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
+    handler = signal.getsignal(number)
+    if "SUBMITIT_EXECUTOR" not in os.environ or not callable(handler):
+        return lambda: None
+
+    def note(*_) -> None:
+        Member.called_back = True
+
+    def requeue() -> None:  # ends this process; if it cannot, the sweep launches the job again
+        try:
+            handler(number, None)
+        except Exception as error:
+            log.warning("the job could not be requeued: %s", first_line(error))
+
+    signal.signal(number, note)
+    return requeue

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 STOP = "stop"  # a file in the sweep's folder: all its jobs shall end
 LOOK = 1.0  # seconds between looks at it
@@ -21,6 +21,7 @@ class Pruned(Exception):
 class Member:
     """The root key `sweep` of a job."""
 
+    called_back: ClassVar[bool] = False  # whether a scheduler wants this process to end, to begin its job again later
     name: str  # of the parent run
     run: str  # the job's own name
     point: str  # what was chosen for it, but for the seed
@@ -46,11 +47,12 @@ class Member:
         return {"sweep": self.name, "sweep.point": self.point, "sweep.replicate": str(seed)}
 
     def is_stopped(self) -> bool:
-        """Whether the sweep shall end, or its process on this machine is gone; cheap enough for every update."""
+        """Whether somebody wants the job to end, or its sweep's process on this machine is gone; cheap to ask."""
         if time.monotonic() - self._looked < LOOK:
             return False
         self._looked = time.monotonic()
-        return (Path(self.folder) / STOP).exists() or (self.host == socket.gethostname() and not alive(self.pid))
+        abandoned = self.host == socket.gethostname() and not alive(self.pid)
+        return self.called_back or abandoned or (Path(self.folder) / STOP).exists()
 
     def is_late(self) -> bool:
         return self.deadline is not None and time.time() > self.deadline
@@ -64,7 +66,7 @@ class Member:
 
             self._trial = running_trial(self.study, self.trial)
         self._trial.report(loss, epoch)
-        if self._trial.should_prune():
+        if epoch < self.study["epochs"] and self._trial.should_prune():  # after the last epoch there is nothing to save
             raise Pruned(f"pruned after epoch {epoch}: other trials do better")
 
 
