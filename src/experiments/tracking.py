@@ -109,9 +109,9 @@ class Tracker(Delivery):
     ) -> None:
         status, outcome = ending(error)
         seconds = self._seconds + time.time() - self._entered
-        tags = {"outcome": outcome, "seconds": f"{seconds:.1f}"} | (
-            {} if error is None else {"error": first_line(error)[:500]}
-        )
+        tags = {"outcome": outcome, "seconds": f"{seconds:.1f}"}
+        if error is not None or self.resumed:  # what stopped a run before it was resumed is over
+            tags["error"] = "" if error is None else first_line(error)[:500]
         if status == "FAILED":
             self.log_text("traceback.txt", "".join(traceback.format_exception(kind, error, trace)))
         log.removeHandler(self._log_file)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -64,7 +65,8 @@ class Search:
     def _draw(self) -> optuna.Trial:
         # a sampler per trial: a search that was stopped draws what it would have drawn
         number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = make_sampler(self._options.search, self._options.seed + number)
+        seed = int(np.random.SeedSequence([self._options.seed, number]).generate_state(1)[0])
+        self._study.sampler = make_sampler(self._options.search, seed)
         return self._study.ask(self._distributions)
 
     def _replicates(self) -> list[Job]:
