@@ -69,5 +69,5 @@ def test_the_comparison_knows_only_what_runs_have_recorded():
 
 
 def test_recording_needs_no_tables_and_no_figures():
-    outside = {found.partition(".")[0] for found in imports(FILES["compare/recorded"])}
+    outside = {found.partition(".")[0] for found in imports(FILES["recorded"])}
     assert not outside & {"pandas", "matplotlib", "scipy", "optuna"}

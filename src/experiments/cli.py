@@ -22,7 +22,7 @@ from .errors import sentence
 from .help import KINDS, choices
 from .interruption import interruptible
 from .paths import HOME, cache_folder, data_folder
-from .signature import unknown
+from .signature import ConfigError, unknown
 
 # How long a thread of torch's spins before it sleeps; must be said before torch is imported. Its own 300,000 turns make
 # it several times slower beside another busy process, and none at all (OMP_WAIT_POLICY=PASSIVE) makes a small network
@@ -88,7 +88,8 @@ def job(cfg: DictConfig) -> float | None:
 def run(config: dict[str, Any], composition: DictConfig) -> float | None:
     """A plain config and how Hydra composed it -> what the runner returns."""
     log_to_screen()
-    bind_settings(config)  # the root keys need no torch, so a mistake there is said at once
+    if bind_settings(config).sweep is not None:  # the root keys need no torch, so a mistake there is said at once
+        raise ConfigError("sweep is what a sweep tells its jobs: start one with -m or sweeps=NAME")
     overrides = list(composition.overrides.task)
     sources = composition.runtime.config_sources
     own = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]

@@ -23,6 +23,10 @@ class Refused(ValueError):
     """The store will never take this: trying again is of no use."""
 
 
+class Gone(ValueError):
+    """The store does not know the run any more."""
+
+
 class Delivery:
     """What the store of one run has seen of its journal, and what it is still to see.
 
@@ -42,10 +46,10 @@ class Delivery:
         self._delivered_at = self._beat_at = 0.0
         self._last: list[Mapping[str, Any]] = []  # lines of the end that found no place in the journal
 
-    def settle(self) -> str | None:
+    def settle(self, failure: str | None = None) -> str | None:
         """Look after a run whose process is gone: close it if it never ended, send what waits; what was done, if any.
 
-        ValueError if its process is not gone.
+        With a `failure` it is closed as FAILED for that reason, else as KILLED. ValueError if its process is not gone.
         """
         known = facts(self.folder / JOURNAL)
         if known.get("store") != self.store:
@@ -55,14 +59,18 @@ class Delivery:
             known = facts(self.folder / JOURNAL)  # as it is now that we hold it
             died = self.place.was_left_open and known.get("status", "RUNNING") == "RUNNING"
             if died:
-                self.journal.append({"tags": {"outcome": "interrupted"}, "status": "KILLED"})
+                killed = {"tags": {"outcome": "interrupted"}, "status": "KILLED"}
+                failed = {"tags": {"outcome": "failed", "error": failure}, "status": "FAILED"}
+                self.journal.append(failed if failure else killed)
             waited = any(True for _ in self.journal.entries(self.place.offset))
             self.retries = 0
             if waited:
                 self.deliver()
             if self.trouble:
                 return self.trouble
-            return "its process died: closed as KILLED" if died else "delivered" if waited else None
+            if died:
+                return f"its process died: closed as {'FAILED' if failure else 'KILLED'}"
+            return "delivered" if waited else None
         finally:
             self.place.close()
 
@@ -70,7 +78,11 @@ class Delivery:
         """Bring the store up to date; what it does not take goes on waiting, and `trouble` says why."""
         with self._delivering:
             try:
-                self._replay()
+                try:
+                    self._replay()
+                except Gone:  # it was deleted, or the store itself: all is sent again
+                    self.place.forget()
+                    self._replay()
             except Exception as error:  # whatever a store can raise: a run is worth more than its record
                 trouble = f"the store did not take what was sent: {first_line(error)[:300]}"
                 if self.trouble is None:

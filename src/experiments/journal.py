@@ -32,9 +32,11 @@ class Journal:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)  # outlives a deleted folder
         self._guard = threading.Lock()
         self.end = 0
+        self.has_parameters = False
         self._written: set[tuple[str, int]] = set()  # a point once written is not written again by a resumed run
         for entry, after in self.entries(0):
             self.end = after
+            self.has_parameters = self.has_parameters or "parameters" in entry
             if "key" in entry:
                 self._written.add((entry["key"], entry["step"]))
         os.ftruncate(self._file, self.end)

@@ -16,8 +16,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from .compare.recorded import KEPT, Recorded, in_order, is_filter, no_sweep, outcome, own_tags
 from .errors import first_line
+from .recorded import KEPT, Recorded, in_order, is_filter, no_sweep, outcome, own_tags
 
 SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")

@@ -15,14 +15,15 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from .compare.recorded import Recorded
-from .delivery import Refused
+from .delivery import Gone, Refused
 from .errors import first_line
 from .journal import Point
 from .mlflow_store import SERVERS, SQLITE, checked, find_recorded, find_run, open_experiment, reachable, view
+from .recorded import Recorded
 from .run_folder import JOURNAL, facts
 from .tracking import Tracker
 
+PARENT_LOOKS = 10  # then it is taken as deleted
 MLFLOW_TAGS = {
     "git_commit": "mlflow.source.git.commit",
     "command": "mlflow.source.name",
@@ -49,6 +50,7 @@ class MlflowTracker(Tracker):
         super().__init__(folder=folder, interval=interval, required=required, name=name, tags=tags)
         self.uri, self.experiment = checked(uri), experiment
         self.store = f"{self.uri} {experiment}"
+        self._parent_looks = 0  # times that the run of its sweep was looked for
 
     @functools.cached_property
     def _client(self) -> MlflowClient:
@@ -134,11 +136,13 @@ class MlflowTracker(Tracker):
 
     def _deliver(self, points: list[Point]) -> None:
         metrics = [Metric(p.key, p.value, p.timestamp, p.step) for p in points]
-        self._client.log_batch(self.run_id, metrics=metrics)
+        with refusals():
+            self._client.log_batch(self.run_id, metrics=metrics)
 
     def _tag(self, tags: dict[str, str]) -> None:
         known = {theirs: tags[ours] for ours, theirs in MLFLOW_TAGS.items() if ours in tags}
-        if "sweep" in tags:
+        if "sweep" in tags and self._parent_looks < PARENT_LOOKS:
+            self._parent_looks += 1
             known["mlflow.parentRunId"] = self._id_of(tags["sweep"])
         with refusals():
             self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in (tags | known).items()])
@@ -164,10 +168,12 @@ class MlflowTracker(Tracker):
 
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
-    """What the store will never take becomes Refused; all else may be tried again."""
+    """What the store will never take becomes Refused, a run that it has lost Gone; all else may be tried again."""
     try:
         yield
     except MlflowException as error:
         if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             raise Refused(first_line(error)) from error
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise Gone(first_line(error)) from error
         raise

@@ -62,6 +62,10 @@ class RunFolder:
         except OSError:  # a full disk, say, is the journal's to report
             building.unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """The store knows nothing of the run."""
+        self.store_id, self.offset = None, 0
+
     def close(self) -> None:
         """Let go of the folder."""
         self.journal.close()

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .compare.recorded import Recorded, recorded_in
 from .delivery import Delivery
 from .errors import first_line
+from .recorded import Recorded, recorded_in
 from .run_folder import JOURNAL, facts
 
 log = logging.getLogger("experiments")
@@ -133,8 +133,8 @@ class Tracker(Delivery):
         self.place.close()
 
     def log_config(self, parameters: Mapping[str, Any]) -> None:
-        """Parameters by flattened, dotted key; a resumed run has them already."""
-        if not self.resumed:
+        """Parameters by flattened, dotted key; a resumed run has them, unless it was killed before it wrote them."""
+        if not self.journal.has_parameters:
             self.journal.append({"parameters": {key: str(value) for key, value in parameters.items()}})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.compare.recorded import Recorded
+from experiments.recorded import Recorded
 
 EPOCHS = 6
 

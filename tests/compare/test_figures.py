@@ -9,8 +9,8 @@ import pytest
 from experiments.compare.figures import draw
 from experiments.compare.importance import importance
 from experiments.compare.measures import mean
-from experiments.compare.recorded import Recorded
 from experiments.compare.report import Report
+from experiments.recorded import Recorded
 
 from .fabricated import a_run, grid
 

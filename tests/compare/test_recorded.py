@@ -7,10 +7,10 @@ import json
 import pytest
 from mlflow import MlflowClient
 
-from experiments.compare.recorded import from_folder
 from experiments.memory_tracking import MemoryTracker
 from experiments.mlflow_store import create_store
 from experiments.mlflow_tracking import MlflowTracker
+from experiments.recorded import from_folder
 
 from ..faults.test_server import Server
 from .fabricated import a_run, a_sweep, grid, journal

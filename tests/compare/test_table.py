@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from experiments.compare.points import NOT_COMPARED, differing
-from experiments.compare.recorded import Recorded
 from experiments.compare.rendering import to_html, to_markdown, to_screen
 from experiments.compare.table import best_row, compare
 from experiments.experiment import NOT_IDENTITY
+from experiments.recorded import Recorded
 
 from .fabricated import a_run, grid
 

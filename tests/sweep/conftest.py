@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from experiments.compare import figures
-from experiments.compare.recorded import Recorded, from_folder, recorded_in
 from experiments.journal import read_journal
 from experiments.paths import HOME
+from experiments.recorded import Recorded, from_folder, recorded_in
 from experiments.runners import tbptt
 
 TINY = ("model=torch_rnn", "model.hidden_size=8", "model.embedding_size=4", "truncation=7", "epochs=3", "threads=1")

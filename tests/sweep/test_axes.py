@@ -30,7 +30,6 @@ def values(*typed, **named):
         ("clip_norm=null,1", ["clip_norm=null", "clip_norm=1"]),
         ("data.text='a,b','c d'", ["data.text='a,b'", "data.text='c d'"]),
         ("optimizer.betas=[0.9,0.99],[0.8,0.9]", ["optimizer.betas=[0.9,0.99]", "optimizer.betas=[0.8,0.9]"]),
-        ("+model.x=1,2", ["+model.x=1", "+model.x=2"]),
     ],
 )
 def test_a_list_is_one_override_for_each_value(typed, expected):
@@ -133,7 +132,7 @@ def test_seeds_run_slowest_so_every_point_is_tried_once_before_any_is_tried_agai
         (["epochs=1,2", "resume=some-run"], "resume names one run"),
         (["truncatoin=1,2"], "truncatoin=1: there is no key truncatoin; did you mean truncation?"),
         (["model.hiden_size=1,2"], "there is no key model.hiden_size; did you mean model.hidden_size?"),
-        (["+model.extra=1,2"], "there is no key model.extra"),
+        (["+model.extra=1,2"], "what is swept stands without + and @, as model.extra=..."),
         (["model=torch_lstm,torch_lsm"], "there is no model torch_lsm; did you mean torch_lstm?"),
         (["epochs=1,2", "truncatoin=3"], "there is no key truncatoin"),
         (["epochs=1,2", "hydra.sweeper.search=best"], "hydra.sweeper.search must be one of grid, random, tpe"),

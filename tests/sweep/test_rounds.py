@@ -15,7 +15,7 @@ from experiments.sweep.grid import Grid
 from experiments.sweep.member import STOP
 from experiments.sweep.options import Options
 from experiments.sweep.plan import Job
-from experiments.sweep.rounds import Incomplete, Rounds
+from experiments.sweep.rounds import Incomplete, Rounds, TimeOver
 
 DEFAULTS = {"search": "grid", "params": {}, "zip": [], "trials": 50, "replicates": 1, "budget": None, "attempts": 2}
 DEFAULTS |= {"pruner": None, "seed": 0, "batch": None, "storage": None, "name": None}
@@ -79,18 +79,19 @@ class Pretended:
         write(run, {"tags": {"outcome": outcome}, "status": "FINISHED" if outcome == "completed" else "FAILED"})
         return {"outcome": outcome, "why": "as told"}
 
-    def settle(self, name: str) -> None:
+    def settle(self, name: str, failure: str | None = None) -> None:
         if self.busy:
             self.busy -= 1
             raise Busy("held")
         (self.folder.parent / name / "lock").unlink()
-        write(self.folder.parent / name, {"tags": {"outcome": "interrupted"}, "status": "KILLED"})
+        outcome = "failed" if failure else "interrupted"
+        write(self.folder.parent / name, {"tags": {"outcome": outcome}, "status": "KILLED"})
 
     def progress(self, watches) -> None:
-        """Nobody looks."""
+        self.watches = watches
 
-    def report(self, watches) -> None:
-        self.reported.append({name: watch.outcome for name, watch in watches.items()})
+    def report(self) -> None:
+        self.reported.append({name: watch.outcome for name, watch in self.watches.items()})
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_a_job_that_fails_is_tried_again_so_many_times_and_the_others_are_not(co
     did, raised = conduct(a="complete", b="fail fail fail", c="complete", attempts=3)
     assert did.launches == ["abc", "b", "b"]
     assert isinstance(raised, Incomplete)
-    assert str(raised) == "1 of 3 jobs failed: x=b seed=0; hydra.sweeper.attempts=N tries them again"
+    assert str(raised) == "1 of 3 jobs failed: x=b seed=0; hydra.sweeper.attempts=6 tries them again"
     assert did.reported == [{"a": "completed", "b": "failed", "c": "completed"}]
 
 
@@ -177,7 +178,7 @@ def test_a_job_that_always_kills_its_worker_is_given_up_and_all_others_are_done(
     assert did.launches == ["abcd", "b", "b", "b", "cd"]
     assert isinstance(raised, Incomplete)
     assert "1 of 4 jobs failed: x=b" in str(raised)
-    assert did.reported[-1] == {"a": "completed", "b": "interrupted", "c": "completed", "d": "completed"}
+    assert did.reported[-1] == {"a": "completed", "b": "failed", "c": "completed", "d": "completed"}
 
 
 def test_a_job_that_is_killed_only_beside_others_comes_to_its_end_alone(conduct):
@@ -261,7 +262,7 @@ def test_after_the_budget_no_job_is_launched_and_the_same_command_goes_on(conduc
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: clock[0]))
     jobs = [Job(name, f"x={name}", 0, 1, {"of": name}) for name in "abc"]
     did, raised = conduct(search=Waiting(jobs), budget=50.0, a="", b="", c="")
-    assert (did.launches, raised) == (["a"], None)
+    assert (did.launches, type(raised)) == (["a"], TimeOver)
     assert did.sessions[0]["deadline"] == 1050.0
     did, raised = conduct(a="", b="", c="")
     assert (did.launches, raised) == (["bc"], None)

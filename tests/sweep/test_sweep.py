@@ -39,7 +39,7 @@ def test_a_sweep_has_a_parent_and_its_children_know_it(sweep):
     (parent,) = runs.pop(swept.parent.name)
     assert (parent.status, parent.tags["outcome"], parent.tags["runner"]) == ("FINISHED", "completed", "sweep")
     assert json.loads(parent.tags["sweep.axes"]) == ["truncation", "seed"]
-    assert parent.parameters["axis.truncation"] == "['truncation=7', 'truncation=35']"
+    assert parent.tags["sweep.values.truncation"] == "truncation=7, truncation=35"
     told = {(run.tags["sweep.point"], run.tags["sweep.replicate"]) for (run,) in runs.values()}
     assert told == {(f"truncation={length}", seed) for length in (7, 35) for seed in "01"}
     for (run,) in runs.values():
@@ -203,7 +203,7 @@ def test_when_the_budget_is_spent_no_job_begins_and_the_same_command_goes_on(swe
         stopped = sweep(*command)
     assert stopped.code == 0, stopped.error
     assert outcomes(stopped) == {f"truncation={k} seed=0": ("FINISHED", "completed") for k in (7, 35)}
-    assert "the time is over: 2 jobs were not begun; the same command goes on" in stopped.out
+    assert "the time is over with 2 jobs done; the same command goes on" in stopped.out
     before = journals(stopped)
     swept = sweep(*command)
     assert (swept.code, swept.folder, len(swept.jobs)) == (0, stopped.folder, 4)

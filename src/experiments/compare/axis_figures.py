@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ..pictures import blank
+from ..recorded import Recorded
 from .measures import Judge, Mean, best, completed, mean
 from .points import Point, Value, group, levels, numeric, wide
-from .recorded import Recorded
 from .styling import COLOURS, MARKERS, OTHERS, band, label, name_of, places, scale_scores
 
 STOPPED = "did not complete: best until then"

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 
+from ..recorded import Recorded
 from .measures import best, completed, judge
 from .points import Point, Value, group, levels, logarithmic, numeric, without_seed
-from .recorded import Recorded
 
 log = logging.getLogger("experiments")
 

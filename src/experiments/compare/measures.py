@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .recorded import Recorded
+from ..recorded import Recorded
 
 
 class Judge(NamedTuple):
@@ -69,14 +69,13 @@ def completed(runs: Sequence[Recorded]) -> list[Recorded]:
 
 
 def mean(values: Sequence[float | None]) -> Mean:
-    """The mean of the values that are there; a half width needs two of them."""
-    there = [value for value in values if value is not None and math.isfinite(value)]
-    if not there:
+    """The mean, if all values are there: without the one that is not finite it would be too good. From two on, ±."""
+    if not values or any(value is None or not math.isfinite(value) for value in values):
         return Mean(None, None)
-    n, middle = len(there), math.fsum(there) / len(there)
+    n, middle = len(values), math.fsum(values) / len(values)
     if n == 1:
         return Mean(middle, None)
     from scipy.stats import t  # a second, so only when there is something to compare
 
-    deviation = math.sqrt(math.fsum((value - middle) ** 2 for value in there) / (n - 1))
+    deviation = math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (n - 1))
     return Mean(middle, float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n))

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from .recorded import Recorded
+from ..recorded import Recorded
 
 # Options that change no result, or that only set others. Where data and weights came from is told, as it may matter.
 NOT_COMPARED = (
@@ -45,7 +45,7 @@ def value(run: Recorded, axis: str) -> Value:
 
 def parsed(text: str) -> Value:
     """A parameter's text as a number where it is one, else in YAML's words (null, true, false)."""
-    for kind in (int, float):
+    for kind in (int, float) if "_" not in text else ():  # Python reads 1_000 as a number
         try:
             number = kind(text)
         except ValueError:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..recorded import Recorded
 from . import figures, rendering
-from .recorded import Recorded
 from .table import compare
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..recorded import Recorded
 from .measures import Judge, Mean, average, best, completed, judge, last, mean, number
 from .points import differing, group, without_seed
-from .recorded import Recorded
 
 BEST, HALF_WIDTH = "best", "±"  # the ends of columns' names
 

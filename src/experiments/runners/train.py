@@ -146,7 +146,7 @@ class Training:
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
         if self.experiment.member is not None:
-            self.experiment.member.report(self.epoch, decides)
+            self.experiment.member.report(self.epoch, self.best.loss)
 
     def _updates(self, stop: Stop, progress: Progress) -> tuple[dict[str, float], float]:
         """The updates of an epoch that are still to do; its running metrics and targets per second."""

@@ -1,5 +1,6 @@
 """A sweep from what was typed to its table."""
 
+import contextlib
 import json
 import logging
 import shlex
@@ -21,7 +22,7 @@ from .grid import Grid
 from .options import Options
 from .parent import Parent
 from .plan import Planner, short_hash
-from .rounds import Rounds
+from .rounds import Rounds, TimeOver
 
 log = logging.getLogger("experiments.sweep")
 
@@ -34,6 +35,8 @@ def conduct(options: Options, dimensions: Sequence[Dimension], composer, launche
     base = composer(())
     if base.config["resume"] not in (None, "auto"):
         raise ConfigError("resume names one run: a sweep goes on by itself when its command is given again")
+    if base.config["sweep"] is not None:
+        raise ConfigError("sweep is what a sweep tells its jobs, and nothing to be typed")
     dimensions = checked(dimensions, options, base.config["seed"])
     bound = bind(base.config, "tracker", LATE["tracker"])
     store = bound.build(name="sweep", tags={}).store
@@ -51,7 +54,7 @@ def conduct(options: Options, dimensions: Sequence[Dimension], composer, launche
     command = shlex.join(sys.argv[1:])
     parent = Parent(bound, name, options, dimensions, {"command": f"experiments {command}"} | provenance.facts())
     try:
-        with interruptible() as stop, parent:
+        with contextlib.suppress(TimeOver), interruptible() as stop, parent:
             search = make_search(options, dimensions, jobs, planner, folder, base.config["epochs"])
             Rounds(options, folder, parent, launcher, workers, stop).run(search)
         stop.check()

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import first_line, sentence
 from ..interruption import Interrupted
 from ..run_folder import Busy
+from ..signature import ConfigError
 from .member import Member
 from .watch import Watch
 
@@ -60,6 +61,8 @@ def run_member(plan: dict[str, Any], member: Member, session: dict[str, Any]) ->
         return {"outcome": "interrupted"}
     except Busy:
         return {"outcome": "elsewhere"}
+    except ConfigError as error:
+        return {"outcome": "refused", "why": sentence(error)}
     except Exception as error:
         return {"outcome": getattr(error, "outcome", "failed"), "why": sentence(error)}
     return {"outcome": "completed"}

@@ -58,7 +58,7 @@ class Member:
         return self.deadline is not None and time.time() > self.deadline
 
     def report(self, epoch: int, loss: float) -> None:
-        """Tell the search how this trial is doing after an epoch. Raises Pruned if it shall not go on."""
+        """Tell the search the lowest loss of this trial up to this epoch. Raises Pruned if it shall not go on."""
         if self.study is None:
             return
         if self._trial is None:

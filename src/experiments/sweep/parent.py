@@ -5,12 +5,14 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 
-from ..compare.recorded import from_folder
 from ..compare.report import Report, write_report
 from ..config import Bound
 from ..errors import first_line
+from ..journal import read_journal
 from ..metrics import perplexity
-from ..runners.closing import dashboard_command
+from ..recorded import recorded_in
+from ..run_folder import JOURNAL
+from ..runners.closing import dashboard_command, program
 from ..tracking import Tracker
 from .dimensions import Dimension
 from .options import Options
@@ -19,6 +21,7 @@ from .watch import Watch
 log = logging.getLogger("experiments.sweep")
 
 NOTE = 5000  # characters that a store takes as a note
+MAY_CHANGE = ("trials", "replicates", "budget", "attempts", "batch", "params")  # from one start to the next
 
 
 class Parent:
@@ -29,43 +32,50 @@ class Parent:
     ):
         """`bound` makes trackers: one for this run, and ones that look after the runs of jobs."""
         self.axes = [key for dimension in dimensions for key in dimension.keys]
-        self._bound, self._options, self._dimensions = bound, options, dimensions
+        self._bound, self._options = bound, options
         tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self.axes), "sweep.search": options.search}
-        self._tracker: Tracker = bound.build(name=name, tags=tags)
+        tags |= {f"sweep.{key}": str(getattr(options, key)) for key in MAY_CHANGE}
+        self._tracker: Tracker = bound.build(name=name, tags=tags | described(dimensions))
         self._told: dict[str, float] = {}
 
     def __enter__(self) -> "Parent":
         self._tracker.__enter__()
-        chosen = {" ".join(d.keys): d.span or [" ".join(a) for a in d.alternatives] for d in self._dimensions}
-        self._tracker.log_config({f"axis.{keys}": values for keys, values in chosen.items()} | vars(self._options))
+        self._tracker.log_config({key: value for key, value in vars(self._options).items() if key not in MAY_CHANGE})
+        told_before = read_journal(self._tracker.folder / JOURNAL)
+        self._step = sum(point.key == "sweep/ended" for point in told_before)
         return self
 
     def __exit__(self, *error) -> None:
         self._tracker.__exit__(*error)
 
-    def settle(self, name: str) -> None:
-        """Close the run of a job whose process died. Busy if it did not."""
-        self._bound.build(name=name, tags={}).settle()
+    def settle(self, name: str, failure: str | None = None) -> None:
+        """Close the run of a job whose process died, as failed if that is known to be its fault. Busy if it lives."""
+        self._bound.build(name=name, tags={}).settle(failure)
 
     def progress(self, watches: Mapping[str, Watch]) -> None:
-        """Log what has changed: jobs that ended, and the best value so far."""
-        ended = [watch for watch in list(watches.values()) if watch.outcome not in (None, "running")]
-        best = min((watch.best for watch in ended if not math.isnan(watch.best)), default=math.nan)
-        told = {"sweep/ended": len(ended), "sweep/failed": sum(w.outcome == "failed" for w in ended)}
-        if not math.isnan(best):
+        """Log what has changed: jobs that are over or failed, and the best value of a single completed run.
+
+        The step counts these points, so that it rises also over several starts.
+        """
+        seen = list(watches.values())
+        completed = [watch for watch in seen if watch.outcome == "completed"]
+        failed = sum(watch.outcome == "failed" for watch in seen)
+        told = {"sweep/ended": failed + sum(watch.is_over for watch in seen), "sweep/failed": failed}
+        best = min((watch.best for watch in completed if not math.isnan(watch.best)), default=None)
+        if best is not None:
             told |= {"best/loss": best}
-            if any("valid/perplexity" in watch.last or "train/perplexity" in watch.last for watch in ended):
+            if any("valid/perplexity" in watch.last or "train/perplexity" in watch.last for watch in completed):
                 told |= {"best/perplexity": perplexity(best)}
         if told != self._told:
-            self._told = told
-            self._tracker.log_metrics(told, len(ended))
+            self._told, self._step = told, self._step + 1
+            self._tracker.log_metrics(told, self._step)
 
-    def report(self, watches: Mapping[str, Watch]) -> None:
-        """Write table and pictures of what there is, and show the table."""
-        runs = [from_folder(watch.folder) for watch in watches.values() if watch.outcome is not None]
-        if not runs:
-            return
+    def report(self) -> None:
+        """Write table and pictures of all runs that this sweep ever had, and show the table."""
         try:
+            _, runs = recorded_in(self._tracker.folder.parent, self._tracker.name)
+            if not runs:
+                return
             report = Report(runs, self.axes, self._options.search, self._tracker.name)
             for path in write_report(report, self._tracker.folder):
                 self._tracker.log_file(path)
@@ -81,5 +91,14 @@ class Parent:
         log.info("")
         log.info("%-11s %s", "run", self._tracker.run_id)
         log.info("%-11s %s", "folder", self._tracker.folder)
+        if self._tracker.undelivered:
+            waiting = f"{self._tracker.undelivered} lines wait for the store: {program()} runner=doctor sends them"
+            log.info("%-11s %s", "undelivered", waiting)
         if self._tracker.has_page:
             log.info("%-11s %s", "dashboard", self._tracker.address or dashboard_command(overrides))
+
+
+def described(dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """What is varied, as tags."""
+    chosen = {" ".join(d.keys): d.span or ", ".join(" ".join(a) for a in d.alternatives) for d in dimensions}
+    return {f"sweep.values.{keys}": str(values)[:500] for keys, values in chosen.items()}

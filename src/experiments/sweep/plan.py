@@ -59,6 +59,8 @@ class Planner:
         command = shlex.join(["experiments", *own, *composed.overrides, *self._mode])
         point = " ".join(override for override in chosen if not override.startswith("seed="))
         try:
+            if composed.config["checkpoint"] == "latest":
+                raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep goes on")
             config = {**composed.config, "resume": None, "sweep": None}
             folders = [Path(folder) for folder in composed.folders]
             experiment = Experiment.of(config, composed.choices, command, composed.overrides, folders)

@@ -34,6 +34,12 @@ class Incomplete(ValueError):
     outcome = "failed"
 
 
+class TimeOver(Exception):
+    """The budget is used up before all jobs are done; the sweep goes on when its command is given again."""
+
+    status, outcome = "KILLED", "interrupted"
+
+
 class Rounds:
     """Launches, launches again and keeps account."""
 
@@ -46,6 +52,7 @@ class Rounds:
         self.done: set[str] = set()  # jobs without a journal
         self.deadline = None if options.budget is None else time.time() + options.budget
         self.stop_file = folder / STOP
+        self.is_cut_short = True  # until nothing more is proposed
 
     def run(self, search) -> None:
         """Everything from the first proposal to the report. Incomplete, or Interrupted, after the report is written."""
@@ -53,9 +60,14 @@ class Rounds:
         batch = self.options.batch or (self.workers if self.options.learns else None)
         try:
             with Screen(self._tick) as self.screen:
-                while (jobs := search.propose(batch)) and not self._is_late():
-                    self._add(jobs)
-                    self._complete(jobs)
+                while not self._is_late():
+                    jobs = search.propose(batch)
+                    if not jobs:
+                        self.is_cut_short = False
+                        break
+                    once = list({job.name: job for job in jobs}.values())  # a search may draw one point twice
+                    self._add(once)
+                    self._complete(once)
                     for job in jobs:
                         if self._is_done(job):
                             search.observe(job, self.watches[job.name])
@@ -66,7 +78,7 @@ class Rounds:
         finally:
             with contextlib.suppress(OSError):
                 self.parent.progress(self.watches)
-            self.parent.report(self.watches)
+            self.parent.report()
         self._say_what_is_missing()
 
     def _add(self, jobs: Sequence[Job]) -> None:
@@ -83,33 +95,35 @@ class Rounds:
 
     def _complete(self, jobs: Sequence[Job]) -> None:
         """Launch these jobs until each is over, failed too often, or no more may be begun."""
-        jobs = list({job.name: job for job in jobs}.values())  # a search may draw one point twice
         suspects: list[Job] = []
         barren = 0
         while (left := [job for job in jobs if not self._is_done(job)]) and not self._is_late():
             self._settle(wait=True)
             suspects = [job for job in suspects if job in left]
             before = self._progress()
-            broken = self._launch(suspects[:1] or left)
+            launched = suspects[:1] or left
+            broken = self._launch(launched)
             self.stop.check()
             suspects = suspects[1:]
             if broken is not None:
-                suspects += [job for job in left if self._was_left_open(job) and job not in suspects]
+                begun = launched if len(launched) == 1 else [job for job in left if self._was_left_open(job)]
+                suspects += [job for job in begun if job not in suspects]
                 barren = 0 if self._progress() != before else barren + 1
                 if barren >= RESTARTS:
                     raise broken
+        self._settle(wait=False)
 
     def _launch(self, jobs: Sequence[Job]) -> Exception | None:
         """Hand jobs to the launcher; what it raised, if it broke down, as when a worker was killed."""
         failures = {job.name: self.watches[job.name].failures for job in jobs}
-        session = self._session()
+        session = self._session(len(jobs))
         plans = [job.write(self.folder) for job in jobs]
         try:
             results = self.launcher.launch(run_planned, plans, session, len(self.jobs) - len(jobs))
         except Exception as error:
             log.warning("the launcher broke down: %s", first_line(error))
             if len(jobs) == 1:
-                self._lose(jobs[0], "its process was killed")
+                self._blame(jobs[0])
             return error
         finally:
             self.screen.look()
@@ -117,12 +131,22 @@ class Rounds:
             result = result if isinstance(result, dict) else {"outcome": "failed", "why": first_line(result)}
             if result["outcome"] == "failed" and self.watches[job.name].failures == failures[job.name]:
                 self._lose(job, result["why"])
+            elif result["outcome"] == "refused":  # and would be again
+                self._lose(job, result["why"], self.options.attempts)
             elif result["outcome"] == "completed":
                 self.done.add(job.name)
         return None
 
-    def _lose(self, job: Job, why: str) -> None:
-        self.lost[job.name] = self.lost.get(job.name, 0) + 1
+    def _blame(self, job: Job) -> None:
+        """A job that ran alone when its process was killed has failed; its journal says so, if there is one."""
+        if self._was_left_open(job):
+            with contextlib.suppress(ValueError, OSError):
+                self.parent.settle(job.name, "its process was killed")
+        else:
+            self._lose(job, "its process was killed")
+
+    def _lose(self, job: Job, why: str, times: int = 1) -> None:
+        self.lost[job.name] = self.lost.get(job.name, 0) + times
         log.info("%s  failed: %s", job.label, why)
 
     def _settle(self, wait: bool) -> None:
@@ -161,15 +185,15 @@ class Rounds:
     def _progress(self) -> list[tuple]:
         return [(watch.outcome, watch.step) for watch in self.watches.values()] + sorted(self.lost.items())
 
-    def _session(self) -> dict[str, Any]:
-        """What holds for this start of the sweep only."""
-        parallel = self.workers is not None and self.workers > 1
+    def _session(self, jobs: int) -> dict[str, Any]:
+        """What holds for so many jobs that are begun now."""
+        workers = min(self.workers or 1, jobs)
         return {
             "folder": str(self.folder),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "deadline": self.deadline,
-            "threads": max(1, joblib.cpu_count() // self.workers) if parallel else None,
+            "threads": max(1, joblib.cpu_count() // workers) if workers > 1 else None,
             "cwd": os.getcwd(),
         }
 
@@ -180,14 +204,19 @@ class Rounds:
             self.parent.progress(self.watches)
 
     def _say_what_is_missing(self) -> None:
-        left = [job for job in self.jobs.values() if not self._is_done(job)]
-        failed = [job for job in self.jobs.values() if job not in left and not self._came_to_its_end(job)]
+        """Incomplete if jobs failed, TimeOver if that is why some are missing."""
+        done = [job for job in self.jobs.values() if self._is_done(job)]
+        failed = [job for job in done if not self._came_to_its_end(job)]
+        for job in failed:
+            watch = self.watches[job.name]
+            log.info("%s  failed: %s (%s)", job.label, watch.tags.get("error", "see above"), watch.folder)
         if failed:
-            names = ", ".join(job.label for job in failed[:5])
-            more = "; hydra.sweeper.attempts=N tries them again"
-            raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}{more}")
-        if left:
-            log.info("the time is over: %d jobs were not begun; the same command goes on", len(left))
+            names = ", ".join(job.label for job in failed[:3]) + (", ..." if len(failed) > 3 else "")
+            more = f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"
+            raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}; {more}")
+        if self.is_cut_short and (self.options.search != "grid" or len(done) < len(self.jobs)):
+            log.info("the time is over with %d jobs done; the same command goes on", len(done))
+            raise TimeOver
 
     def _came_to_its_end(self, job: Job) -> bool:
         return self.watches[job.name].is_over or job.name in self.done

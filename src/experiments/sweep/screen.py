@@ -118,13 +118,13 @@ def _set(bar: tqdm, n: int, total: int, text: str) -> None:
 
 def shown(watch: Watch) -> str:
     """The best value so far, in the units that a person reads."""
-    split = "valid" if "valid/loss" in watch.last else "train"
+    split = next((split for split in ("valid", "train") if f"{split}/loss" in watch.last), "test")
     if math.isnan(watch.best):
         return ""
     if f"{split}/perplexity" in watch.last:
         return f"{split} perplexity {perplexity(watch.best):.2f}"
-    accuracy = watch.last.get(f"{split}/accuracy")
-    return f"{split} loss {watch.best:.4g}" + ("" if accuracy is None else f" accuracy {accuracy:.2%}")
+    accuracy = f" accuracy {watch.accuracy[split]:.2%}" if split in watch.accuracy else ""
+    return f"{split} loss {watch.best:.4g}{accuracy}"
 
 
 def duration(seconds: float) -> str:

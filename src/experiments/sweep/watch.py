@@ -17,7 +17,9 @@ class Watch:
         self.last: dict[str, float] = {}  # newest value of every metric
         self.step = 0
         self.failures = 0  # times that it ended as failed
+        self.accuracy: dict[str, float] = {}  # of each split, where its loss was lowest
         self._best = {"valid": math.inf, "train": math.inf, "test": math.inf}
+        self._best_step: dict[str, int] = {}
         self._offset = 0
 
     @property
@@ -53,7 +55,9 @@ class Watch:
         if "key" in entry:
             self.last[entry["key"]], self.step = entry["value"], entry["step"]
             split, _, metric = entry["key"].partition("/")
-            if metric == "loss" and split in self._best:
-                self._best[split] = min(self._best[split], entry["value"])
+            if metric == "loss" and entry["value"] < self._best.get(split, -math.inf):
+                self._best[split], self._best_step[split] = entry["value"], entry["step"]
+            elif metric == "accuracy" and entry["step"] == self._best_step.get(split):
+                self.accuracy[split] = entry["value"]
         self.tags |= entry.get("tags", {})
         self.failures += entry.get("tags", {}).get("outcome") == "failed"

@@ -37,7 +37,9 @@ def read_axes(
 
 
 def _dimension(override: Override) -> Dimension:
-    key, sweep = override.get_key_element(), override.value()
+    key, sweep = override.key_or_group, override.value()
+    if override.get_key_element() != key:
+        raise ConfigError(f"{override.input_line}: what is swept stands without + and @, as {key}=...")
     if override.is_interval_sweep():
         whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
         if not (math.isfinite(sweep.start) and math.isfinite(sweep.end) and sweep.start < sweep.end):
@@ -55,7 +57,10 @@ def _zip(axes: dict[str, Dimension], keys: list[str]) -> dict[str, Dimension]:
     """The axes with these ones gone through side by side instead of in all combinations."""
     missing = [key for key in keys if key not in axes or axes[key].span]
     if missing:
-        raise ConfigError(f"hydra.sweeper.zip names {missing[0]}, which has no list of values in this sweep")
+        raise ConfigError(
+            f"hydra.sweeper.zip names {missing[0]}, which has no list of values in this sweep "
+            "(hydra.sweeper.zip=[] takes all apart)"
+        )
     columns = [axes[key].alternatives for key in keys]
     lengths = {key: len(column) for key, column in zip(keys, columns)}
     if len(set(lengths.values())) > 1:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..journal import read_lines
-from ..run_folder import JOURNAL, read_delivered
+from .journal import read_lines
+from .run_folder import JOURNAL, read_delivered
 
 KEPT = ("train/", "valid/", "test/")  # one value an epoch, or one altogether; interval/* is for the dashboard
 
