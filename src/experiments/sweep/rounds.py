@@ -11,17 +11,16 @@ from typing import Any
 
 import joblib
 
-from .. import provenance
 from ..errors import first_line
 from ..interruption import Stop
-from ..run_folder import LOCK, Busy
+from ..run_folder import Busy
 from .job import run_planned
+from .ledger import Ledger
 from .member import STOP
 from .options import Options
 from .parent import Parent
 from .plan import Job
 from .screen import Screen, show_plan
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
@@ -41,15 +40,12 @@ class TimeOver(Exception):
 
 
 class Rounds:
-    """Launches, launches again and keeps account."""
+    """Launches, and launches again what did not come to its end."""
 
     def __init__(self, options: Options, folder: Path, parent: Parent, launcher, workers: int | None, stop: Stop):
         self.options, self.folder, self.parent, self.launcher, self.stop = options, folder, parent, launcher, stop
         self.workers = workers
-        self.jobs: dict[str, Job] = {}
-        self.watches: dict[str, Watch] = {}
-        self.lost: dict[str, int] = {}  # failures that no journal knows of
-        self.done: set[str] = set()  # jobs without a journal
+        self.ledger = Ledger(folder.parent, options.attempts)
         self.deadline = None if options.budget is None else time.time() + options.budget
         self.stop_file = folder / STOP
         self.is_cut_short = True  # until nothing more is proposed
@@ -69,57 +65,53 @@ class Rounds:
                     self._add(once)
                     self._complete(once)
                     for job in jobs:
-                        if self._is_done(job):
-                            search.observe(job, self.watches[job.name])
+                        if self.ledger.is_done(job):
+                            search.observe(job, self.ledger.watches[job.name])
         except BaseException:
             self.stop_file.touch()  # for jobs that go on elsewhere
             self._settle(wait=False)
             raise
         finally:
             with contextlib.suppress(OSError):
-                self.parent.progress(self.watches)
+                self.parent.progress(self.ledger.watches)
             self.parent.report()
         self._say_what_is_missing()
 
     def _add(self, jobs: Sequence[Job]) -> None:
-        watches = [Watch(self.folder.parent / job.name) for job in jobs]
-        for job, watch in zip(jobs, watches):
-            watch.refresh()
-            self.jobs[job.name], self.watches[job.name] = job, watch
-        warn_of_other_commits(watches)
+        watches = self.ledger.add(jobs)
         if not self.screen.watches:
             log.info("%s: %d jobs, %d of them over", self.folder.name, len(jobs), sum(w.is_over for w in watches))
             show_plan(jobs, watches)
-        total = len(self.jobs) if self.options.search == "grid" else self.options.trials
+        total = len(self.ledger.jobs) if self.options.search == "grid" else self.options.trials
         self.screen.add(jobs, watches, total)
 
     def _complete(self, jobs: Sequence[Job]) -> None:
         """Launch these jobs until each is over, failed too often, or no more may be begun."""
         suspects: list[Job] = []
         barren = 0
-        while (left := [job for job in jobs if not self._is_done(job)]) and not self._is_late():
+        while (left := [job for job in jobs if not self.ledger.is_done(job)]) and not self._is_late():
             self._settle(wait=True)
             suspects = [job for job in suspects if job in left]
-            before = self._progress()
+            before = self.ledger.progress()
             launched = suspects[:1] or left
             broken = self._launch(launched)
             self.stop.check()
             suspects = suspects[1:]
             if broken is not None:
-                begun = launched if len(launched) == 1 else [job for job in left if self._was_left_open(job)]
+                begun = launched if len(launched) == 1 else [job for job in left if self.ledger.was_left_open(job)]
                 suspects += [job for job in begun if job not in suspects]
-                barren = 0 if self._progress() != before else barren + 1
+                barren = 0 if self.ledger.progress() != before else barren + 1
                 if barren >= RESTARTS:
                     raise broken
         self._settle(wait=False)
 
     def _launch(self, jobs: Sequence[Job]) -> Exception | None:
         """Hand jobs to the launcher; what it raised, if it broke down, as when a worker was killed."""
-        failures = {job.name: self.watches[job.name].failures for job in jobs}
+        failures = [self.ledger.watches[job.name].failures for job in jobs]
         session = self._session(len(jobs))
         plans = [job.write(self.folder) for job in jobs]
         try:
-            results = self.launcher.launch(run_planned, plans, session, len(self.jobs) - len(jobs))
+            results = self.launcher.launch(run_planned, plans, session, len(self.ledger.jobs) - len(jobs))
         except Exception as error:
             log.warning("the launcher broke down: %s", first_line(error))
             if len(jobs) == 1:
@@ -127,32 +119,23 @@ class Rounds:
             return error
         finally:
             self.screen.look()
-        for job, result in zip(jobs, results):
-            result = result if isinstance(result, dict) else {"outcome": "failed", "why": first_line(result)}
-            if result["outcome"] == "failed" and self.watches[job.name].failures == failures[job.name]:
-                self._lose(job, result["why"])
-            elif result["outcome"] == "refused":  # and would be again
-                self._lose(job, result["why"], self.options.attempts)
-            elif result["outcome"] == "completed":
-                self.done.add(job.name)
+        self.ledger.note(jobs, results, failures)
         return None
 
     def _blame(self, job: Job) -> None:
         """A job that ran alone when its process was killed has failed; its journal says so, if there is one."""
-        if self._was_left_open(job):
+        if self.ledger.was_left_open(job):
             with contextlib.suppress(ValueError, OSError):
                 self.parent.settle(job.name, "its process was killed")
         else:
-            self._lose(job, "its process was killed")
-
-    def _lose(self, job: Job, why: str, times: int = 1) -> None:
-        self.lost[job.name] = self.lost.get(job.name, 0) + times
-        log.info("%s  failed: %s", job.label, why)
+            self.ledger.lose(job, "its process was killed")
 
     def _settle(self, wait: bool) -> None:
         """Close runs whose process died; with `wait`, first wait for those that go on in a process of another start."""
         said = False
-        while busy := [job for job in self.jobs.values() if self._was_left_open(job) and not self._close(job)]:
+        while busy := [
+            job for job in self.ledger.jobs.values() if self.ledger.was_left_open(job) and not self._close(job)
+        ]:
             if not wait:
                 return
             self.stop.check()
@@ -160,9 +143,6 @@ class Rounds:
                 log.info("waiting for %d jobs that go on in another process: %s", len(busy), busy[0].label)
             said = True
             time.sleep(0.5)
-
-    def _was_left_open(self, job: Job) -> bool:
-        return (self.folder.parent / job.name / LOCK).exists()
 
     def _close(self, job: Job) -> bool:
         """Whether the run could be closed; not while a process works on it."""
@@ -174,16 +154,8 @@ class Rounds:
             log.warning("%s  cannot be looked after: %s", job.name, first_line(error))
         return True
 
-    def _is_done(self, job: Job) -> bool:
-        watch = self.watches[job.name]
-        failures = watch.failures + self.lost.get(job.name, 0)
-        return watch.is_over or job.name in self.done or failures >= self.options.attempts
-
     def _is_late(self) -> bool:
         return self.deadline is not None and time.time() > self.deadline
-
-    def _progress(self) -> list[tuple]:
-        return [(watch.outcome, watch.step) for watch in self.watches.values()] + sorted(self.lost.items())
 
     def _session(self, jobs: int) -> dict[str, Any]:
         """What holds for so many jobs that are begun now."""
@@ -201,29 +173,19 @@ class Rounds:
         with contextlib.suppress(OSError):  # a full disk, or a store that is required: the jobs meet it too
             if self.stop.signal is not None and not self.stop_file.exists():
                 self.stop_file.touch()
-            self.parent.progress(self.watches)
+            self.parent.progress(self.ledger.watches)
 
     def _say_what_is_missing(self) -> None:
         """Incomplete if jobs failed, TimeOver if that is why some are missing."""
-        done = [job for job in self.jobs.values() if self._is_done(job)]
-        failed = [job for job in done if not self._came_to_its_end(job)]
+        done, number = self.ledger.done(), len(self.ledger.jobs)
+        failed = [job for job in done if not self.ledger.came_to_its_end(job)]
         for job in failed:
-            watch = self.watches[job.name]
+            watch = self.ledger.watches[job.name]
             log.info("%s  failed: %s (%s)", job.label, watch.tags.get("error", "see above"), watch.folder)
         if failed:
             names = ", ".join(job.label for job in failed[:3]) + (", ..." if len(failed) > 3 else "")
             more = f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"
-            raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}; {more}")
-        if self.is_cut_short and (self.options.search != "grid" or len(done) < len(self.jobs)):
+            raise Incomplete(f"{len(failed)} of {number} jobs failed: {names}; {more}")
+        if self.is_cut_short and (self.options.search != "grid" or len(done) < number):
             log.info("the time is over with %d jobs done; the same command goes on", len(done))
             raise TimeOver
-
-    def _came_to_its_end(self, job: Job) -> bool:
-        return self.watches[job.name].is_over or job.name in self.done
-
-
-def warn_of_other_commits(watches: Sequence[Watch]) -> None:
-    now = provenance.facts().get("git_commit")
-    other = {watch.tags["git_commit"] for watch in watches if watch.tags.get("git_commit", now) != now}
-    if other:
-        log.warning("some runs of this sweep were made by commit %s, now it is %s", ", ".join(sorted(other)), now)
