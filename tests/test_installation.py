@@ -16,12 +16,16 @@ def test_home_holds_the_configs():
 
 
 def test_a_sweep_is_found_from_any_folder(tmp_path):
-    arguments = ["sweeps=truncation", "truncation=2,3", "epochs=2", "tracker=memory", "threads=1"]
+    (tmp_path / "ptb").mkdir()
+    for split in ("train", "valid", "test"):
+        (tmp_path / "ptb" / f"ptb.{split}.txt").write_text("the slow green river and a boat upon it \n" * 30)
+    arguments = ["sweeps=learning_rate", "data.path=ptb", f"data.cache={tmp_path}", "optimizer.lr=0.5,1", "epochs=2"]
+    arguments += ["data.corpus_size=null", "batch_size=2", "eval_batch_size=1", "tracker=memory", "threads=1"]
     done = subprocess.run(
         [sys.executable, "-m", "experiments", *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("epoch 2/2") == 2
+    assert "[2/2]  optimizer.lr=1 seed=0" in done.stdout
 
 
 @pytest.mark.slow

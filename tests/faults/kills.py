@@ -70,6 +70,16 @@ def command(case: tuple[str, str, str], data: Path) -> list[str]:
     return [f"model={NETWORKS[network]}", *source, *OPTIMIZERS[optimizer], *SMALL, *often]
 
 
+def make_folders(work: Path, store: Path) -> tuple[Path, Path, Path]:
+    """Folders with the data, for what is left alone and for what is killed, these two with a store of their own."""
+    data, alone, killed = (work / name for name in ("data", "alone", "killed"))
+    for folder in (data, alone, killed):
+        folder.mkdir()
+        shutil.copy(store, folder / "mlflow.db")
+    make_data(data)
+    return data, alone, killed
+
+
 def make_data(folder: Path) -> None:
     """A text and some reviews, the same every time."""
     draw = random.Random(0)
@@ -116,12 +126,7 @@ def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> F
     """Run a case alone and once more with so many kills, each followed by `resume=auto`; what differs."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
-        data, alone, killed = (Path(temporary) / name for name in ("data", "alone", "killed"))
-        for folder in (data, alone, killed):
-            folder.mkdir()
-        make_data(data)
-        for folder in (alone, killed):
-            shutil.copy(store, folder / "mlflow.db")
+        data, alone, killed = make_folders(Path(temporary), store)
         arguments = command(case, data)
         code, _ = run(alone, arguments)
         _, seconds = run(alone, [*arguments, "seed=1"])  # with a warm cache

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from experiments.mlflow_store import create_store
 from experiments.run_folder import JOURNAL, facts
 
-from .kills import Findings, compare_runs, make_data, number_running, stored_points
+from .kills import Findings, compare_runs, make_folders, number_running, stored_points
 
 LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
 JOBS = 8
@@ -45,16 +45,11 @@ def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -
             return process.wait()
 
 
-def disturb(launcher: str, kills: int, seed: int) -> tuple[Findings, dict[str, int], int]:
+def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings, dict[str, int], int]:
     """A sweep alone and once more with so many kills: what differs, what else should be 0, how many jobs went on."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
-        data, alone, killed = (Path(temporary) / name for name in ("data", "alone", "killed"))
-        for folder in (data, alone, killed):
-            folder.mkdir()
-        make_data(data)
-        for folder in (alone, killed):
-            create_store(folder / "mlflow.db")
+        data, alone, killed = make_folders(Path(temporary), store)
         arguments = command(launcher, data)
         began = time.monotonic()
         assert sweep(alone, arguments) == 0, (alone / "output.txt").read_text()
@@ -68,8 +63,7 @@ def disturb(launcher: str, kills: int, seed: int) -> tuple[Findings, dict[str, i
             if code == 0:  # it was faster than the kill: begin anew
                 over = {}
                 shutil.rmtree(killed / "runs")
-                (killed / "mlflow.db").unlink()
-                create_store(killed / "mlflow.db")
+                shutil.copy(store, killed / "mlflow.db")
         assert sweep(killed, arguments) == 0, (killed / "output.txt").read_text()
         repeated += sum(journal.read_bytes() != content for journal, content in over.items())
         return Findings(kills=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
@@ -122,11 +116,14 @@ def outcome(journal: Path) -> str | None:
 def main() -> int:
     """Both launchers; exit code 1 if anything differs."""
     faultless = True
-    for number, launcher in enumerate(LAUNCHERS):
-        found, wrong, went_on = disturb(launcher, kills=5, seed=number)
-        faultless = faultless and found.faultless and not any(wrong.values())
-        told = {**found._asdict(), **wrong, "jobs went on": went_on}
-        print(f"sweep, {launcher}: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in told.items()))
+    with tempfile.TemporaryDirectory() as temporary:
+        create_store(store := Path(temporary) / "mlflow.db")
+        for number, launcher in enumerate(LAUNCHERS):
+            found, wrong, went_on = disturb(launcher, 5, number, store)
+            faultless = faultless and found.faultless and not any(wrong.values())
+            told = {**found._asdict(), **wrong, "jobs went on": went_on}
+            figures = (f"{value} {name.replace('_', ' ')}" for name, value in told.items())
+            print(f"sweep, {launcher}: {', '.join(figures)}", flush=True)
     return int(not faultless)
 
 

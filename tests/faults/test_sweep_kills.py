@@ -6,8 +6,8 @@ from .sweep_kills import disturb
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_goes_on_to_the_same_bits():
-    found, wrong, went_on = disturb("joblib", kills=3, seed=1)
+def test_a_killed_sweep_goes_on_to_the_same_bits(empty_store):
+    found, wrong, went_on = disturb("joblib", kills=3, seed=1, store=empty_store)
     assert found.kills == 3
     assert found.faultless, found
     assert not any(wrong.values()), wrong
