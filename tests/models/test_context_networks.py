@@ -103,8 +103,8 @@ def test_dropout_acts_in_training_only_and_keeps_the_mean():
     torch.nn.init.ones_(model.embedding.weight)
     torch.nn.init.constant_(model.output.weight, 1e-3)
     torch.nn.init.zeros_(model.output.bias)
-    trained = model.outputs(inputs, model.initial_state(1))[0][0, 0, 0].item()
-    used = model.eval().outputs(inputs, model.initial_state(1))[0][0, 0, 0].item()
+    trained = model.output(model.features(inputs, model.initial_state(1))[0])[0, 0, 0].item()
+    used = model.eval().output(model.features(inputs, model.initial_state(1))[0])[0, 0, 0].item()
     assert used == pytest.approx(1.0)
     assert trained != used
     assert trained == pytest.approx(1.0, abs=0.15)

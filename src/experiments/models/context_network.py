@@ -57,25 +57,26 @@ class ContextNetwork(nn.Module):
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities (T, B, K), state after."""
-        outputs, state = self.outputs(inputs, state)
-        return heads.log_probabilities(outputs), state
+        features, state = self.features(inputs, state)
+        return heads.log_probabilities(self.output(features)), state
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
-        outputs, state = self.outputs(inputs, state)
-        return heads.LOSSES["cross_entropy"](outputs.flatten(0, 1), targets.flatten()), state
+        features, state = self.features(inputs, state)
+        output = self.output.weight, self.output.bias
+        return heads.affine_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
 
     def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, so that a call of the module scores."""
         return self.score(inputs, targets, state)
 
-    def outputs(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs (T, B) -> what the output layer says (T, B, K), state after."""
+    def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """inputs (T, B) -> what the output layer sees (T, B, F), state after."""
         context, after = contexts(inputs, *state)
         x = self.combined(context)
         if self.hidden is not None:
             x = torch.tanh(self.hidden(x))
-        return self.output(F.dropout(x, self.dropout, self.training)), (after,)
+        return F.dropout(x, self.dropout, self.training), (after,)
 
     def combined(self, context: Tensor) -> Tensor:
         """Contexts (T, B, C) -> one vector for each, (T, B, E) or (T, B, C*E)."""

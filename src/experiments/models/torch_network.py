@@ -36,12 +36,14 @@ class TorchNetwork(RecurrentNetwork):
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
         features, state, padding = self.features(inputs, state)
-        outputs = self._outputs(features)
         if self.labels_only:
-            outputs = outputs.expand(len(inputs), -1, -1)
+            features = features.expand(len(inputs), -1, -1)
         elif padding is not None:
             targets = padding.symbols_first(targets)
-        return heads.LOSSES[self.loss](outputs.flatten(0, 1), targets.flatten()), state
+        features, targets = features.flatten(0, 1), targets.flatten()
+        if self.loss == "cross_entropy" and not self.logistic:
+            return heads.affine_cross_entropy(*self._affine(features), targets), state
+        return heads.LOSSES[self.loss](self._outputs(features), targets), state
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State, Padding | None]:
         """inputs (T, B) -> what the output sees (T, B, F), symbols first if there is padding; state after; padding.
@@ -70,7 +72,7 @@ class TorchNetwork(RecurrentNetwork):
         if self.embedding is None:
             x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
         else:
-            x = F.embedding(ids, self.embedding.W)
+            x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
         after = []
         for depth, layer in enumerate(self.layers):
             x = x if masks[depth] is None else x * masks[depth]
@@ -100,10 +102,14 @@ class TorchNetwork(RecurrentNetwork):
         return W_ih.new_tensor(PASSIVE[self.cell]).repeat_interleave(self.hidden_size)[:, None]
 
     def _outputs(self, features: Tensor) -> Tensor:
+        outputs = F.linear(*self._affine(features))
+        return heads.two_outputs(outputs) if self.logistic else outputs
+
+    def _affine(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the last affine layer multiplies: features, behind a projection if there is one; W, b."""
         if self.projection is not None:
             features = F.linear(features, self.projection.W)
-        outputs = F.linear(features, self.embedding.W if self.tied else self.output.W, self.output.b)
-        return heads.two_outputs(outputs) if self.logistic else outputs
+        return features, self.embedding.W if self.tied else self.output.W, self.output.b
 
 
 def _same(x: Tensor) -> Tensor:

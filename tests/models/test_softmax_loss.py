@@ -1,0 +1,112 @@
+"""The large softmax as one operation, against torch's own functions."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from experiments.models import heads, products, softmax_loss
+
+ROWS, WIDTH, CLASSES = 7, 5, 11
+
+
+def tensors(dtype=torch.float64, ignored=()):
+    """Features (n, F), W (K, F), b (K) that want gradients; targets (n,)."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((ROWS, WIDTH), (CLASSES, WIDTH), (CLASSES,))
+    weights = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    targets = torch.randint(CLASSES, (ROWS,), generator=generator)
+    targets[list(ignored)] = heads.IGNORE
+    return [weight.to(dtype).requires_grad_() for weight in weights], targets
+
+
+def expected(weights, targets):
+    """Loss, number of targets ranked first, gradients, all by torch's own functions."""
+    loss = F.cross_entropy(F.linear(*weights), targets, ignore_index=heads.IGNORE, reduction="sum")
+    return loss, (F.linear(*weights).argmax(1) == targets).sum(), torch.autograd.grad(loss, weights)
+
+
+@pytest.fixture(params=[1 << 23, 2 * CLASSES, 1])
+def chunk(request, monkeypatch):
+    """All rows at once, some at a time, one at a time."""
+    monkeypatch.setattr(softmax_loss, "LOGITS", request.param)
+
+
+@pytest.mark.usefixtures("chunk")
+@pytest.mark.parametrize("ignored", [(), (2, 6), range(ROWS)])
+def test_loss_and_gradients_are_those_of_the_separate_operations(ignored):
+    weights, targets = tensors(ignored=ignored)
+    loss, correct, gradients = expected(weights, targets)
+    nats, ours = softmax_loss.softmax_loss(*weights, targets)
+    assert nats.item() == pytest.approx(loss.item(), rel=1e-13)
+    assert ours == correct
+    for mine, theirs in zip(torch.autograd.grad(nats, weights), gradients):
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.usefixtures("chunk")
+def test_on_a_gpu_ignored_targets_are_masked_instead_of_left_out():
+    weights, targets = tensors(ignored=(0, 3))
+    loss, correct, gradients = expected(weights, targets)
+    kept = targets != heads.IGNORE
+    nats, ours = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept)
+    assert (nats.item(), ours) == (pytest.approx(loss.item(), rel=1e-13), correct)
+    for mine, theirs in zip(torch.autograd.grad(nats, weights), gradients):
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_the_gradient_is_multiplied_by_what_backward_is_given():
+    weights, targets = tensors()
+    gradients = expected(weights, targets)[2]
+    (softmax_loss.softmax_loss(*weights, targets)[0] / 3).backward()
+    for weight, theirs in zip(weights, gradients):
+        torch.testing.assert_close(weight.grad, theirs / 3)
+
+
+def test_of_several_largest_outputs_the_first_ranks_first():
+    features, W, b = torch.zeros(3, WIDTH), torch.zeros(CLASSES, WIDTH), torch.zeros(CLASSES)
+    nats, correct = softmax_loss.softmax_loss(features, W, b, torch.tensor([0, 1, CLASSES - 1]))
+    assert correct == 1
+    assert nats.item() == pytest.approx(3 * torch.tensor(float(CLASSES)).log().item(), rel=1e-6)
+
+
+def test_a_hopeless_target_costs_a_finite_number_of_nats():
+    features, W, b = torch.ones(1, 1), torch.tensor([[0.0], [1000.0]]), torch.zeros(2)
+    nats, _ = softmax_loss.softmax_loss(features, W, b, torch.tensor([0]))
+    assert nats.item() == 1000.0
+
+
+@pytest.mark.usefixtures("chunk")
+@pytest.mark.parametrize("widened", [1 << 18, 1])
+def test_bfloat16_rounds_logits_and_products_only(monkeypatch, widened):
+    monkeypatch.setattr(softmax_loss, "WIDENED", widened)
+    weights, targets = tensors(torch.float32, ignored=(1,))
+    loss, _, gradients = expected(weights, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        nats, _ = softmax_loss.softmax_loss(*weights, targets)
+    assert nats.dtype == torch.float32
+    assert nats.item() == pytest.approx(loss.item(), rel=1e-2)
+    assert nats.item() != pytest.approx(loss.item(), rel=1e-5)
+    for mine, theirs in zip(torch.autograd.grad(nats, weights), gradients):
+        assert mine.dtype == torch.float32
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=3e-2)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_an_affine_product_is_torchs(dtype, transposed):
+    generator = torch.Generator().manual_seed(0)
+    x, W = torch.randn(40, 30, generator=generator), torch.randn(20, 30, generator=generator)
+    x, W = (x.T.contiguous().T, W.T.contiguous().T) if transposed else (x, W)
+    x, W, b = x.to(dtype), W.to(dtype), torch.randn(20, generator=generator).to(dtype)
+    tolerance = {torch.float32: 1e-5, torch.float64: 1e-13, torch.bfloat16: 0.2}[dtype]
+    torch.testing.assert_close(products.affine(x, W, b), F.linear(x, W, b), rtol=0, atol=tolerance)
+    torch.testing.assert_close(products.affine(x, W), F.linear(x, W), rtol=0, atol=tolerance)
+
+
+def test_few_logits_and_many_have_the_same_loss(monkeypatch):
+    weights, targets = tensors(ignored=(4,))
+    few = heads.affine_cross_entropy(*weights, targets)
+    monkeypatch.setattr(heads, "FEW", 0)
+    many = heads.affine_cross_entropy(*weights, targets)
+    assert many.loss.item() == pytest.approx(few.loss.item(), rel=1e-13)
+    assert (many.nats, many.correct) == (many.loss, few.correct)
