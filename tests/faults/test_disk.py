@@ -80,7 +80,7 @@ def test_a_folder_that_vanishes_in_the_middle_fails_the_run(command, monkeypatch
 
 
 def test_memory_that_runs_out_is_one_sentence(command, monkeypatch):
-    def greedy(*_):
+    def greedy(*_, **__):
         raise MemoryError("cannot allocate 99 TiB")
 
     monkeypatch.setattr(train_module.TruncatedBptt, "update", greedy)

@@ -116,11 +116,11 @@ def at_update(monkeypatch):
     def arrange(number: int, deed) -> None:
         calls = []
 
-        def update(self, *arguments):
+        def update(self, *arguments, **options):
             calls.append(1)
             if len(calls) == number:
                 deed()
-            return original(self, *arguments)
+            return original(self, *arguments, **options)
 
         monkeypatch.setattr(tbptt.TruncatedBptt, "update", update)
 

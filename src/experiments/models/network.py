@@ -16,6 +16,8 @@ from .interface import Score, State
 from .layers import Affine, Embedding, Projection, RecurrentLayer, num_parameters
 from .pooling import initial_pools
 
+LARGE = 1 << 18  # numbers in a matrix, from which on to leave out its empty rows saves time
+
 
 class RecurrentNetwork(nn.Module):
     """Embedding or one-hot input, L recurrent layers of H units in D directions, an affine layer and a loss.
@@ -27,6 +29,8 @@ class RecurrentNetwork(nn.Module):
     `pooling` says what the output sees: the last step, or the mean and the maximum over all steps. A bidirectional
     network's last step is that of each direction. Both make a network one for labels only: `labels_only` says that
     what it says after a window belongs to the whole sequence, and is the same at every step of the window.
+
+    `sparse_gradients`, which a trainer sets, allows an embedding's gradient that holds only the rows that were read.
 
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
     of single numbers of it, between layers, of what the output sees.
@@ -78,6 +82,7 @@ class RecurrentNetwork(nn.Module):
         self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
         self.bidirectional, self.pooling, self.logistic = bidirectional, pooling, output == "logistic"
         self.embedding = None if embedding_size is None else Embedding(num_inputs, embedding_size)
+        self.sparse_gradients = False
         width = hidden_size * (1 + bidirectional)
         sizes = [num_inputs if embedding_size is None else embedding_size, *[width] * (num_layers - 1)]
         gates = CELLS[cell].gates
@@ -90,7 +95,14 @@ class RecurrentNetwork(nn.Module):
         self.sizes, self.width, self.num_features = sizes, width, num_features
         self._dropouts = [(word_dropout, channel_dropout, input_dropout), *[(0.0, 0.0, dropout)] * (num_layers - 1)]
         self._output_dropout = output_dropout
+        self._drops = any(map(any, self._dropouts)) or output_dropout > 0
         initialize(self, initialization, uniform_range, forget_bias)
+
+    @property
+    def has_sparse_gradient(self) -> bool:
+        """Whether the embedding's gradient holds only rows that were read: if it is large and no output's weight."""
+        large = self.embedding is not None and self.embedding.W.numel() >= LARGE
+        return self.sparse_gradients and large and not self.tied
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros (L*D, B, H): the hidden output, and for an LSTM its memory cell; then what pooling carries on."""
@@ -110,6 +122,8 @@ class RecurrentNetwork(nn.Module):
 
         Drawn here for both networks, so that the same seed drops the same units in both.
         """
+        if not (self.training and self._drops):
+            return [None] * (len(self.sizes) + 1)
         T, B = inputs.shape
         masks = []
         for size, (word, channel, single) in zip(self.sizes, self._dropouts):
@@ -119,7 +133,7 @@ class RecurrentNetwork(nn.Module):
         return [*masks, self._mask((1 if self.labels_only else T, B, self.num_features), self._output_dropout)]
 
     def _mask(self, shape: tuple[int, ...], p: float) -> Tensor | None:
-        if not (p and self.training):
+        if not p:
             return None
         return self.output.b.new_empty(shape).bernoulli_(1.0 - p).div_(1.0 - p)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from ..metrics import Meter
+from .gradients import Gradients
 
 
 class TruncatedBptt:
@@ -12,10 +13,9 @@ class TruncatedBptt:
 
     def __init__(self, model, optimizer: torch.optim.Optimizer, compute, *, reduction: str, clip_norm: float | None):
         """reduction "mean" divides a group's loss by its targets, "sum_over_time" by its columns only."""
-        self.model, self.optimizer, self.compute = model, optimizer, compute
-        self.reduction, self.clip_norm = reduction, clip_norm
+        self.model, self.optimizer, self.compute, self.reduction = model, optimizer, compute, reduction
         self.state: tuple[torch.Tensor, ...] | None = None
-        self._parameters = list(model.parameters())
+        self.gradients = Gradients(model, optimizer, clip_norm)
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
     def set_rate(self, factor: float) -> None:
@@ -23,23 +23,20 @@ class TruncatedBptt:
         for group, rate in zip(self.optimizer.param_groups, self._rates):
             group["lr"] = rate * factor
 
-    def update(self, windows: list, *meters: Meter) -> torch.Tensor:
-        """Score these windows, add up their gradients, clip, step once; the gradient's norm before clipping."""
+    def update(self, windows: list, *meters: Meter, measured: bool = True) -> torch.Tensor | None:
+        """Score these windows, add up their gradients, clip, step once; the gradient's norm before clipping.
+
+        The norm may be None if it need not be `measured`.
+        """
         targets = sum(window.count for window in windows)
         columns = sum(window.inputs.shape[1] for window in windows if window.starts) or windows[0].inputs.shape[1]
         for window in windows:
             score = self._score(window)
             if window.count:
-                divisor = targets if self.reduction == "mean" else columns
-                (score.loss / divisor).backward()
+                score.loss.backward()
                 for meter in meters:
                     meter.add(score, window.count)
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
-        if self.clip_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(self._parameters, self.clip_norm, norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return norm
+        return self.gradients.step(targets if self.reduction == "mean" else columns, measured)
 
     def _score(self, window):
         if window.starts:

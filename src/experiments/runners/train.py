@@ -154,11 +154,12 @@ class Training:
         left = (epoch[k] for k in range(self.window, len(epoch)))
         for windows in groups(left, self.settings.update_windows):
             self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
-            norm = self.tbptt.update(windows, self.meter, self.interval)
+            logged = (self.updates + 1) % self.runner.log_interval == 0
+            norm = self.tbptt.update(windows, self.meter, self.interval, measured=logged)
             self.updates, self.window = self.updates + 1, self.window + len(windows)
             self.targets += sum(window.count for window in windows)
             progress.windows(len(windows), self.epoch + 1, self.meter)
-            if self.updates % self.runner.log_interval == 0:
+            if logged:
                 self._log_interval(norm)
             self._save_if_due()
             stop.check()

@@ -1,0 +1,63 @@
+"""From the gradient of a summed loss to a step: divided, measured and clipped in as few passes as can be."""
+
+import torch
+from torch import Tensor
+
+
+class Gradients:
+    """The gradients of a model's parameters, and the optimizer that is to use them."""
+
+    def __init__(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, clip_norm: float | None):
+        self._optimizer, self._clip_norm = optimizer, clip_norm
+        self._parameters = list(model.parameters())
+        self._is_linear = _is_linear(optimizer) and all(p.device.type == "cpu" for p in self._parameters)
+        if hasattr(model, "sparse_gradients"):
+            model.sparse_gradients = takes_sparse(optimizer) and all(p.device.type != "mps" for p in self._parameters)
+            torch.sparse.check_sparse_tensor_invariants.disable()  # said aloud, as torch's Adagrad warns otherwise
+
+    def step(self, divisor: int, measured: bool) -> Tensor | None:
+        """Divide the gradients, clip their norm, step, forget them; the norm before clipping, 0-d.
+
+        Without clipping the norm is computed only if it shall be `measured`, otherwise None.
+        """
+        gradients = [_values(p) for p in self._parameters if p.grad is not None]
+        norm, factor = None, 1.0 / divisor
+        if measured or self._clip_norm is not None:
+            norm = torch.nn.utils.get_total_norm(gradients) / divisor
+        if self._clip_norm is not None:
+            factor = factor * (self._clip_norm / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grad_norm_
+        if self._is_linear:
+            self._step_scaled(float(factor))
+        else:
+            torch._foreach_mul_(gradients, factor)
+            self._optimizer.step()
+        self._optimizer.zero_grad()
+        return norm
+
+    def _step_scaled(self, factor: float) -> None:
+        """A step along the gradient is linear in it, so the factor can be the learning rate's and costs nothing."""
+        rates = [group["lr"] for group in self._optimizer.param_groups]
+        for group in self._optimizer.param_groups:
+            group["lr"] *= factor
+        self._optimizer.step()
+        for group, rate in zip(self._optimizer.param_groups, rates):
+            group["lr"] = rate
+
+
+def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a gradient that holds only some rows has the effect of the whole one, and the optimizer accepts it."""
+    decays = any(group.get("weight_decay") for group in optimizer.param_groups)
+    return _is_linear(optimizer) or (type(optimizer) is torch.optim.Adagrad and not decays)
+
+
+def _is_linear(optimizer: torch.optim.Optimizer) -> bool:
+    plain = not any(group.get("momentum") or group.get("weight_decay") for group in optimizer.param_groups)
+    return type(optimizer) is torch.optim.SGD and plain
+
+
+def _values(parameter: torch.nn.Parameter) -> Tensor:
+    """The gradient's numbers, of a sparse one those of its rows."""
+    if not parameter.grad.is_sparse:
+        return parameter.grad
+    parameter.grad = parameter.grad.coalesce()
+    return parameter.grad.values()
