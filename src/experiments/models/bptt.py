@@ -4,7 +4,8 @@
 
 `forward` keeps what `backward` needs. Both speak of one window: the state that enters is given, the gradient with
 respect to it is returned, and who does not pass that on to the window before has truncated. Parameters and gradients
-are dicts with the same keys: `embedding.W`, `layers.0.W_ih`, `reverse_layers.0.W_ih`, ...
+are dicts with the same keys: `embedding.W` (of its gradient only the rows that were read), `layers.0.W_ih`,
+`reverse_layers.0.W_ih`, ...
 The dtype is that of the parameters: float64 for checking, float32 for speed.
 """
 
@@ -17,6 +18,18 @@ from .cells import Array, Cell, CellState
 PADDING = -1  # an input that is no symbol: the state passes it unchanged
 Parameters = dict[str, Array]
 Masks = list[Array | None]  # dropout: one for the input of each layer
+
+
+class Rows(NamedTuple):
+    """A matrix (size, m) that is zero but for some rows."""
+
+    ids: Array  # (k,), ascending
+    values: Array  # (k, m)
+
+    def dense(self, size: int) -> Array:
+        total = np.zeros((size, self.values.shape[1]), self.values.dtype)
+        total[self.ids] = self.values
+        return total
 
 
 class Run(NamedTuple):
@@ -48,7 +61,9 @@ def forward(cell: Cell, p: Parameters, inputs: Array, state: CellState, masks: M
         for name, order in directions(p, depth):
             W_ih, W_hh, b_ih, b_hh = layer_weights(p, name)
             # one product for all time steps; a one-hot input picks a column of W_ih
-            x_gates = ((W_ih.T[ids] if x is None else x @ W_ih.T) + b_ih).reshape(T, B, -1)
+            x_gates = W_ih.T[ids] if x is None else x @ W_ih.T
+            x_gates += b_ih
+            x_gates = x_gates.reshape(T, B, -1)
             before = tuple(part[len(runs)] for part in state)
             run, last = run_forward(cell, x_gates[order], before, W_hh, b_hh, None if live is None else live[order])
             outputs.append(run.hidden[1:][order])
@@ -66,7 +81,10 @@ def run_forward(cell, x_gates, state, W_hh, b_hh, live):
     steps = []
     for t in range(len(x_gates)):
         before = state
-        state, cache = cell.step(x_gates[t], before[0] @ W_hh.T + b_hh, before)
+        h_gates = before[0] @ W_hh.T
+        if b_hh is not None:
+            h_gates += b_hh
+        state, cache = cell.step(x_gates[t], h_gates, before)
         if live is not None:
             state = tuple(np.where(live[t], new, old) for new, old in zip(state, before))
         hidden[t + 1] = state[0]
@@ -94,7 +112,7 @@ def backward(cell: Cell, p: Parameters, cache: Cache, d_hidden: Array, d_state: 
             d_x_gates = rows(d_x_gates[order])
             gradients[f"{name}.b_ih"] = d_x_gates.sum(axis=0)
             if x is None:
-                gradients[f"{name}.W_ih"] = sum_rows(cache.ids, d_x_gates, W_ih.shape[1]).T
+                gradients[f"{name}.W_ih"] = sum_rows(cache.ids, d_x_gates).dense(W_ih.shape[1]).T
             else:
                 gradients[f"{name}.W_ih"] = d_x_gates.T @ x
                 d_x = d_x + d_x_gates @ W_ih
@@ -102,7 +120,7 @@ def backward(cell: Cell, p: Parameters, cache: Cache, d_hidden: Array, d_state: 
             d_x = dropped(d_x, cache.masks[depth])
             d_hidden = d_x.reshape(*d_hidden.shape[:2], -1)
     if "embedding.W" in p:
-        gradients["embedding.W"] = sum_rows(cache.ids, d_x, len(p["embedding.W"]))
+        gradients["embedding.W"] = sum_rows(cache.ids, d_x)
     return gradients, tuple(np.stack(parts) for parts in zip(*d_before))
 
 
@@ -129,8 +147,8 @@ def directions(p: Parameters, depth: int) -> list[tuple[str, slice]]:
 
 
 def layer_weights(p: Parameters, name: str):
-    """W_ih (G*H, in), W_hh (G*H, H), b_ih (G*H), and b_hh: zero where the layer has a single bias."""
-    return p[f"{name}.W_ih"], p[f"{name}.W_hh"], p[f"{name}.b_ih"], p.get(f"{name}.b_hh", 0.0)
+    """W_ih (G*H, in), W_hh (G*H, H), b_ih (G*H), and b_hh (G*H), None where the layer has a single bias."""
+    return p[f"{name}.W_ih"], p[f"{name}.W_hh"], p[f"{name}.b_ih"], p.get(f"{name}.b_hh")
 
 
 def live_steps(inputs: Array) -> Array | None:
@@ -148,11 +166,11 @@ def dropped(x: Array | None, mask: Array | None) -> Array | None:
     return x if mask is None else (x.reshape(-1, *mask.shape[1:]) * mask).reshape(x.shape)
 
 
-def sum_rows(ids: Array, rows: Array, size: int) -> Array:
-    """ids (n,), rows (n, m) -> (size, m): row k is the sum of the rows whose id is k. The transpose of a look-up."""
+def sum_rows(ids: Array, rows: Array) -> Rows:
+    """ids (n,), rows (n, m) -> the sums of the rows that have the same id. The transpose of a look-up."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
-    firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    total = np.zeros((size, rows.shape[1]), rows.dtype)
-    total[ordered[firsts]] = np.add.reduceat(rows[order], firsts)
-    return total
+    begins = np.ones(len(ids), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    firsts = np.flatnonzero(begins)
+    return Rows(ordered[firsts], np.add.reduceat(rows[order], firsts))

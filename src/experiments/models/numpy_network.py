@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from . import bptt, numpy_heads
 from .cells import CELLS, Array, CellState
@@ -29,26 +30,36 @@ class NumpyNetwork(RecurrentNetwork):
 
     devices = ("cpu",)
     precisions = ("float32", "float64")
+    _places: list[tuple[str, torch.nn.Module, str]] | None = None  # of the weights: path, module, name in it
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities (T, B, K), state after. Not differentiable."""
         masks = _arrays(self.dropout_masks(inputs))
-        outputs, after, _ = self.read(inputs.numpy(), _arrays(state), masks)
+        parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
+        outputs, after, _ = self.read(parameters, inputs.numpy(), _arrays(state), masks)
         log_probs = numpy_heads.log_softmax(outputs)
         return torch.from_numpy(log_probs).view(*inputs.shape, -1), _tensors(after)
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
-        parameters = dict(self.named_parameters())
+        parameters = dict(self.named_weights())
         loss, correct, *after = _Window.apply(
             self, inputs, targets, self.dropout_masks(inputs), list(parameters), *state, *parameters.values()
         )
         nats = loss.detach() if self.loss == "cross_entropy" else None
         return Score(loss, nats, correct), tuple(after)
 
-    def read(self, inputs: Array, state: CellState, masks: bptt.Masks) -> tuple[Array, CellState, Cache]:
+    def named_weights(self) -> list[tuple[str, Tensor]]:
+        """What `named_parameters` says, without its search through all modules every time."""
+        if self._places is None:
+            modules = self.named_modules()
+            self._places = [(f"{path}.{name}", module, name) for path, module in modules for name in module._parameters]
+        return [(path, getattr(module, name)) for path, module, name in self._places]
+
+    def read(
+        self, p: bptt.Parameters, inputs: Array, state: CellState, masks: bptt.Masks
+    ) -> tuple[Array, CellState, Cache]:
         """inputs (T, B) -> outputs (T*B, K), state after, cache."""
-        p = {name: parameter.detach().numpy() for name, parameter in self.named_parameters()}
         cells = CELLS[self.cell].states
         hidden, after, recurrent = bptt.forward(CELLS[self.cell], p, inputs, state[:cells], masks[:-1])
         features, pooled = hidden, None
@@ -82,6 +93,8 @@ class NumpyNetwork(RecurrentNetwork):
             d_last = np.stack(np.split(d_features[0], 2, axis=1))
             d_after = (np.concatenate([d_after[0][:-2], d_after[0][-2:] + d_last]), *d_after[1:])
         recurrent, d_state = bptt.backward(CELLS[self.cell], cache.p, cache.recurrent, d_hidden, d_after)
+        if self.embedding is not None and not self.has_sparse_gradient:
+            recurrent["embedding.W"] = recurrent["embedding.W"].dense(self.num_inputs)
         return numpy_heads.sum_gradients(gradients, recurrent), d_state + d_pools
 
 
@@ -91,21 +104,23 @@ class _Window(torch.autograd.Function):
     @staticmethod
     @QUIET
     def forward(ctx, network, inputs, targets, masks, names, *tensors):
-        state, ids = _arrays(tensors[: len(tensors) - len(names)]), targets.numpy().ravel()
-        outputs, after, cache = network.read(inputs.numpy(), state, _arrays(masks))
-        loss, d_outputs = numpy_heads.LOSSES[network.loss](outputs, ids)
-        correct = torch.tensor((outputs.argmax(axis=1) == ids).sum())
-        after = _tensors(after)
+        state, parameters = _arrays(tensors[: -len(names)]), dict(zip(names, _arrays(tensors[-len(names) :])))
+        outputs, after, cache = network.read(parameters, inputs.numpy(), state, _arrays(masks))
+        loss, d_outputs, correct = numpy_heads.LOSSES[network.loss](outputs, targets.numpy().ravel())
+        correct, after = torch.tensor(correct), _tensors(after)
         ctx.mark_non_differentiable(correct, *(part for part in after if not part.is_floating_point()))
         ctx.kept = network, cache, d_outputs, names
         return torch.from_numpy(np.asarray(loss)), correct, *after
 
     @staticmethod
+    @once_differentiable
     @QUIET
     def backward(ctx, d_loss, _, *d_after):
         network, cache, d_outputs, names = ctx.kept
-        gradients, d_state = network.read_backward(cache, d_outputs * d_loss.numpy(), _arrays(d_after))
-        return None, None, None, None, None, *_tensors([*d_state, *(gradients[name] for name in names)])
+        d_outputs = d_outputs if d_loss == 1.0 else d_outputs * d_loss.numpy()
+        gradients, d_state = network.read_backward(cache, d_outputs, _arrays(d_after))
+        gradients = [_gradient(gradients[name], cache.p[name].shape) for name in names]
+        return None, None, None, None, None, *_tensors(d_state), *gradients
 
 
 def _arrays(tensors):
@@ -114,3 +129,10 @@ def _arrays(tensors):
 
 def _tensors(arrays):
     return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
+
+
+def _gradient(gradient: Array | bptt.Rows, shape: tuple[int, ...]) -> Tensor:
+    if isinstance(gradient, bptt.Rows):
+        ids, values = torch.from_numpy(gradient.ids)[None], torch.from_numpy(gradient.values)
+        return torch.sparse_coo_tensor(ids, values, shape, check_invariants=False, is_coalesced=True)
+    return torch.from_numpy(gradient)
