@@ -48,10 +48,7 @@ class Unhandled(BaseException):
 
 def main() -> None:
     """Run the command line; a mistake is one sentence and exit code 1, an interruption 128 + the signal."""
-    OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
-    OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
-    OmegaConf.register_new_resolver("cache_folder", cache_folder, replace=True)
-    OmegaConf.register_new_resolver("choices", choices, replace=True)
+    register_resolvers()
     if "--version" in sys.argv[1:]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
         return
@@ -75,6 +72,14 @@ def main() -> None:
         sys.exit(1)
     finally:
         os.environ[FULL_ERROR] = str(int(wants_traceback))
+
+
+def register_resolvers() -> None:
+    """What `${home:}` and its like in conf/ stand for."""
+    OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
+    OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
+    OmegaConf.register_new_resolver("cache_folder", cache_folder, replace=True)
+    OmegaConf.register_new_resolver("choices", choices, replace=True)
 
 
 def job(cfg: DictConfig) -> float | None:
