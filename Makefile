@@ -4,13 +4,14 @@
 # make test-faults    kills real runs and sweeps at random moments and compares what they become (some minutes)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
+# make bench      what README and docs/speed.md say about speed and memory, measured again (half an hour)
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
 PYTHON  ?= python3
 BIN      = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-faults test-browser test-launchers dashboard constraints clean
+.PHONY: demo test test-slow test-long test-faults test-browser test-launchers bench dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
@@ -41,6 +42,9 @@ test-launchers: $(INSTALLED)
 	grep -v -E '^(cloudpickle|joblib)==' constraints.txt > $(LAUNCHERS)/constraints.txt
 	$(LAUNCHERS)/bin/python -m pip install --quiet --constraint $(LAUNCHERS)/constraints.txt --editable '.[dev,slurm,ray]'
 	$(LAUNCHERS)/bin/python -m pytest -m 'slurm or ray' $(PYTEST_ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
 
 dashboard: $(INSTALLED)
 	$(BIN)/experiments runner=dashboard

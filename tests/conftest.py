@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in the processes that tests start
+
+# isort: split
 import pytest
-import torch
 
 from experiments import cli
 from experiments.memory_tracking import MemoryTracker
 
 os.environ["HYDRA_FULL_ERROR"] = "0"
-torch.set_num_threads(1)
 
 
 class Outcome(NamedTuple):

@@ -15,6 +15,7 @@ SETTINGS = {
     "clip_norm": None,
     "batch_size": 2,
     "eval_batch_size": 1,
+    "eval_warm_up": 0,
     "epochs": 1,
     "patience": None,
     "seed": 0,

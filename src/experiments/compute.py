@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from .config import Settings
 from .signature import ConfigError
@@ -19,6 +19,10 @@ DTYPES = {
     "float64": torch.float64,
     "bfloat16": torch.float32,
 }  # the parameters' own
+
+
+THREADS = torch.get_num_threads()  # torch's choice
+_limited: threadpool_limits | None = None  # the threads of this process's products, if they were set
 
 
 class Compute(NamedTuple):
@@ -60,11 +64,16 @@ def choose(settings: Settings, model: type) -> Compute:
     return Compute(torch.device(settings.device), settings.precision)
 
 
-def begin(settings: Settings) -> None:
-    """Threads, determinism and seed of this process."""
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-        threadpool_limits(settings.threads)  # NumPy's products
+def begin(settings: Settings, model: type) -> None:
+    """Threads, allocation, determinism and seed of this process, which is to compute with this kind of model."""
+    global _limited
+    if _limited is not None:
+        _limited.restore_original_limits()  # an earlier job of this process set them
+    _limited = threadpool_limits(settings.threads)  # of NumPy's products; None: as they are
+    own = (
+        1 if getattr(model, "computes_without_torch", False) else None
+    )  # two crews that wait for work hinder each other
+    torch.set_num_threads(own or settings.threads or THREADS)
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
     torch.use_deterministic_algorithms(settings.deterministic)
@@ -82,6 +91,11 @@ def keep_memory() -> None:
     if hasattr(allocator, "mallopt"):
         allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that there can be
         allocator.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+
+
+def num_threads() -> int:
+    """Of products, torch's or NumPy's."""
+    return max(torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info()))
 
 
 def generators(where: Compute) -> dict[str, torch.Tensor]:

@@ -31,6 +31,7 @@ class Settings:
     clip_norm: float | None
     batch_size: int
     eval_batch_size: int
+    eval_warm_up: int
     epochs: int
     patience: int | None
     seed: int
@@ -56,6 +57,8 @@ class Settings:
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key} must be at least 1, got {value}")
+        if self.eval_warm_up < 0:
+            raise ValueError(f"eval_warm_up must be at least 0, got {self.eval_warm_up}")
         if self.steps_per_update is not None:
             self._check_steps()
         if self.clip_norm is not None and self.clip_norm <= 0:

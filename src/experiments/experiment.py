@@ -105,7 +105,7 @@ class Experiment:
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
-        compute.begin(self.settings)
+        compute.begin(self.settings, self.model.target)
         return self.runner.build().run(self)
 
     def build_dataset(self):
@@ -146,7 +146,7 @@ class Experiment:
         name = self._new_name() if continues is None else continues.name
         tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
-        tags |= {"threads": str(torch.get_num_threads()), "device": str(self.compute.device)}
+        tags |= {"threads": str(compute.num_threads()), "device": str(self.compute.device)}
         tags |= {} if self.member is None else self.member.tags(self.settings.seed)
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"

@@ -77,3 +77,19 @@ def test_wrapped_windows_are_the_textbooks_mini_batches(batch_size, truncation):
 def test_a_wrapped_stream_shorter_than_a_window_is_refused():
     with pytest.raises(ValueError, match="49 for 10 \\* 5"):
         wrapped_windows(STREAM, 10, 5, 0)
+
+
+@pytest.mark.parametrize("warm_up", [0, 1, 3, 100])
+@pytest.mark.parametrize(("number", "batch_size", "truncation"), [(24, 3, 2), (24, 4, 5), (25, 3, None), (26, 5, 3)])
+def test_with_a_warm_up_every_transition_counts_once_and_has_its_past(number, batch_size, truncation, warm_up):
+    windows = list(stream_windows(np.arange(number), batch_size, truncation, warm_up))
+    inputs, targets = (np.concatenate([getattr(w, name) for w in windows]) for name in ("inputs", "targets"))
+    counts = targets != IGNORE
+    assert sorted(targets[counts]) == list(range(1, number))
+    assert (inputs[counts] == targets[counts] - 1).all()
+    assert sum(window.count for window in windows) == number - 1
+    past = min(warm_up, (number - 1) // batch_size)
+    assert (counts.argmax(axis=0) == [0] + [past] * (batch_size - 1)).all()
+    for column in inputs.T:
+        read = column[column != PADDING]
+        assert (np.diff(read) == 1).all()

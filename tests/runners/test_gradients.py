@@ -56,13 +56,6 @@ def test_updates_are_those_of_a_plain_loop(monkeypatch, kind, optimizer, clip_no
         torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-13)
 
 
-def test_the_learning_rate_is_as_before_once_a_step_is_made():
-    model = network("torch")
-    tbptt = TruncatedBptt(model, OPTIMIZERS["sgd"](model.parameters()), CPU, reduction="mean", clip_norm=0.1)
-    tbptt.update([windows()[0]])
-    assert tbptt.optimizer.param_groups[0]["lr"] == 0.5
-
-
 def test_a_norm_that_nobody_reads_is_not_computed():
     model = network("torch")
     tbptt = TruncatedBptt(model, OPTIMIZERS["sgd"](model.parameters()), CPU, reduction="mean", clip_norm=None)

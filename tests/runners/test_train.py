@@ -212,6 +212,14 @@ def test_more_evaluation_columns_are_named_approximate(command, text):
     assert "with the best weights, exact" in out
 
 
+def test_warmed_columns_come_closer_to_the_exact_loss(train, text):
+    exact, cold, warm = (
+        values(train(*text, f"eval_batch_size={size}", f"eval_warm_up={steps}"), "valid/loss")[-1]
+        for size, steps in ((1, 0), (4, 0), (4, 12))
+    )
+    assert 0 < abs(warm - exact) < 0.2 * abs(cold - exact)
+
+
 def test_a_new_run_can_start_from_old_weights(train, text):
     first = train(*text, "epochs=4")
     on = train(*text, f"checkpoint={first.name}", "epochs=1")

@@ -26,7 +26,7 @@ class SymbolStreams:
         self._wrap = wrap
 
     def windows(
-        self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None
+        self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
     ) -> Sequence[Window]:
         """See `windows.Dataset`. Raises ValueError for a split that is not there or too short for the batch."""
         if split not in self.streams:
@@ -34,7 +34,7 @@ class SymbolStreams:
         symbols = self.streams[split]
         if self._wrap and epoch is not None:
             return wrapped_windows(symbols, batch_size, truncation, epoch)
-        return stream_windows(symbols, batch_size, truncation)
+        return stream_windows(symbols, batch_size, truncation, warm_up)
 
     @property
     def fingerprint(self) -> str:

@@ -60,36 +60,45 @@ class Dataset(Protocol):
     sentence_end: int | None  # the symbol that ends a sentence; absent means None
 
     def windows(
-        self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None
+        self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
     ) -> Sequence[Window]:
         """The windows of one training epoch, or with epoch None those of an evaluation: every target once.
+
+        `warm_up` is given for the evaluation of a text if eval_warm_up asks for it, see `stream_windows`.
 
         A pure function of its arguments (and the dataset's options), so that resuming means skipping k windows.
         truncation None means windows as long as the columns.
         """
 
 
-def stream_windows(symbols: np.ndarray, batch_size: int, truncation: int | None) -> Windows:
+def stream_windows(symbols: np.ndarray, batch_size: int, truncation: int | None, warm_up: int = 0) -> Windows:
     """symbols (N,) -> windows in which each of the N-1 transitions is counted once.
 
-    Column i begins where column i-1 ends; the first (N-1) mod B columns are one step longer than the others.
+    Column i begins where column i-1 ends; the first columns are one step longer than the others. With `warm_up`, every
+    column but the first begins so many steps earlier, and their targets are IGNORE: it has a past when it counts.
     Raises ValueError if there are fewer transitions than columns.
     """
     transitions = len(symbols) - 1
     _check_batch(transitions, batch_size)
-    shortest, longer = divmod(transitions, batch_size)
+    warm_up = min(warm_up, transitions // batch_size)
+    shortest, longer = divmod(transitions + (batch_size - 1) * warm_up, batch_size)
     columns = np.arange(batch_size)
-    starts = columns * shortest + np.minimum(columns, longer)
+    starts = columns * (shortest - warm_up) + np.minimum(columns, longer)
     lengths = shortest + (columns < longer)
+    first = np.where(columns > 0, warm_up, 0)  # step that counts
     T = truncation or int(lengths[0])
 
     def cut(k: int) -> Window:
         t = np.arange(k * T, min((k + 1) * T, lengths[0]))[:, None]
+        if warm_up <= k * T and (k + 1) * T <= shortest:  # all its steps count
+            at = starts + t
+            return Window(symbols[at].astype(np.int64), symbols[at + 1].astype(np.int64), k == 0, at.size)
         live = t < lengths
         at = np.minimum(starts + t, transitions - 1)
         inputs = np.where(live, symbols[at], PADDING).astype(np.int64)
-        targets = np.where(live, symbols[at + 1], IGNORE).astype(np.int64)
-        return Window(inputs, targets, k == 0, int(live.sum()))
+        counts = live & (t >= first)
+        targets = np.where(counts, symbols[at + 1], IGNORE).astype(np.int64)
+        return Window(inputs, targets, k == 0, int(counts.sum()))
 
     return Windows(-(-int(lengths[0]) // T), cut)
 

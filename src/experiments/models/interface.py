@@ -23,6 +23,7 @@ class SequenceModel(Protocol):
 
     devices: tuple[str, ...]  # where it can run: "cpu", "cuda", "mps"
     precisions: tuple[str, ...]  # of "float32", "float64", "bfloat16"
+    computes_without_torch: bool  # torch's threads would only stand in the way; absent means False
     labels_only: bool  # what it says belongs to the whole sequence read so far, at every step alike; absent means False
     sparse_gradients: bool  # set to true where the optimizer takes row-sparse gradients; absent means never
     needs_whole_sequences: bool  # its state cannot be carried from window to window; absent means False

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .bptt import Array, Parameters, rows
+from .bptt import Array, Parameters, column_sums, rows
 
 IGNORE = -100  # a target that is not predicted
 CACHED = 1 << 18  # numbers that a core's cache holds
@@ -18,7 +18,7 @@ def affine(p: Parameters, features: Array) -> Array:
 def affine_backward(p: Parameters, features: Array, d_outputs: Array) -> tuple[Parameters, Array]:
     """features (T, B, F), d_outputs (T*B, K) -> gradients by name, d_features (T, B, F)."""
     name = output_name(p)
-    gradients = {name: d_outputs.T @ projected(p, features), "output.b": d_outputs.sum(axis=0)}
+    gradients = {name: d_outputs.T @ projected(p, features), "output.b": column_sums(d_outputs)}
     d_rows = d_outputs @ p[name]
     if "projection.W" in p:
         gradients["projection.W"] = d_rows.T @ rows(features)
@@ -57,11 +57,10 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array, int]:
 
     The outputs turn in place into their own gradient, as many rows at a time as a core's cache holds.
     """
-    nats, correct, number = outputs.dtype.type(0.0), 0, max(1, CACHED // outputs.shape[1])
-    for start in range(0, len(outputs), number):
-        cost, right = _into_gradient(outputs[start : start + number], targets[start : start + number])
-        nats, correct = nats + cost, correct + right
-    return nats, outputs, correct
+    number = max(1, CACHED // outputs.shape[1])
+    parts = [slice(start, start + number) for start in range(0, len(outputs), number)]
+    costs, right = zip(*(_into_gradient(outputs[part], targets[part]) for part in parts))
+    return sum(costs), outputs, sum(right)
 
 
 def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
@@ -73,8 +72,8 @@ def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
     largest = np.flatnonzero(kept & (at_target == 0.0))  # where others are as large, the first of them ranks first
     right = (z[largest].argmax(axis=1) == targets[largest]).sum()
     np.exp(z, out=z)
-    total = z.sum(axis=1)
-    z *= (kept / total)[:, None]
+    total = z @ np.ones(z.shape[1], z.dtype)
+    z *= (kept / total).astype(z.dtype)[:, None]
     z[each, targets] -= kept
     return ((np.log(total) - at_target) * kept).sum(), right
 

@@ -30,6 +30,7 @@ class NumpyNetwork(RecurrentNetwork):
 
     devices = ("cpu",)
     precisions = ("float32", "float64")
+    computes_without_torch = True
     _places: list[tuple[str, torch.nn.Module, str]] | None = None  # of the weights: path, module, name in it
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:

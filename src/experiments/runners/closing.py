@@ -11,7 +11,7 @@ from pathlib import Path
 from ..metrics import perplexity
 from ..run_folder import JOURNAL
 from .progress import short
-from .scoring import columns, is_exact
+from .scoring import columns, how_read, is_exact
 
 log = logging.getLogger("experiments")
 
@@ -21,6 +21,7 @@ def summarize(experiment, tracker, training) -> None:
     judge = "valid" if "valid" in training.dataset.splits else "train"
     used = columns(training.dataset, experiment.settings, exact=False)
     approximate = judge == "valid" and not is_exact(training.dataset, used)
+    how = how_read(training.dataset, experiment.settings, used)
     best = {"loss": training.best.loss}
     if "perplexity" in training.last[judge]:
         best["perplexity"] = perplexity(training.best.loss)
@@ -29,8 +30,7 @@ def summarize(experiment, tracker, training) -> None:
         if split in training.last:
             measured = "what was counted, exact" if training.fits else "last epoch, running"
             which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, measured)
-            cold = f", approximate: {used} columns begin cold"
-            note = which + (cold if approximate and split == "valid" else "")
+            note = which + (f", {how}" if approximate and split == "valid" else "")
             rows.append((split, f"{short(training.last[split])}  ({note})"))
     rows += [("run", tracker.run_id), ("folder", str(tracker.folder))]
     if tracker.undelivered:

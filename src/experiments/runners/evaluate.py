@@ -6,7 +6,7 @@ from typing import Literal
 from ..signature import ConfigError
 from .progress import short
 from .report import report
-from .scoring import columns, finite, is_exact, is_labelled, score_split
+from .scoring import columns, finite, how_read, is_labelled, score_split
 
 log = logging.getLogger("experiments")
 
@@ -27,11 +27,12 @@ class Evaluate:
         batch_size = columns(dataset, experiment.settings, exact=False)
         dataset.windows(self.split, batch_size, None)  # refuses a batch that the split cannot fill
         model = experiment.build_model(dataset)
-        how = "exact" if is_exact(dataset, batch_size) else f"approximate: {batch_size} columns begin cold"
+        how = how_read(dataset, experiment.settings, batch_size)
         tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
         with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
             labels = [] if is_labelled(dataset) else None
-            tally = score_split(model, dataset, self.split, experiment.compute, batch_size, stop.check, labels)
+            read = stop.check, labels, experiment.settings.eval_warm_up
+            tally = score_split(model, dataset, self.split, experiment.compute, batch_size, *read)
             metrics = finite(tally.read(), "evaluation")
             if labels:
                 metrics |= report(labels, dataset.labels, self.split, tracker)

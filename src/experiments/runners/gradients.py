@@ -27,21 +27,21 @@ class Gradients:
         if self._clip_norm is not None:
             factor = factor * (self._clip_norm / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grad_norm_
         if self._is_linear:
-            self._step_scaled(float(factor))
+            self._descend(float(factor))
         else:
             torch._foreach_mul_(gradients, factor)
             self._optimizer.step()
-        self._optimizer.zero_grad()
+        for parameter in self._parameters:
+            parameter.grad = None
         return norm
 
-    def _step_scaled(self, factor: float) -> None:
-        """A step along the gradient is linear in it, so the factor can be the learning rate's and costs nothing."""
-        rates = [group["lr"] for group in self._optimizer.param_groups]
+    @torch.no_grad()
+    def _descend(self, factor: float) -> None:
+        """The step of plain gradient descent, by a factor that costs no pass of its own."""
         for group in self._optimizer.param_groups:
-            group["lr"] *= factor
-        self._optimizer.step()
-        for group, rate in zip(self._optimizer.param_groups, rates):
-            group["lr"] = rate
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.add_(parameter.grad, alpha=-group["lr"] * factor)
 
 
 def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:
@@ -51,7 +51,9 @@ def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _is_linear(optimizer: torch.optim.Optimizer) -> bool:
-    plain = not any(group.get("momentum") or group.get("weight_decay") for group in optimizer.param_groups)
+    """Whether a step is the gradient times the learning rate and nothing else."""
+    other = ("momentum", "weight_decay", "maximize")
+    plain = not any(group.get(option) for group in optimizer.param_groups for option in other)
     return type(optimizer) is torch.optim.SGD and plain
 
 

@@ -34,6 +34,14 @@ def is_exact(dataset, batch_size: int) -> bool:
     return batch_size == 1 or is_labelled(dataset)
 
 
+def how_read(dataset, settings, batch_size: int) -> str:
+    """Whether an evaluation in so many columns is exact, and what it is otherwise."""
+    if is_exact(dataset, batch_size):
+        return "exact"
+    past = f"after {settings.eval_warm_up} unscored steps" if settings.eval_warm_up else "cold"
+    return f"approximate: {batch_size} columns begin {past}"
+
+
 def columns(dataset, settings, exact: bool) -> int:
     """How many columns to read in an evaluation; with labels any number is exact, so one is never the best choice."""
     if is_labelled(dataset):
@@ -41,16 +49,26 @@ def columns(dataset, settings, exact: bool) -> int:
     return 1 if exact else settings.eval_batch_size
 
 
-def evaluation_windows(dataset, split: str, batch_size: int):
+def evaluation_windows(dataset, split: str, batch_size: int, warm_up: int = 0):
     """The windows of an evaluation: short ones of a text, whole sequences where these have labels."""
-    return dataset.windows(split, batch_size, None if is_labelled(dataset) else max(1, ROWS // batch_size))
+    if is_labelled(dataset):
+        return dataset.windows(split, batch_size, None)
+    warmed = {"warm_up": warm_up} if warm_up and batch_size > 1 else {}
+    return dataset.windows(split, batch_size, max(1, ROWS // batch_size), **warmed)
 
 
 @torch.no_grad()
 def score_split(
-    model, dataset, split: str, compute, batch_size: int, check: Callable[[], None], labels: list | None = None
+    model,
+    dataset,
+    split: str,
+    compute,
+    batch_size: int,
+    check: Callable[[], None],
+    labels: list | None = None,
+    warm_up: int = 0,
 ) -> Tally:
-    """The tally of a split read as `batch_size` columns, see `is_exact`.
+    """The tally of a split read as `batch_size` columns, see `is_exact`; `warm_up` as in `data.windows.Dataset`.
 
     `check` is called between windows and may raise to stop. To `labels`, if given, every window with labels adds them
     (B,) and the log-probabilities (B, K) for them.
@@ -58,7 +76,7 @@ def score_split(
     training, tally, state = model.training, Tally(), None
     model.eval()
     try:
-        for window in evaluation_windows(dataset, split, batch_size):
+        for window in evaluation_windows(dataset, split, batch_size, warm_up):
             check()
             if window.starts:
                 state = model.initial_state(window.inputs.shape[1])

@@ -3,9 +3,7 @@
 import logging
 from pathlib import Path
 
-import torch
-
-from ..compute import generators, restore_generators
+from ..compute import generators, num_threads, restore_generators
 from ..errors import first_line
 from ..signature import ConfigError
 from . import checkpoint
@@ -30,7 +28,7 @@ def save(training, folder: Path) -> None:
         "tallies": {"meter": training.meter.state(), "interval": training.interval.state()},
         "position": {key: getattr(training, key) for key in POSITION},
         "metrics": training.last,
-        "threads": torch.get_num_threads(),
+        "threads": num_threads(),
     }
     checkpoint.save(folder / LAST, training.describing() | content, keep=folder / PREVIOUS)
 
@@ -60,6 +58,6 @@ def _restore(training, last: dict, source: str) -> None:
     if last["state"] is not None:
         training.tbptt.state = tuple(part.to(compute.device) for part in last["state"])
     restore_generators(last["generators"], compute)
-    if last["threads"] != torch.get_num_threads():
-        change = f"{last['threads']} threads before, {torch.get_num_threads()} now"
+    if last["threads"] != num_threads():
+        change = f"{last['threads']} threads before, {num_threads()} now"
         log.warning("%s: the last bits of sums may differ from those of a run that was never stopped", change)

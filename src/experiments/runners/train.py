@@ -182,7 +182,8 @@ class Training:
 
     def _score(self, split: str, stop: Stop, *, exact: bool, labels: list | None = None) -> Tally:
         batch_size = columns(self.dataset, self.settings, exact)
-        return score_split(self.model, self.dataset, split, self.experiment.compute, batch_size, stop.check, labels)
+        how = stop.check, labels, self.settings.eval_warm_up
+        return score_split(self.model, self.dataset, split, self.experiment.compute, batch_size, *how)
 
     def _validate(self, stop: Stop) -> dict[str, float] | None:
         if "valid" not in self.dataset.splits:

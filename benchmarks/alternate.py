@@ -1,0 +1,57 @@
+"""Sides that take turns, each time in a fresh process, so that what disturbs the machine disturbs all of them."""
+
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .problem import Problem
+
+
+class Side(NamedTuple):
+    name: str  # a module of this package, see side.py
+    problem: Problem
+
+
+class Figures(NamedTuple):
+    """Medians over the processes of one side."""
+
+    seconds: float  # of an update
+    cpu_seconds: float
+    memory: float  # bytes
+    whole: float  # seconds of a run
+    losses: list[float | None]  # of the first process
+
+
+def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
+    """Each side `rounds` times, in turns; what came out goes to standard error as it comes."""
+    measured: dict[str, list[dict]] = {label: [] for label in sides}
+    for k in range(rounds):
+        for label, side in sides.items():
+            found = run(side)
+            measured[label].append(found)
+            times = f"{1e3 * found['seconds']:.4g} ms, {1e3 * found['cpu_seconds']:.4g} ms of CPU"
+            print(f"  {k + 1}/{rounds} {label}: {times}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+    keys = ("seconds", "cpu_seconds", "memory", "whole")
+    return {
+        label: Figures(*(statistics.median(one[key] for one in found) for key in keys), found[0]["losses"])
+        for label, found in measured.items()
+    }
+
+
+def run(side: Side) -> dict:
+    """One process."""
+    program = [sys.executable, "-m", "benchmarks.side", side.name, json.dumps(dataclasses.asdict(side.problem))]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(program)} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def largest_difference(one: Figures, other: Figures) -> float:
+    """Of the losses of two sides, relative."""
+    return max(abs(a - b) / abs(b) for a, b in zip(one.losses, other.losses))

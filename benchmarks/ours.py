@@ -1,0 +1,69 @@
+"""One of this project's networks, trained as `experiments` trains it."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from experiments import cli, compute  # before torch is there, as on the command line
+
+# isort: split
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from experiments.data.stream import SymbolStreams
+from experiments.data.vocabulary import Vocabulary
+from experiments.data.windows import Window
+from experiments.experiment import Experiment
+from experiments.metrics import Meter, Tally
+from experiments.paths import HOME
+from experiments.runners.tbptt import TruncatedBptt
+
+from . import problem as given
+from .problem import Problem
+
+
+def updates(problem: Problem) -> Iterator[float | None]:
+    """Train; yields the mean loss of every update, after a None once there is everything but the model."""
+    windows, build = prepared(problem)
+    yield None
+    tbptt, epoch = build(), Meter()
+    for window in windows:
+        update = Tally()
+        tbptt.update([window], update, epoch, measured=False)
+        yield update.mean_loss()
+
+
+def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], TruncatedBptt]]:
+    """The windows of a problem, and what builds the model and its optimizer."""
+    bound = experiment(overrides(problem))
+    compute.begin(bound.settings, bound.model.target)
+    symbols = [str(k) for k in range(problem.vocabulary)]
+    dataset = SymbolStreams(Vocabulary(symbols, separator=" "), {"train": given.stream(problem)}, wrap=False)
+
+    def build() -> TruncatedBptt:
+        model = bound.build_model(dataset).train()
+        if problem.given_weights:
+            model.load_state_dict({name: torch.from_numpy(W) for name, W in given.weights(problem).items()})
+        how = {"reduction": bound.settings.reduction, "clip_norm": bound.settings.clip_norm}
+        return TruncatedBptt(model, bound.build_optimizer(model), bound.compute, **how)
+
+    return dataset.windows("train", problem.batch, problem.truncation, 0), build
+
+
+def overrides(problem: Problem) -> list[str]:
+    """The command line of this problem."""
+    chosen = [f"model={problem.model}", "optimizer=sgd", f"optimizer.lr={problem.lr}", "tracker=memory"]
+    chosen += [f"model.{size}_size={problem.hidden}" for size in ("hidden", "embedding")]
+    chosen += [f"model.bias={problem.bias}", f"model.num_layers={problem.layers}"]
+    chosen += [f"batch_size={problem.batch}", f"truncation={problem.truncation}", f"precision={problem.precision}"]
+    chosen += [f"clip_norm={'null' if problem.clip is None else problem.clip}"]
+    return chosen + ([] if problem.threads is None else [f"threads={problem.threads}"])
+
+
+def experiment(arguments: list[str]) -> Experiment:
+    """What `experiments ARGUMENTS` would run."""
+    cli.register_resolvers()
+    with initialize_config_dir(str(HOME / "conf"), version_base="1.3"):
+        config = compose("config", arguments, return_hydra_config=True)
+        choices = config.hydra.runtime.choices
+        config = {key: value for key, value in OmegaConf.to_container(config).items() if key != "hydra"}
+    return Experiment.of(OmegaConf.to_container(OmegaConf.create(config), resolve=True), choices, "", arguments, [HOME])
