@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -70,10 +71,8 @@ def begin(settings: Settings, model: type) -> None:
     if _limited is not None:
         _limited.restore_original_limits()  # an earlier job of this process set them
     _limited = threadpool_limits(settings.threads)  # of NumPy's products; None: as they are
-    own = (
-        1 if getattr(model, "computes_without_torch", False) else None
-    )  # two crews that wait for work hinder each other
-    torch.set_num_threads(own or settings.threads or THREADS)
+    idle = getattr(model, "computes_without_torch", False)  # two crews that wait for work are in each other's way
+    torch.set_num_threads(1 if idle else settings.threads or THREADS)
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
     torch.use_deterministic_algorithms(settings.deterministic)
@@ -87,7 +86,7 @@ def keep_memory() -> None:
 
     Each update frees and allocates the same buffers. Up to a gigabyte is kept.
     """
-    allocator = ctypes.CDLL(None)
+    allocator = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(allocator, "mallopt"):
         allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that there can be
         allocator.mallopt(M_TRIM_THRESHOLD, 1 << 30)

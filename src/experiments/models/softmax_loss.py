@@ -37,7 +37,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         nats, correct = x.new_zeros(()), targets.new_zeros(())
         n, rows = len(x), -(-LOGITS // len(W))
         d_x, d_b = torch.empty_like(x), torch.zeros_like(b)
-        d_W = None if 0 < n <= rows else torch.zeros_like(W)  # one part makes its own
+        d_W = torch.zeros_like(W) if learns and not 0 < n <= rows else None  # one part makes its own
         for part in (slice(start, start + rows) for start in range(0, n, rows)):
             z = affine(x_c[part], W_c, b_c)
             costs, first = into_gradient(z, targets[part, None], x.dtype)
@@ -71,7 +71,7 @@ def into_gradient(z: Tensor, targets: Tensor, dtype: torch.dtype) -> tuple[Tenso
     """
     if z.dtype == dtype:
         return _into_gradient(z, targets)
-    results, rows = [], max(1, WIDENED // z.shape[1])
+    results, rows = [], max(1, len(z) if z.is_cuda else WIDENED // z.shape[1])
     for some, their in zip(z.split(rows), targets.split(rows)):
         wide = some.to(dtype)
         results.append(_into_gradient(wide, their))
