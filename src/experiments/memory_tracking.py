@@ -14,11 +14,14 @@ class MemoryTracker(Tracker):
 
     ended: list["MemoryTracker"] = []  # noqa: RUF012 - shared on purpose: how a test finds the runs of a command
 
-    def __enter__(self) -> Self:
+    def __init__(self, *, folder: str, interval: float, required: bool, name: str, tags: Mapping[str, str]):
+        super().__init__(folder=folder, interval=interval, required=required, name=name, tags=tags)
         self.parameters: dict[str, str] = {}
         self.points: list[Point] = []
         self.files: list[str] = []
         self.status = "RUNNING"
+
+    def __enter__(self) -> Self:
         super().__enter__()
         if self.resumed:  # the memory of the process before is gone, its journal is not
             self.points = read_journal(self.folder / JOURNAL)

@@ -111,7 +111,9 @@ def test_a_job_that_always_kills_its_worker_is_given_up_and_the_others_are_done(
     assert "1 of 4 jobs failed: model.hidden_size=9" in output
     found = {job: facts(run / JOURNAL) for job, run in jobs(tmp_path).items()}
     ended = {job: (known["status"], known["outcome"]) for job, known in found.items()}
-    assert ended.pop("model.hidden_size=9 seed=0") == ("KILLED", "interrupted")
+    assert ended.pop("model.hidden_size=9 seed=0") == ("FAILED", "failed")
+    assert found["model.hidden_size=9 seed=0"]["error"] == "its process was killed"
+    assert "the store" not in output
     assert set(ended.values()) == {("FINISHED", "completed")}
     assert len(ended) == 3
 
