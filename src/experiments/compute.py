@@ -37,6 +37,12 @@ class Compute(NamedTuple):
     def tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
 
+    def tensors(self, window) -> tuple[torch.Tensor, torch.Tensor]:
+        """A window's inputs and targets (T, B); what is known of padding is noted on the inputs for `is_padded`."""
+        inputs, targets = self.tensor(window.inputs), self.tensor(window.targets)
+        inputs.padded = bool(window.inputs.min() < 0)
+        return inputs, targets
+
     def autocast(self) -> contextlib.AbstractContextManager:
         """With bfloat16, the context in which products are computed in it."""
         enabled = self.precision == "bfloat16"

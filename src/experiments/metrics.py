@@ -18,12 +18,13 @@ class Tally:
 
     def add(self, score, count: int) -> None:
         """Add one window's `Score` over `count` targets."""
-        self.loss = self.loss + _wide(score.loss)
+        loss = _wide(score.loss)
+        self.loss = self.loss + loss
         self.correct = self.correct + score.correct
         self.count += count
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:
-            self.nats = self.nats + _wide(score.nats)
+            self.nats = self.nats + (loss if score.nats is score.loss else _wide(score.nats))
 
     def state(self) -> dict:
         """All sums, so that counting can go on from them."""

@@ -91,6 +91,25 @@ def test_bfloat16_rounds_logits_and_products_only(monkeypatch, widened):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=3e-2)
 
 
+def test_the_loss_of_features_in_bfloat16_is_summed_in_the_precision_of_the_weights():
+    (features, W, b), targets = tensors(torch.float32)
+    features = features.detach().bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        nats, _ = softmax_loss.softmax_loss(features, W, b, targets)
+    nats.backward()
+    assert nats.dtype == torch.float32
+    assert nats.item() != nats.bfloat16().item()
+    assert features.grad.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_bfloat16_leaves_sums_and_probabilities_in_float32(loss):
+    outputs, targets = torch.randn(50, 20).bfloat16(), torch.arange(50) % 20
+    with torch.autocast("cpu", torch.bfloat16):
+        score, log_probs = heads.LOSSES[loss](outputs, targets), heads.log_probabilities(outputs)
+    assert score.loss.dtype == log_probs.dtype == torch.float32
+
+
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_an_affine_product_is_torchs(dtype, transposed):

@@ -71,7 +71,7 @@ def forward(cell: Cell, p: Parameters, inputs: Array, state: CellState, masks: M
             after.append(last)
         hidden = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
         x = hidden.reshape(T * B, -1)
-    return hidden, tuple(np.stack(parts) for parts in zip(*after)), Cache(ids, read, runs, masks)
+    return hidden, tuple(np.array(parts) for parts in zip(*after)), Cache(ids, read, runs, masks)
 
 
 def run_forward(cell, x_gates, state, W_hh, b_hh, live):
@@ -102,7 +102,8 @@ def backward(cell: Cell, p: Parameters, cache: Cache, d_hidden: Array, d_state: 
         for side, (name, order) in enumerate(sides):
             k = depth * len(sides) + side
             W_ih, W_hh, _, _ = layer_weights(p, name)
-            d_out = np.split(d_hidden, len(sides), axis=2)[side][order]
+            H = W_hh.shape[1]
+            d_out = d_hidden[order, :, side * H : (side + 1) * H]
             d_after = tuple(part[k] for part in d_state)
             d_x_gates, d_h_gates, d_before[k] = run_backward(cell, d_out, d_after, W_hh, cache.runs[k])
             h_before = cache.runs[k].hidden[:-1]
@@ -121,7 +122,7 @@ def backward(cell: Cell, p: Parameters, cache: Cache, d_hidden: Array, d_state: 
             d_hidden = d_x.reshape(*d_hidden.shape[:2], -1)
     if "embedding.W" in p:
         gradients["embedding.W"] = sum_rows(cache.ids, d_x)
-    return gradients, tuple(np.stack(parts) for parts in zip(*d_before))
+    return gradients, tuple(np.array(parts) for parts in zip(*d_before))
 
 
 def run_backward(cell, d_hidden, d_state, W_hh, run):

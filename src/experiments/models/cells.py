@@ -24,7 +24,7 @@ class Cell(Protocol):
         """Gates (B, G*H) twice, state before -> state after, and whatever `step_backward` needs."""
 
     def step_backward(self, d_state: CellState, cache: Any) -> tuple[Array, Array, CellState]:
-        """d_state after -> d_x_gates, d_h_gates, d_state before (without the path through W_hh)."""
+        """d_state after -> d_x_gates, d_h_gates, d_state before (without the path through W_hh; 0.0 for none)."""
 
 
 def sigmoid(z: Array) -> Array:
@@ -43,7 +43,7 @@ class Tanh:
 
     def step_backward(self, d_state, h):
         d_z = d_state[0] * (1.0 - h * h)
-        return d_z, d_z, (np.zeros_like(d_z),)
+        return d_z, d_z, (0.0,)
 
 
 class Relu:
@@ -57,7 +57,7 @@ class Relu:
 
     def step_backward(self, d_state, h):
         d_z = d_state[0] * (h > 0.0)
-        return d_z, d_z, (np.zeros_like(d_z),)
+        return d_z, d_z, (0.0,)
 
 
 class LstmCache(NamedTuple):
@@ -98,7 +98,7 @@ class Lstm:
         d_z[:, H : 2 * H] = d_c * c_before * f * (1.0 - f)
         d_z[:, 2 * H : 3 * H] = d_c * i * (1.0 - g * g)
         d_z[:, 3 * H :] = d_h * tanh_c * o * (1.0 - o)
-        return d_z, d_z, (np.zeros_like(d_h), d_c * f)
+        return d_z, d_z, (0.0, d_c * f)
 
 
 class GruCache(NamedTuple):

@@ -11,8 +11,8 @@ class Score(NamedTuple):
     """What a window's targets cost: sums over the targets that count, never means."""
 
     loss: Tensor  # 0-d, differentiable: the objective
-    nats: Tensor | None  # 0-d, detached: negative log-likelihood; None where the objective has none
-    correct: Tensor  # 0-d: targets that were the most probable symbol
+    nats: Tensor | None  # negative log-likelihood: the loss itself, or a 0-d tensor beside it; None if there is none
+    correct: Tensor | int  # targets that were the most probable symbol
 
 
 class SequenceModel(Protocol):

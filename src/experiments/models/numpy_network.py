@@ -47,15 +47,14 @@ class NumpyNetwork(RecurrentNetwork):
         loss, correct, *after = _Window.apply(
             self, inputs, targets, self.dropout_masks(inputs), list(parameters), *state, *parameters.values()
         )
-        nats = loss.detach() if self.loss == "cross_entropy" else None
-        return Score(loss, nats, correct), tuple(after)
+        return Score(loss, loss if self.loss == "cross_entropy" else None, correct), tuple(after)
 
     def named_weights(self) -> list[tuple[str, Tensor]]:
         """What `named_parameters` says, without its search through all modules every time."""
         if self._places is None:
             modules = self.named_modules()
             self._places = [(f"{path}.{name}", module, name) for path, module in modules for name in module._parameters]
-        return [(path, getattr(module, name)) for path, module, name in self._places]
+        return [(path, module._parameters[name]) for path, module, name in self._places]
 
     def read(
         self, p: bptt.Parameters, inputs: Array, state: CellState, masks: bptt.Masks
@@ -108,18 +107,21 @@ class _Window(torch.autograd.Function):
         state, parameters = _arrays(tensors[: -len(names)]), dict(zip(names, _arrays(tensors[-len(names) :])))
         outputs, after, cache = network.read(parameters, inputs.numpy(), state, _arrays(masks))
         loss, d_outputs, correct = numpy_heads.LOSSES[network.loss](outputs, targets.numpy().ravel())
-        correct, after = torch.tensor(correct), _tensors(after)
-        ctx.mark_non_differentiable(correct, *(part for part in after if not part.is_floating_point()))
-        ctx.kept = network, cache, d_outputs, names
+        after = _tensors(after)
+        ctx.mark_non_differentiable(*(part for part in after if not part.is_floating_point()))
+        ctx.set_materialize_grads(False)  # None for what the gradient does not pass: the state after, when truncated
+        ctx.kept = network, state, cache, d_outputs, names
         return torch.from_numpy(np.asarray(loss)), correct, *after
 
     @staticmethod
     @once_differentiable
     @QUIET
     def backward(ctx, d_loss, _, *d_after):
-        network, cache, d_outputs, names = ctx.kept
-        d_outputs = d_outputs if d_loss == 1.0 else d_outputs * d_loss.numpy()
-        gradients, d_state = network.read_backward(cache, d_outputs, _arrays(d_after))
+        network, state, cache, d_outputs, names = ctx.kept
+        factor = 0.0 if d_loss is None else d_loss.item()
+        d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
+        d_after = [np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state)]
+        gradients, d_state = network.read_backward(cache, d_outputs, d_after)
         gradients = [_gradient(gradients[name], cache.p[name].shape) for name in names]
         return None, None, None, None, None, *_tensors(d_state), *gradients
 

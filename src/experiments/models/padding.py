@@ -4,6 +4,14 @@ import torch
 from torch import Tensor
 
 
+def is_padded(inputs: Tensor) -> bool:
+    """Whether some of the inputs are padding.
+
+    To ask a GPU means to wait for all that it has still to do, so who moves inputs there notes `padded` on them.
+    """
+    return inputs.padded if hasattr(inputs, "padded") else bool((inputs < 0).any())
+
+
 class Padding:
     """Columns whose symbols are preceded or followed by padding, run as if they held the symbols alone.
 

@@ -18,7 +18,7 @@ WIDENED = 1 << 18  # of them in float32 at a time, if they have fewer bits: what
 def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """x (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood, number of targets ranked first; 0-d.
 
-    A target of IGNORE counts nothing. Under autocast products and logits have its dtype, sums that of x.
+    A target of IGNORE counts nothing. Under autocast products and logits have its dtype, sums that of b.
     """
     kept = targets != IGNORE
     if x.is_cuda:  # to ask whether any is ignored would mean to wait for it
@@ -34,13 +34,13 @@ class _SoftmaxLoss(torch.autograd.Function):
         """`kept` (n,) bool says which rows count; None: all."""
         learns = any(ctx.needs_input_grad)
         x_c, W_c, b_c = lowered(x, W, b)
-        nats, correct = x.new_zeros(()), targets.new_zeros(())
+        nats, correct = b.new_zeros(()), targets.new_zeros(())
         n, rows = len(x), -(-LOGITS // len(W))
         d_x, d_b = torch.empty_like(x), torch.zeros_like(b)
         d_W = torch.zeros_like(W) if learns and not 0 < n <= rows else None  # one part makes its own
         for part in (slice(start, start + rows) for start in range(0, n, rows)):
             z = affine(x_c[part], W_c, b_c)
-            costs, first = into_gradient(z, targets[part, None], x.dtype)
+            costs, first = into_gradient(z, targets[part, None], b.dtype)
             if kept is not None:
                 costs, first = costs * kept[part], first & kept[part]
                 z *= kept[part, None]

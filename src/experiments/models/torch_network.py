@@ -9,7 +9,7 @@ from .cells import CELLS
 from .interface import Score, State
 from .layers import RecurrentLayer
 from .network import RecurrentNetwork
-from .padding import Padding
+from .padding import Padding, is_padded
 from .pooling import pool
 
 FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
@@ -50,7 +50,7 @@ class TorchNetwork(RecurrentNetwork):
 
         Of a network for labels it is (1, B, F).
         """
-        padding = Padding(inputs) if bool((inputs < 0).any()) else None
+        padding = Padding(inputs) if is_padded(inputs) else None
         masks = self.dropout_masks(inputs)
         if padding is not None:
             inputs = padding.symbols_first(inputs)

@@ -10,9 +10,10 @@ class Gradients:
     def __init__(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, clip_norm: float | None):
         self._optimizer, self._clip_norm = optimizer, clip_norm
         self._parameters = list(model.parameters())
-        self._is_linear = _is_linear(optimizer) and all(p.device.type == "cpu" for p in self._parameters)
+        on_cpu = all(p.device.type == "cpu" for p in self._parameters)  # a GPU would be asked for factors and rows
+        self._is_linear = on_cpu and _is_linear(optimizer)
         if hasattr(model, "sparse_gradients"):
-            model.sparse_gradients = takes_sparse(optimizer) and all(p.device.type != "mps" for p in self._parameters)
+            model.sparse_gradients = on_cpu and takes_sparse(optimizer)
             torch.sparse.check_sparse_tensor_invariants.disable()  # said aloud, as torch's Adagrad warns otherwise
 
     def step(self, divisor: int, measured: bool) -> Tensor | None:
@@ -39,9 +40,8 @@ class Gradients:
     def _descend(self, factor: float) -> None:
         """The step of plain gradient descent, by a factor that costs no pass of its own."""
         for group in self._optimizer.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.add_(parameter.grad, alpha=-group["lr"] * factor)
+            learning = [parameter for parameter in group["params"] if parameter.grad is not None]
+            torch._foreach_add_(learning, [p.grad for p in learning], alpha=-group["lr"] * factor)
 
 
 def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:

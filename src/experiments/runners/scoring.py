@@ -80,7 +80,7 @@ def score_split(
             check()
             if window.starts:
                 state = model.initial_state(window.inputs.shape[1])
-            inputs, targets = compute.tensor(window.inputs), compute.tensor(window.targets)
+            inputs, targets = compute.tensors(window)
             with compute.autocast():
                 if labels is not None and window.count:
                     log_probs, _ = model.predict(inputs, state)

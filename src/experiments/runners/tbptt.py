@@ -41,7 +41,7 @@ class TruncatedBptt:
     def _score(self, window):
         if window.starts:
             self.state = self.model.initial_state(window.inputs.shape[1])
-        inputs, targets = self.compute.tensor(window.inputs), self.compute.tensor(window.targets)
+        inputs, targets = self.compute.tensors(window)
         with self.compute.autocast(), torch.set_grad_enabled(window.count > 0):  # no targets, no graph
             score, state = self.model(inputs, targets, self.state)
         self.state = tuple(part.detach() for part in state)  # the truncation: no gradient passes here
