@@ -1,7 +1,8 @@
 """A language model in NumPy as the from-scratch books write it, one object per time step.
 
 Every step multiplies its own matrices and adds to the gradients of the shared weights; the gradient of the embedding is
-as large as the embedding. float32, as there.
+as large as the embedding; the loss masks targets that are to be ignored; a batch is gathered symbol by symbol. float32,
+as there (Saitoh, Deep Learning from Scratch 2, chapter 5).
 """
 
 from collections.abc import Iterator
@@ -118,20 +119,27 @@ class TimeAffine:
 
 
 class TimeSoftmaxWithLoss:
+    ignored = -1
+
     def forward(self, outputs, targets):
-        outputs = outputs.reshape(-1, outputs.shape[2])
+        self.shape = outputs.shape
+        outputs, targets = outputs.reshape(-1, outputs.shape[2]), targets.reshape(-1)
+        mask = targets != self.ignored
         outputs = outputs - outputs.max(axis=1, keepdims=True)
         p = np.exp(outputs)
         p /= p.sum(axis=1, keepdims=True)
-        self.cache = p, targets
-        return -np.sum(np.log(p[np.arange(len(p)), targets.reshape(-1)])) / len(p)
+        self.cache = p, targets, mask
+        costs = np.log(p[np.arange(len(p)), targets])
+        costs *= mask
+        return -np.sum(costs) / mask.sum()
 
-    def backward(self):
-        p, targets = self.cache
-        d_out = p
-        d_out[np.arange(len(p)), targets.reshape(-1)] -= 1
-        d_out *= np.float32(1 / len(p))
-        return d_out.reshape(*targets.shape, -1)
+    def backward(self, d_loss=1):
+        d_out, targets, mask = self.cache
+        d_out[np.arange(len(d_out)), targets] -= 1
+        d_out *= d_loss
+        d_out /= mask.sum()
+        d_out *= mask[:, np.newaxis]
+        return d_out.reshape(self.shape)
 
 
 class Model:
@@ -164,7 +172,12 @@ def updates(problem: Problem) -> Iterator[float | None]:
     stream = given.stream(problem)
     yield None
     model = Model(given.weights(problem))
-    N, T = len(stream) // problem.batch, problem.truncation
-    data = stream[: N * problem.batch].reshape(problem.batch, N)
-    for i in range(0, N - 1, T):
-        yield float(model.update(data[:, i : i + T], data[:, i + 1 : i + 1 + T], problem.lr))
+    B, T = problem.batch, problem.truncation
+    column = len(stream) // B
+    for begin in range(0, column - 1, T):
+        inputs, targets = np.empty((B, T), "i"), np.empty((B, T), "i")
+        for t in range(T):
+            for i in range(B):
+                at = i * column + begin + t
+                inputs[i, t], targets[i, t] = stream[at], stream[at + 1]
+        yield float(model.update(inputs, targets, problem.lr))
