@@ -1,11 +1,24 @@
 """Matrix products that torch would not compute as fast as the machine can."""
 
+import contextlib
+
 import torch
 from torch import Tensor
 
 # torch multiplies float32 matrices with MKL, which leaves half of the vector units of some processors idle. oneDNN,
 # which torch takes for lower precisions and for recurrent layers, does not.
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+MATRIX_UNITS = getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False)
+
+
+def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager:
+    """The context in which a recurrent layer reads x: without autocast on a CPU that has no units for whole matrices.
+
+    There oneDNN's layers take longer in bfloat16 than in float32, up to twice as long for the gradient.
+    """
+    slower = x.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not MATRIX_UNITS
+    return torch.autocast("cpu", enabled=False) if slower else contextlib.nullcontext()
 
 
 def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:

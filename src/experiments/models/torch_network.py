@@ -11,6 +11,7 @@ from .layers import RecurrentLayer
 from .network import RecurrentNetwork
 from .padding import Padding, is_padded
 from .pooling import pool
+from .products import recurrent_precision
 
 FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
 SHUT = 1e4  # on a gate: its sigmoid is exactly 0, or 1 with the other sign
@@ -92,7 +93,8 @@ class TorchNetwork(RecurrentNetwork):
         if padding is not None and self.cell in PASSIVE:
             x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._passive(layer.W_ih)], dim=1)
         before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
-        out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
+        with recurrent_precision(x):
+            out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
         if padding is not None:
             last[0] = padding.last(out, state[0])
         return out, tuple(last)
