@@ -21,6 +21,7 @@ class Figures(NamedTuple):
     """Medians over the processes of one side."""
 
     seconds: float  # of an update
+    mean: float  # likewise
     cpu_seconds: float
     memory: float  # bytes
     whole: float  # seconds of a run
@@ -36,7 +37,7 @@ def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
             measured[label].append(found)
             times = f"{1e3 * found['seconds']:.4g} ms, {1e3 * found['cpu_seconds']:.4g} ms of CPU"
             print(f"  {k + 1}/{rounds} {label}: {times}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-    keys = ("seconds", "cpu_seconds", "memory", "whole")
+    keys = ("seconds", "mean", "cpu_seconds", "memory", "whole")
     return {
         label: Figures(*(statistics.median(one[key] for one in found) for key in keys), found[0]["losses"])
         for label, found in measured.items()

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from . import ours  # sets up torch's threads, so it comes first
+
+# isort: split
 import torch
 
-from . import ours
 from .problem import Problem
 
 

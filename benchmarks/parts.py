@@ -99,6 +99,7 @@ def loop() -> tuple[str, dict]:
     """What the training loop adds to bare steps (tensors that are there, score, backward, step), 2x200."""
     problem = dataclasses.replace(TORCH, updates=150, warm_up=10)
     found = alternate({"bare steps": Side("bare", problem), "experiments": Side("whole", problem)}, rounds=5)
+    found = {label: figures._replace(seconds=figures.mean) for label, figures in found.items()}
     rows = [[label, *_times(figures, problem)] for label, figures in found.items()]
     rows[1].append(f"{found['experiments'].seconds / found['bare steps'].seconds - 1:+.1%}")
     return _table("The loop", loop.__doc__, ["side", *TIMES, "more"], rows), {}

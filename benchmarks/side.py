@@ -19,6 +19,7 @@ class Measured:
     """What one process says of its updates."""
 
     seconds: float  # median of an update
+    mean: float  # of the same
     cpu_seconds: float  # of all threads, mean over the updates
     memory: int  # bytes that the process grew by at most
     losses: list[float | None]  # of every update, the first ones included
@@ -37,7 +38,8 @@ def measure(updates: Iterator[float | None], problem: Problem) -> Measured:
         losses.append(next(updates))
         seconds.append(time.perf_counter() - began)
     cpu = (time.process_time() - cpu) / problem.updates
-    return Measured(statistics.median(seconds[problem.warm_up :]), cpu, memory("VmHWM") - before, losses)
+    median, mean = (average(seconds[problem.warm_up :]) for average in (statistics.median, statistics.fmean))
+    return Measured(median, mean, cpu, memory("VmHWM") - before, losses)
 
 
 def memory(key: str) -> int:

@@ -17,7 +17,7 @@ EPOCHS = 2
 
 
 def measure(problem: Problem) -> Measured:
-    """Train for two epochs of `updates` each; the seconds of an update are those of the second epoch."""
+    """Train for two epochs of `updates` each; the seconds of an update are the mean of the second epoch."""
     per_epoch = problem.updates * problem.batch * problem.truncation
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -33,4 +33,5 @@ def measure(problem: Problem) -> Measured:
         (journal,) = Path("runs").glob(f"*/{JOURNAL}")
         rates = [point.value for point in read_journal(journal) if point.key == "train/targets_per_second"]
         os.chdir("/")
-    return Measured(problem.batch * problem.truncation / rates[-1], cpu / (EPOCHS * problem.updates), 0, [], seconds)
+    update = problem.batch * problem.truncation / rates[-1]
+    return Measured(update, update, cpu / (EPOCHS * problem.updates), 0, [], seconds)

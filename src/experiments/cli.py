@@ -24,10 +24,10 @@ from .interruption import interruptible
 from .paths import HOME, cache_folder, data_folder
 from .signature import ConfigError, unknown
 
-# How long a thread of torch's spins before it sleeps; must be said before torch is imported. Its own 300,000 turns make
-# it several times slower beside another busy process, and none at all (OMP_WAIT_POLICY=PASSIVE) makes a small network
-# twenty times slower on an idle machine.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# How many turns a thread of torch's spins before it sleeps; must be said before torch is imported. With torch's own
+# 300,000 it is ten times slower beside another busy process; with 1,000 a tenth slower on an idle machine, where a small
+# network is twenty times slower with none at all (OMP_WAIT_POLICY=PASSIVE).
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
