@@ -25,8 +25,8 @@ from .paths import HOME, cache_folder, data_folder
 from .signature import ConfigError, unknown
 
 # How many turns a thread of torch's spins before it sleeps; must be said before torch is imported. With torch's own
-# 300,000 it is ten times slower beside another busy process; with 1,000 a tenth slower on an idle machine, where a small
-# network is twenty times slower with none at all (OMP_WAIT_POLICY=PASSIVE).
+# 300,000 it is ten times slower beside another busy process. With 1,000 it is a tenth slower on an idle machine, and
+# with none at all (OMP_WAIT_POLICY=PASSIVE) a small network is twenty times slower there.
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
