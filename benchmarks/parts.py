@@ -183,7 +183,11 @@ def _newest(folder: str) -> dict[str, float]:
 
 def _times(figures: Figures, problem: Problem) -> list[str]:
     rate = problem.batch * problem.truncation / figures.seconds
-    return [f"{rate:,.0f}", f"{1e3 * figures.seconds:.3g}", f"{1e3 * figures.cpu_seconds:.3g}"]
+    return [f"{rate:,.0f}", _three_digits(1e3 * figures.seconds), _three_digits(1e3 * figures.cpu_seconds)]
+
+
+def _three_digits(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,g}"
 
 
 def _ratios(figures: Figures, peer: Figures, floor: Figures) -> list[str]:
