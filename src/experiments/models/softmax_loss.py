@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from .numpy_heads import IGNORE
 from .products import affine, lowered
 
-LOGITS = 1 << 23  # of a part: 32 MB of float32, from where on memory is the system's and returned to it
+LOGITS = 1 << 23  # of a part, if there are so many: 32 MB, from where on memory is the system's and returned to it
 WIDENED = 1 << 18  # of them in float32 at a time, if they have fewer bits: what a core's cache holds
 
 
@@ -35,7 +35,9 @@ class _SoftmaxLoss(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         x_c, W_c, b_c = lowered(x, W, b)
         nats, correct = b.new_zeros(()), targets.new_zeros(())
-        n, rows = len(x), -(-LOGITS // len(W))
+        n = len(x)
+        number = max(1, n * len(W) // LOGITS)  # of parts
+        rows = max(1, -(-n // number))
         d_x, d_b = torch.empty_like(x), torch.zeros_like(b)
         d_W = torch.zeros_like(W) if learns and not 0 < n <= rows else None  # one part makes its own
         for part in (slice(start, start + rows) for start in range(0, n, rows)):
