@@ -1,4 +1,4 @@
-"""The bare matrix products of an update, and nothing else: what no implementation of these products can undercut.
+"""The bare matrix products of an update, and nothing else, each in the quicker of the library calls that there are.
 
 Inputs, weight gradients and the output layer are one product each over all time steps; those of the recurrence, forward
 and backward, are counted per time step.

@@ -100,7 +100,7 @@ def keep_memory() -> None:
 
 def num_threads() -> int:
     """Of products, torch's or NumPy's."""
-    return max(torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info()))
+    return max([torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())])
 
 
 def generators(where: Compute) -> dict[str, torch.Tensor]:

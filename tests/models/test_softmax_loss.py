@@ -1,10 +1,11 @@
 """The large softmax as one operation, against torch's own functions."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from experiments.models import heads, products, softmax_loss
+from experiments.models import heads, numpy_heads, products, softmax_loss
 
 ROWS, WIDTH, CLASSES = 7, 5, 11
 
@@ -48,10 +49,40 @@ def test_on_a_gpu_ignored_targets_are_masked_instead_of_left_out():
     weights, targets = tensors(ignored=(0, 3))
     loss, correct, gradients = expected(weights, targets)
     kept = targets != heads.IGNORE
-    nats, ours = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept)
+    nats, ours = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, True)
     assert (nats.item(), ours) == (pytest.approx(loss.item(), rel=1e-13), correct)
     for mine, theirs in zip(torch.autograd.grad(nats, weights), gradients):
         torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_without_gradients_only_the_logits_are_computed(monkeypatch):
+    made = []
+    monkeypatch.setattr(softmax_loss, "_plus_product", lambda *_: made.append("d_W"))
+    weights, targets = tensors()
+    with torch.no_grad():
+        nats, _ = softmax_loss.softmax_loss(*weights, targets)
+    assert nats.item() == pytest.approx(expected(weights, targets)[0].item(), rel=1e-13)
+    assert not made
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_infinite_logits_of_an_ignored_target_do_no_harm(masked):
+    weights, targets = tensors(ignored=(1,))
+    with torch.no_grad():
+        weights[0][1] = torch.inf
+    loss, _, gradients = expected([weights[0][[0, *range(2, ROWS)]], *weights[1:]], targets[targets != heads.IGNORE])
+    kept = targets != heads.IGNORE
+    if masked:
+        nats, _ = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, False)
+    else:
+        nats, _ = softmax_loss.softmax_loss(*weights, targets)
+    outputs = (weights[0] @ weights[1].T + weights[2]).detach().numpy()
+    with np.errstate(invalid="ignore"):
+        by_hand, d_outputs, _ = numpy_heads.cross_entropy(outputs, targets.numpy())
+    assert nats.item() == pytest.approx(loss.item(), rel=1e-13)
+    assert by_hand == pytest.approx(loss.item(), rel=1e-13)
+    assert not d_outputs[1].any()
+    assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 def test_the_gradient_is_multiplied_by_what_backward_is_given():

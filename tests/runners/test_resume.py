@@ -89,6 +89,15 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(train, text, stopped, m
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_a_numpy_network_stopped_within_an_epoch_goes_on_to_the_same_bits(train, text, stopped, loss):
+    options = ("model=numpy_lstm", f"model.loss={loss}")
+    undisturbed = train(*text, *options)
+    folder = stopped(train_module.TruncatedBptt, "update", 5, *options)
+    assert train(*text, *options, "resume=auto").folder == folder
+    assert_same(exact(folder), exact(undisturbed.folder))
+
+
 def test_auto_begins_anew_where_nothing_was_left_unfinished(train, text, stopped):
     first = train(*text, "resume=auto")
     second = train(*text, "resume=auto")

@@ -60,7 +60,7 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array, int]:
     number = max(1, CACHED // outputs.shape[1])
     parts = [slice(start, start + number) for start in range(0, len(outputs), number)]
     costs, right = zip(*(_into_gradient(outputs[part], targets[part]) for part in parts))
-    return sum(costs), outputs, sum(right)
+    return sum(costs), outputs, int(sum(right))
 
 
 def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
@@ -73,9 +73,10 @@ def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
     right = (z[largest].argmax(axis=1) == targets[largest]).sum()
     np.exp(z, out=z)
     total = z @ np.ones(z.shape[1], z.dtype)
-    z *= (kept / total).astype(z.dtype)[:, None]
-    z[each, targets] -= kept
-    return ((np.log(total) - at_target) * kept).sum(), right
+    z *= (1.0 / total)[:, None]
+    z[each, targets] -= 1.0
+    z[~kept] = 0.0
+    return (np.log(total) - at_target)[kept].sum(), right
 
 
 def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array, int]:
@@ -85,7 +86,7 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array, int]:
     errors[counted, targets[counted]] -= 1.0
     errors[targets == IGNORE] = 0.0
     K = outputs.shape[1]
-    return np.square(errors).sum() / K, errors * (2.0 / K), (outputs.argmax(axis=1) == targets).sum()
+    return np.square(errors).sum() / K, errors * (2.0 / K), int((outputs.argmax(axis=1) == targets).sum())
 
 
 LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}

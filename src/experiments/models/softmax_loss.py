@@ -21,18 +21,18 @@ def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tens
     A target of IGNORE counts nothing. Under autocast products and logits have its dtype, sums that of b.
     """
     kept = targets != IGNORE
+    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, W, b))
     if x.is_cuda:  # to ask whether any is ignored would mean to wait for it
-        return _SoftmaxLoss.apply(x, W, b, targets.clamp(min=0), kept)
+        return _SoftmaxLoss.apply(x, W, b, targets.clamp(min=0), kept, learns)
     if not kept.all():
         x, targets = x[kept], targets[kept]
-    return _SoftmaxLoss.apply(x, W, b, targets, None)
+    return _SoftmaxLoss.apply(x, W, b, targets, None, learns)
 
 
 class _SoftmaxLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, W, b, targets, kept):
-        """`kept` (n,) bool says which rows count; None: all."""
-        learns = any(ctx.needs_input_grad)
+    def forward(ctx, x, W, b, targets, kept, learns):
+        """`kept` (n,) bool says which rows count; None: all. `learns` says whether there will be a backward."""
         x_c, W_c, b_c = lowered(x, W, b)
         nats, correct = b.new_zeros(()), targets.new_zeros(())
         n = len(x)
@@ -44,8 +44,8 @@ class _SoftmaxLoss(torch.autograd.Function):
             z = affine(x_c[part], W_c, b_c)
             costs, first = into_gradient(z, targets[part, None], b.dtype)
             if kept is not None:
-                costs, first = costs * kept[part], first & kept[part]
-                z *= kept[part, None]
+                costs, first = costs.masked_fill(~kept[part], 0.0), first & kept[part]
+                z.masked_fill_(~kept[part, None], 0.0)
             nats += costs.sum()
             correct += first.sum()
             if learns:
@@ -63,7 +63,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         gradients, ctx.gradients = ctx.gradients, None
         if d_nats.is_cuda or d_nats != 1:
             gradients = [gradient.mul_(d_nats) for gradient in gradients]
-        return *gradients, None, None
+        return *gradients, None, None, None
 
 
 def into_gradient(z: Tensor, targets: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

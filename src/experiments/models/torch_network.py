@@ -37,9 +37,10 @@ class TorchNetwork(RecurrentNetwork):
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
         features, state, padding = self.features(inputs, state)
-        if self.labels_only:
-            features = features.expand(len(inputs), -1, -1)
-        elif padding is not None:
+        if self.labels_only:  # the same outputs at every step
+            outputs = self._outputs(features).expand(len(inputs), -1, -1)
+            return heads.LOSSES[self.loss](outputs.flatten(0, 1), targets.flatten()), state
+        if padding is not None:
             targets = padding.symbols_first(targets)
         features, targets = features.flatten(0, 1), targets.flatten()
         if self.loss == "cross_entropy" and not self.logistic:

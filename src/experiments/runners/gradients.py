@@ -46,8 +46,8 @@ class Gradients:
 
 def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:
     """Whether a gradient that holds only some rows has the effect of the whole one, and the optimizer accepts it."""
-    decays = any(group.get("weight_decay") for group in optimizer.param_groups)
-    return _is_linear(optimizer) or (type(optimizer) is torch.optim.Adagrad and not decays)
+    other = any(group.get("weight_decay") or group.get("fused") for group in optimizer.param_groups)
+    return _is_linear(optimizer) or (type(optimizer) is torch.optim.Adagrad and not other)
 
 
 def _is_linear(optimizer: torch.optim.Optimizer) -> bool:
