@@ -128,7 +128,7 @@ def test_score_is_what_predict_says_of_the_targets(order):
     score, after = model.score(inputs, targets, model.initial_state(3))
     chosen = log_probs.gather(2, targets.clamp(min=0)[:, :, None])[..., 0]
     assert score.nats.item() == pytest.approx(-chosen[counted].sum().item(), abs=1e-10)
-    assert score.correct.item() == (log_probs.argmax(dim=2) == targets)[counted].sum().item()
+    assert int(score.correct) == (log_probs.argmax(dim=2) == targets)[counted].sum().item()
     assert torch.equal(state[0], after[0])
 
 
@@ -227,4 +227,4 @@ def test_ten_thousand_probabilities_sum_to_one_after_seen_and_random_contexts(pt
     log_probs, _ = model.predict(inputs, model.initial_state(2))
     assert (log_probs.exp().sum(dim=2) - 1).abs().max() < 1e-12
     score, _ = model.score(inputs, targets, model.initial_state(2))
-    assert score.correct.item() == (log_probs.argmax(dim=2) == targets).sum().item()
+    assert int(score.correct) == (log_probs.argmax(dim=2) == targets).sum().item()
