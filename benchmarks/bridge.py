@@ -1,4 +1,4 @@
-"""The steps of `ours` up to the gradients: score and backward, no optimizer."""
+"""The steps of `ours` up to the gradients, which become tensors: no optimizer, no loop."""
 
 from collections.abc import Iterator
 
@@ -16,8 +16,6 @@ def updates(problem: Problem) -> Iterator[None]:
     model = build().model
     state = model.initial_state(problem.batch)
     for window in windows:
-        score, state = model(torch.from_numpy(window.inputs), torch.from_numpy(window.targets), state)
-        score.loss.backward()
-        state = tuple(part.detach() for part in state)
+        _, state = model.learn(torch.from_numpy(window.inputs), torch.from_numpy(window.targets), state)
         model.zero_grad()
         yield None

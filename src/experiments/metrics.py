@@ -88,6 +88,8 @@ def perplexity(nats: float) -> float:
 
 
 def _wide(value):
-    """A 0-d tensor in double precision, so that a long sum loses no digits (Apple's GPUs have none)."""
+    """A number or a 0-d tensor in double precision, so that a long sum loses no digits (Apple's GPUs have none)."""
+    if isinstance(value, float):
+        return value
     value = value.detach()
     return value if value.device.type == "mps" else value.double()

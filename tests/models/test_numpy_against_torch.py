@@ -10,6 +10,7 @@ import torch
 from experiments.compute import Compute
 from experiments.data.windows import Window, stream_windows
 from experiments.metrics import Meter
+from experiments.models import network as network_module
 from experiments.runners.tbptt import TruncatedBptt, groups
 
 from .networks import SYMBOLS, network, window
@@ -116,6 +117,34 @@ def test_the_truncated_gradient_is_the_sum_over_windows_with_entering_states_hel
     whole = model.score(inputs, targets, model.initial_state(3))[0].loss / 3
     untruncated = torch.autograd.grad(whole, list(model.parameters()))
     assert any((a - b).abs().max() > 1e-6 for a, b in zip(truncated, untruncated))  # the truncation cuts something
+
+
+@pytest.mark.parametrize("form", [{}, {"tied": True}, {"embedding_size": None}, {"loss": "squared_error"}])
+@pytest.mark.parametrize("large", [0, 1 << 18])  # from how many numbers on an embedding's gradient is sparse
+@pytest.mark.parametrize("cell", CELLS)
+def test_learning_without_a_graph_adds_the_gradients_of_the_score(monkeypatch, cell, large, form):
+    monkeypatch.setattr(network_module, "LARGE", large)
+    model = network("numpy", cell=cell, num_layers=2, dropout=0.3, **form)
+    model.sparse_gradients = True
+    state, seed = model.initial_state(3), 5
+    first, second = window(4, 3, seed=1), window(4, 3, seed=2)
+
+    torch.manual_seed(seed)
+    one, after = model.score(*first, state)
+    two, last = model.score(*second, tuple(part.detach() for part in after))
+    (one.loss + two.loss).backward()
+    expected = [weight.grad.to_dense().clone() for weight in model.parameters()]
+    model.zero_grad()
+
+    torch.manual_seed(seed)
+    ours, after = model.learn(*first, state)
+    then, after = model.learn(*second, after)
+    assert [ours.loss, then.loss] == [one.loss.item(), two.loss.item()]
+    assert (then.correct, then.nats is None) == (two.correct, two.nats is None)
+    assert all(torch.equal(a, b) and not a.requires_grad for a, b in zip(after, last))
+    for weight, gradient in zip(model.parameters(), expected):
+        torch.testing.assert_close(weight.grad.to_dense(), gradient, rtol=0, atol=1e-13)
+        assert weight.grad.is_sparse or weight.grad.stride() == weight.stride()  # or fused optimizers go wrong
 
 
 class Keep(SimpleNamespace):

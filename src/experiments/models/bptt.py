@@ -52,7 +52,7 @@ def forward(cell: Cell, p: Parameters, inputs: Array, state: CellState, masks: M
     T, B = inputs.shape
     ids = np.maximum(inputs, 0).ravel()
     live = live_steps(inputs)
-    x = p["embedding.W"][ids] if "embedding.W" in p else None
+    x = p["embedding.W"].take(ids, axis=0) if "embedding.W" in p else None
     read, runs, after = [], [], []
     for depth, mask in enumerate(masks):
         x = dropped(x, mask)
@@ -137,7 +137,9 @@ def run_backward(cell, d_hidden, d_state, W_hh, run):
             d_x_gates[t] *= run.live[t]
             d_h_gates[t] *= run.live[t]
             d_before = tuple(np.where(run.live[t], new, old) for new, old in zip(d_before, d_state))
-        d_state = (d_before[0] + d_h_gates[t] @ W_hh, *d_before[1:])
+        d_h = d_h_gates[t] @ W_hh
+        d_h += d_before[0]
+        d_state = (d_h, *d_before[1:])
     return d_x_gates, d_h_gates, d_state
 
 
@@ -176,7 +178,11 @@ def sum_rows(ids: Array, rows: Array) -> Rows:
     """ids (n,), rows (n, m) -> the sums of the rows that have the same id. The transpose of a look-up."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
-    begins = np.ones(len(ids), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    firsts = np.flatnonzero(begins)
-    return Rows(ordered[firsts], np.add.reduceat(rows[order], firsts))
+    again = ordered[1:] == ordered[:-1]
+    first = np.ones(len(ids), bool)  # of its id
+    first[1:] = ~again
+    shared = ~first  # its id with others: most are read once, and only the rest takes sums
+    shared[:-1] |= again
+    sums = rows.take(order[first], axis=0)
+    sums[shared[first]] = np.add.reduceat(rows.take(order[shared], axis=0), np.flatnonzero(first[shared]))
+    return Rows(ordered[first], sums)

@@ -10,8 +10,8 @@ State = tuple[Tensor, ...]  # opaque to the loop, which detaches and saves it; d
 class Score(NamedTuple):
     """What a window's targets cost: sums over the targets that count, never means."""
 
-    loss: Tensor  # 0-d, differentiable: the objective
-    nats: Tensor | None  # negative log-likelihood: the loss itself, or a 0-d tensor beside it; None if there is none
+    loss: Tensor | float  # the objective: 0-d and differentiable, or a number if `learn` has its gradients already
+    nats: Tensor | float | None  # negative log-likelihood: the loss itself, or another beside it; None if there is none
     correct: Tensor | int  # targets that were the most probable symbol
 
 
@@ -36,6 +36,9 @@ class SequenceModel(Protocol):
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> what the targets cost, state after. `forward` is `score`."""
+
+    # A model that computes gradients itself may have learn(inputs, targets, state), which is `score` and adds them to
+    # the parameters' own: autograd's graph costs a small network a third of its time.
 
     # A model that learns without gradients has no parameters but a method fit(windows), which is given the training
     # split once and in order: windows of a text as one column, or of sequences and their labels.

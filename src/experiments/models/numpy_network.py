@@ -1,4 +1,8 @@
-"""The recurrent network in NumPy, wrapped as a torch module: `loss.backward()` calls our own backpropagation."""
+"""The recurrent network in NumPy, wrapped as a torch module.
+
+Training calls `learn`, which has no part of autograd in it. What `score` gives is a node of torch's graph for everybody
+who wants to differentiate it: its `backward()` calls the same backpropagation.
+"""
 
 from typing import NamedTuple
 
@@ -48,6 +52,22 @@ class NumpyNetwork(RecurrentNetwork):
             self, inputs, targets, self.dropout_masks(inputs), list(parameters), *state, *parameters.values()
         )
         return Score(loss, loss if self.loss == "cross_entropy" else None, correct), tuple(after)
+
+    @QUIET
+    def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
+        """`score`, and adds the gradients of its loss to those of the parameters; the loss is a plain number."""
+        weights = self.named_weights()
+        parameters = {name: W.detach().numpy() for name, W in weights}
+        state, masks = _arrays(state), _arrays(self.dropout_masks(inputs))
+        outputs, after, cache = self.read(parameters, inputs.numpy(), state, masks)
+        loss, d_outputs, correct = numpy_heads.LOSSES[self.loss](outputs, targets.numpy().ravel())
+        # the truncation: no gradient comes from the state after, and that of the state before goes nowhere
+        gradients, _ = self.read_backward(cache, d_outputs, [np.zeros_like(part) for part in state])
+        for name, W in weights:
+            gradient = _gradient(gradients[name], W)
+            W.grad = gradient if W.grad is None else W.grad + gradient
+        loss = float(loss)
+        return Score(loss, loss if self.loss == "cross_entropy" else None, correct), _tensors(after)
 
     def named_weights(self) -> list[tuple[str, Tensor]]:
         """What `named_parameters` says, without its search through all modules every time."""
@@ -122,7 +142,7 @@ class _Window(torch.autograd.Function):
         d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
         d_after = [np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state)]
         gradients, d_state = network.read_backward(cache, d_outputs, d_after)
-        gradients = [_gradient(gradients[name], cache.p[name].shape) for name in names]
+        gradients = [_gradient(gradients[name], cache.p[name]) for name in names]
         return None, None, None, None, None, *_tensors(d_state), *gradients
 
 
@@ -134,8 +154,8 @@ def _tensors(arrays):
     return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
 
 
-def _gradient(gradient: Array | bptt.Rows, shape: tuple[int, ...]) -> Tensor:
+def _gradient(gradient: Array | bptt.Rows, W: Array | Tensor) -> Tensor:
     if isinstance(gradient, bptt.Rows):
         ids, values = torch.from_numpy(gradient.ids)[None], torch.from_numpy(gradient.values)
-        return torch.sparse_coo_tensor(ids, values, shape, check_invariants=False, is_coalesced=True)
-    return torch.from_numpy(gradient)
+        return torch.sparse_coo_tensor(ids, values, W.shape, check_invariants=False, is_coalesced=True)
+    return torch.from_numpy(np.ascontiguousarray(gradient))  # fused optimizers take it to lie as its weight does

@@ -31,19 +31,24 @@ class TruncatedBptt:
         targets = sum(window.count for window in windows)
         columns = sum(window.inputs.shape[1] for window in windows if window.starts) or windows[0].inputs.shape[1]
         for window in windows:
-            score = self._score(window)
+            score = self._learn(window)
             if window.count:
-                score.loss.backward()
                 for meter in meters:
                     meter.add(score, window.count)
         return self.gradients.step(targets if self.reduction == "mean" else columns, measured)
 
-    def _score(self, window):
+    def _learn(self, window):
+        """Score a window and add its gradients to those of the parameters."""
         if window.starts:
             self.state = self.model.initial_state(window.inputs.shape[1])
         inputs, targets = self.compute.tensors(window)
+        if window.count and hasattr(self.model, "learn"):
+            score, self.state = self.model.learn(inputs, targets, self.state)
+            return score
         with self.compute.autocast(), torch.set_grad_enabled(window.count > 0):  # no targets, no graph
             score, state = self.model(inputs, targets, self.state)
+        if window.count:
+            score.loss.backward()
         self.state = tuple(part.detach() for part in state)  # the truncation: no gradient passes here
         return score
 
