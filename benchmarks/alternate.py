@@ -1,4 +1,7 @@
-"""Sides that take turns, each time in a fresh process, so that what disturbs the machine disturbs all of them."""
+"""Sides that take turns, each time in a fresh process, so that what disturbs the machine disturbs all of them.
+
+The libraries have their own defaults: what the environment says to them is left out.
+"""
 
 import dataclasses
 import json
@@ -10,6 +13,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from .problem import Problem
+
+LIBRARIES = ("GOMP_", "KMP_", "MKL_", "OMP_", "OPENBLAS_")
 
 
 class Side(NamedTuple):
@@ -47,7 +52,8 @@ def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
 def run(side: Side) -> dict:
     """One process."""
     program = [sys.executable, "-m", "benchmarks.side", side.name, json.dumps(dataclasses.asdict(side.problem))]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(LIBRARIES)}
+    done = subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"{' '.join(program)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,24 +1,32 @@
-"""The steps of `ours` without the loop around them: tensors that are there, score, backward, step."""
+"""The updates of `whole` without the loop around them: tensors that are there, score, backward, step."""
 
 from collections.abc import Iterator
 
-from . import ours  # sets up torch's threads, so it comes first
+from . import whole  # sets up torch's threads, so it comes first
 
 # isort: split
 import torch
+
+from experiments import compute
+from experiments.runners.train import Training
 
 from .problem import Problem
 
 
 def updates(problem: Problem) -> Iterator[None]:
-    windows, build = ours.prepared(problem)
-    yield None
-    tbptt = build()
-    pairs = [(torch.from_numpy(window.inputs), torch.from_numpy(window.targets)) for window in windows]
-    state = tbptt.model.initial_state(problem.batch)
-    for inputs, targets in pairs:
-        score, state = tbptt.model(inputs, targets, state)
-        score.loss.backward()
-        tbptt.gradients.step(inputs.numel(), measured=False)
-        state = tuple(part.detach() for part in state)
+    """The same updates of the same network: as many epochs of `problem.updates`."""
+    with whole.prepared(problem) as run:
         yield None
+        compute.begin(run.settings, run.model.target)
+        training = Training(run, run.runner.build())
+        model, gradients = training.model, training.tbptt.gradients
+        windows = training.dataset.windows("train", problem.batch, problem.truncation, 0)
+        pairs = [(torch.from_numpy(window.inputs), torch.from_numpy(window.targets)) for window in windows]
+        for _ in range(whole.EPOCHS):
+            state = model.initial_state(problem.batch)
+            for inputs, targets in pairs:
+                score, state = model(inputs, targets, state)
+                score.loss.backward()
+                gradients.step(inputs.numel(), measured=False)
+                state = tuple(part.detach() for part in state)
+                yield None
