@@ -35,7 +35,10 @@ class Compute(NamedTuple):
         return model.to(device=self.device, dtype=DTYPES[self.precision])
 
     def tensor(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":  # from pinned memory, or the copy would wait for all that the GPU has to do
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
 
     def tensors(self, window) -> tuple[torch.Tensor, torch.Tensor]:
         """A window's inputs and targets (T, B); what is known of padding is noted on the inputs for `is_padded`."""

@@ -1,0 +1,122 @@
+"""What a process is set to before it computes, and what is known of its tensors."""
+
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from experiments import compute
+from experiments.compute import Compute
+from experiments.data.windows import Window, stream_windows
+from experiments.metrics import Meter
+from experiments.models import products
+from experiments.models.numpy_network import NumpyNetwork
+from experiments.models.padding import is_padded
+from experiments.models.torch_network import TorchNetwork
+from experiments.runners.tbptt import TruncatedBptt
+
+from .models.networks import SYMBOLS, network, window
+
+CPU = Compute(torch.device("cpu"), "float32")
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.fixture
+def begin():
+    """`compute.begin` with so many threads; afterwards all is as it was."""
+
+    def with_threads(threads, model) -> None:
+        compute.begin(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
+
+    yield with_threads
+    with_threads(None, TorchNetwork)
+
+
+def test_the_threads_of_one_job_are_not_those_of_the_next(begin):
+    begin(None, TorchNetwork)
+    before = torch.get_num_threads(), blas_threads()
+    begin(1, NumpyNetwork)
+    assert (torch.get_num_threads(), blas_threads(), compute.num_threads()) == (1, {1}, 1)
+    begin(None, NumpyNetwork)
+    assert (torch.get_num_threads(), blas_threads()) == (1, before[1])  # its products are NumPy's
+    begin(2, TorchNetwork)
+    assert (torch.get_num_threads(), compute.num_threads()) == (2, 2)
+    begin(None, TorchNetwork)
+    assert (torch.get_num_threads(), blas_threads()) == before
+
+
+PAGES = """
+import resource, sys
+import numpy as np
+from experiments.compute import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    buffers = [np.ones(5 << 20, np.float32) for _ in range(4)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+if sys.argv[1] == "kept":
+    keep_memory()
+print([faults() for _ in range(4)][-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(compute.ctypes.CDLL(None), "mallopt"), reason="no glibc")
+def test_freed_memory_is_there_again_without_page_faults():
+    def faults(how: str) -> int:
+        small_pages = os.environ | {"NUMPY_MADVISE_HUGEPAGE": "0"}
+        return int(
+            subprocess.run([sys.executable, "-c", PAGES, how], capture_output=True, check=True, env=small_pages).stdout
+        )
+
+    assert faults("kept") < 100 < 10_000 < faults("as it is")  # of 20,480
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_recurrent_layers_compute_in_bfloat16_where_there_are_units_for_it(monkeypatch, units):
+    monkeypatch.setattr(products, "MATRIX_UNITS", units)
+    model = network("torch").float()
+    inputs, _ = window(4, 2)
+    with torch.no_grad(), Compute(torch.device("cpu"), "bfloat16").autocast():
+        features, *_ = model.features(inputs, model.initial_state(2))
+    assert features.dtype == (torch.bfloat16 if units else torch.float32)
+    exact = model.features(inputs, model.initial_state(2))[0]
+    torch.testing.assert_close(features.float(), exact, rtol=0, atol=1e-2 if units else 1e-6)
+
+
+def test_what_is_known_of_padding_is_not_asked_of_the_tensor():
+    symbols = np.zeros((3, 2), np.int64)
+    padded = np.where(np.arange(3)[:, None] < 1, -1, symbols)
+    for inputs, expected in ((symbols, False), (padded, True)):
+        tensor, _ = CPU.tensors(Window(inputs, symbols, True, 6))
+        assert tensor.padded is expected
+        assert is_padded(tensor) == is_padded(torch.from_numpy(inputs)) == expected
+    tensor.padded = False
+    assert not is_padded(tensor)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+@pytest.mark.parametrize("cell", ["tanh", "lstm", "gru"])
+def test_a_gpu_computes_what_a_cpu_computes_and_nobody_waits_for_it(monkeypatch, cell, clip_norm):
+    monkeypatch.setattr("experiments.models.heads.FEW", 0)  # the softmax of large vocabularies
+    stream, losses = np.random.default_rng(0).integers(SYMBOLS, size=60).astype(np.int32), []
+    for device in ("cpu", "cuda"):
+        where, meter = Compute(torch.device(device), "float64"), Meter()
+        model = where.place(network("torch", cell=cell, num_layers=2))
+        how = {"reduction": "mean", "clip_norm": clip_norm}
+        tbptt = TruncatedBptt(model, torch.optim.SGD(model.parameters(), lr=0.5), where, **how)
+        for k, some in enumerate(stream_windows(stream, 3, 7)):
+            torch.cuda.set_sync_debug_mode("error" if k else "default")  # the first one prepares kernels
+            tbptt.update([some], meter, measured=False)
+        torch.cuda.set_sync_debug_mode("default")
+        losses.append(meter.mean_loss())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-10)
