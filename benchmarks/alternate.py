@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .problem import Problem
 
-LIBRARIES = ("GOMP_", "KMP_", "MKL_", "OMP_", "OPENBLAS_")
+LIBRARIES = ("DNNL_", "GLIBC_", "GOMP_", "KMP_", "MALLOC_", "MKL_", "NUMPY_", "OMP_", "ONEDNN_", "OPENBLAS_")
 
 
 class Side(NamedTuple):
@@ -52,11 +52,15 @@ def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
 def run(side: Side) -> dict:
     """One process."""
     program = [sys.executable, "-m", "benchmarks.side", side.name, json.dumps(dataclasses.asdict(side.problem))]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(LIBRARIES)}
-    done = subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(program, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         raise SystemExit(f"{' '.join(program)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def environment() -> dict[str, str]:
+    """What is said to a process: all but the settings of libraries."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(LIBRARIES)}
 
 
 def largest_difference(one: Figures, other: Figures) -> float:

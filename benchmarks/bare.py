@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from . import whole  # sets up torch's threads, so it comes first
 
 # isort: split
-import torch
-
 from experiments import compute
 from experiments.runners.train import Training
 
@@ -21,12 +19,12 @@ def updates(problem: Problem) -> Iterator[None]:
         training = Training(run, run.runner.build())
         model, gradients = training.model, training.tbptt.gradients
         windows = training.dataset.windows("train", problem.batch, problem.truncation, 0)
-        pairs = [(torch.from_numpy(window.inputs), torch.from_numpy(window.targets)) for window in windows]
+        steps = [(*run.compute.tensors(window), window.count) for window in windows]
         for _ in range(whole.EPOCHS):
             state = model.initial_state(problem.batch)
-            for inputs, targets in pairs:
+            for inputs, targets, count in steps:
                 score, state = model(inputs, targets, state)
                 score.loss.backward()
-                gradients.step(inputs.numel(), measured=False)
+                gradients.step(count, measured=False)
                 state = tuple(part.detach() for part in state)
                 yield None

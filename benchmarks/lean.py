@@ -1,6 +1,6 @@
-"""The network of `textbook` as fast as NumPy lets one write it: one function, every array allocated once.
+"""The network of `textbook` written for speed alone: one function, its large arrays allocated once.
 
-What a framework's NumPy network could come to at best; nobody would want to read or extend it.
+For small problems a framework's NumPy network could hardly be faster; nobody would want to read or extend it.
 """
 
 from collections.abc import Iterator

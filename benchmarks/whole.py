@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import ours  # sets up torch's threads, so it comes first
+
+# isort: split
 from experiments.experiment import Experiment
 from experiments.journal import read_journal
 from experiments.mlflow_store import create_store
 from experiments.run_folder import JOURNAL
 
-from . import ours
 from .problem import Problem, stream
 from .side import Measured
 

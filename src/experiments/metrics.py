@@ -89,7 +89,7 @@ def perplexity(nats: float) -> float:
 
 def _wide(value):
     """A number or a 0-d tensor in double precision, so that a long sum loses no digits (Apple's GPUs have none)."""
-    if isinstance(value, float):
-        return value
+    if not hasattr(value, "detach"):
+        return float(value)
     value = value.detach()
     return value if value.device.type == "mps" else value.double()

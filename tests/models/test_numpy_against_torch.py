@@ -195,3 +195,13 @@ def test_float32_stays_float32_through_the_numpy_network():
     score, state = model.score(*window(4, 2), model.initial_state(2))
     score.loss.backward()
     assert {score.loss.dtype, *(s.dtype for s in state), *(p.grad.dtype for p in model.parameters())} == {torch.float32}
+    model.zero_grad()
+    _, state = model.learn(*window(4, 2), model.initial_state(2))
+    assert {*(s.dtype for s in state), *(p.grad.dtype for p in model.parameters())} == {torch.float32}
+
+
+def test_a_frozen_weight_of_the_numpy_network_gets_no_gradient():
+    model = network("numpy")
+    model.embedding.W.requires_grad_(False)
+    model.learn(*window(4, 2), model.initial_state(2))
+    assert {name for name, weight in model.named_parameters() if weight.grad is None} == {"embedding.W"}

@@ -62,6 +62,20 @@ def test_a_norm_that_nobody_reads_is_not_computed():
     assert tbptt.update([windows()[0]], measured=False) is None
 
 
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_measuring_the_norm_changes_no_bit_of_the_weights(monkeypatch, kind):
+    monkeypatch.setattr(network_module, "LARGE", 0)
+    trained = []
+    for measured in (True, False):
+        model = network(kind).float()
+        sgd = OPTIMIZERS["sgd"](model.parameters())
+        tbptt = TruncatedBptt(model, sgd, Compute(CPU.device, "float32"), reduction="mean", clip_norm=None)
+        for group in groups(windows(), 2):
+            tbptt.update(group, measured=measured)
+        trained.append(model)
+    assert all(torch.equal(a, b) for a, b in zip(*(model.parameters() for model in trained)))
+
+
 def test_only_a_step_that_leaves_rows_without_gradient_alone_takes_sparse_ones():
     weight = [torch.nn.Parameter(torch.zeros(2))]
     assert {name for name, make in OPTIMIZERS.items() if takes_sparse(make(weight))} == {"sgd", "adagrad"}

@@ -38,7 +38,8 @@ class SequenceModel(Protocol):
         """inputs and targets (T, B) -> what the targets cost, state after. `forward` is `score`."""
 
     # A model that computes gradients itself may have learn(inputs, targets, state), which is `score` and adds them to
-    # the parameters' own: autograd's graph costs a small network a third of its time.
+    # the parameters' own; the state it returns has no graph. The training loop calls it in place of `score`, so who
+    # overrides one overrides both. Autograd's graph would cost a small network a quarter of its time.
 
     # A model that learns without gradients has no parameters but a method fit(windows), which is given the training
     # split once and in order: windows of a text as one column, or of sequences and their labels.

@@ -64,8 +64,9 @@ class NumpyNetwork(RecurrentNetwork):
         # the truncation: no gradient comes from the state after, and that of the state before goes nowhere
         gradients, _ = self.read_backward(cache, d_outputs, [np.zeros_like(part) for part in state])
         for name, W in weights:
-            gradient = _gradient(gradients[name], W)
-            W.grad = gradient if W.grad is None else W.grad + gradient
+            if W.requires_grad:
+                gradient = _gradient(gradients[name], W)
+                W.grad = gradient if W.grad is None else W.grad.add_(gradient)
         loss = float(loss)
         return Score(loss, loss if self.loss == "cross_entropy" else None, correct), _tensors(after)
 

@@ -102,7 +102,7 @@ class TorchNetwork(RecurrentNetwork):
 
     def _passive(self, W_ih: Tensor) -> Tensor:
         """The column of W_ih (G*H, 1) that a mark of padding multiplies."""
-        return W_ih.new_tensor(PASSIVE[self.cell]).repeat_interleave(self.hidden_size)[:, None]
+        return torch.cat([W_ih.new_full((self.hidden_size, 1), value) for value in PASSIVE[self.cell]])
 
     def _outputs(self, features: Tensor) -> Tensor:
         outputs = F.linear(*self._affine(features))

@@ -21,22 +21,20 @@ class Gradients:
 
         Without clipping the norm is computed only if it shall be `measured`, otherwise None.
         """
+        gradients = [_values(p) for p in self._parameters if p.grad is not None]
         norm, factor = None, 1.0 / divisor
         if measured or self._clip_norm is not None:
-            norm = torch.nn.utils.get_total_norm(self._gradients()) / divisor
+            norm = torch.nn.utils.get_total_norm(gradients) / divisor
         if self._clip_norm is not None:
             factor = factor * (self._clip_norm / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grad_norm_
         if self._is_linear:
             self._descend(float(factor))
         else:
-            torch._foreach_mul_(self._gradients(), factor)
+            torch._foreach_mul_(gradients, factor)
             self._optimizer.step()
         for parameter in self._parameters:
             parameter.grad = None
         return norm
-
-    def _gradients(self) -> list[Tensor]:
-        return [_values(p) for p in self._parameters if p.grad is not None]
 
     @torch.no_grad()
     def _descend(self, factor: float) -> None:

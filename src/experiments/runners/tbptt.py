@@ -16,6 +16,7 @@ class TruncatedBptt:
         self.model, self.optimizer, self.compute, self.reduction = model, optimizer, compute, reduction
         self.state: tuple[torch.Tensor, ...] | None = None
         self.gradients = Gradients(model, optimizer, clip_norm)
+        self._by_hand = hasattr(model, "learn")
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
     def set_rate(self, factor: float) -> None:
@@ -42,7 +43,7 @@ class TruncatedBptt:
         if window.starts:
             self.state = self.model.initial_state(window.inputs.shape[1])
         inputs, targets = self.compute.tensors(window)
-        if window.count and hasattr(self.model, "learn"):
+        if window.count and self._by_hand:
             score, self.state = self.model.learn(inputs, targets, self.state)
             return score
         with self.compute.autocast(), torch.set_grad_enabled(window.count > 0):  # no targets, no graph
