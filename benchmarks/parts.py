@@ -92,9 +92,7 @@ def numpy_networks() -> tuple[str, dict]:
         names = {"textbook": "textbook", "ours": "ours", "ours, without optimizer and loop": "bridge"}
         names |= {"ours, NumPy's part alone": "maths", "products alone": "floor"}
         names |= {"one function": "lean"} if problem is SMALL else {}
-        found = alternate(
-            {label: Side(side, problem) for label, side in names.items()}, rounds=7 if problem is SMALL else 5
-        )
+        found = alternate({label: Side(side, problem) for label, side in names.items()}, rounds=7)
         peer, floor = found["textbook"], found["products alone"]
         for label, figures in found.items():
             difference = largest_difference(figures, peer) if figures.losses[0] else None
