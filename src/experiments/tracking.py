@@ -121,7 +121,8 @@ class Tracker(Delivery):
 
     def end(self, status: str, tags: Mapping[str, str]) -> None:
         """Write down how the run ended, give the store some time to take it and let go of the folder."""
-        self._last = [{"file": "run.log"}, {"file": JOURNAL}, {"tags": dict(tags)}, {"status": status}]
+        # outcome and status in one line: a process can be killed between two
+        self._last = [{"file": "run.log"}, {"file": JOURNAL}, {"tags": dict(tags), "status": status}]
         try:
             self.journal.append(*self._last)
             self._last = []

@@ -59,7 +59,7 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings
             code = sweep(killed, arguments, draw.uniform(0.1, 0.6) * seconds)
             done += code == -signal.SIGKILL
             repeated += sum(journal.read_bytes() != content for journal, content in over.items())
-            over = {journal: journal.read_bytes() for journal in journals(killed) if outcome(journal) == "completed"}
+            over = {journal: journal.read_bytes() for journal in journals(killed) if is_finished_job(journal)}
             if code == 0:  # it was faster than the kill: begin anew
                 over = {}
                 shutil.rmtree(killed / "runs")
@@ -109,8 +109,10 @@ def journals(folder: Path) -> list[Path]:
     return list(folder.glob("runs/*/journal.jsonl"))
 
 
-def outcome(journal: Path) -> str | None:
-    return facts(journal).get("outcome")
+def is_finished_job(journal: Path) -> bool:
+    """Not a finished sweep, which goes on when it is started again, if only to see that nothing is left to do."""
+    known = facts(journal)
+    return known.get("runner") == "train" and known.get("outcome") == "completed"
 
 
 def main() -> int:
