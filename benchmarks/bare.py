@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from . import whole  # sets up torch's threads, so it comes first
 
 # isort: split
-from experiments import compute
-from experiments.runners.train import Training
+from experiments.training import device
+from experiments.training.loop import Training
 
 from .problem import Problem
 
@@ -15,7 +15,7 @@ def updates(problem: Problem) -> Iterator[None]:
     """The same updates of the same network: as many epochs of `problem.updates`."""
     with whole.prepared(problem) as run:
         yield None
-        compute.begin(run.settings, run.model.target)
+        device.begin(run.settings, run.model.target)
         training = Training(run, run.runner.build())
         model, gradients = training.model, training.tbptt.gradients
         windows = training.dataset.windows("train", problem.batch, problem.truncation, 0)

@@ -66,7 +66,7 @@ def _numpy_ways(problem, a, b, left, right, shape):
 def _torch_ways(problem, a, b, left, right, shape):
     import torch
 
-    from experiments.models.products import affine
+    from experiments.models.torch.products import affine
 
     dtype = getattr(torch, problem.precision)
     a, b = left(torch.from_numpy(a).to(dtype)), right(torch.from_numpy(b).to(dtype))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.models import numpy_heads
+from experiments.models.numpy import heads
 
 from . import ours
 from .problem import Problem
@@ -20,6 +20,6 @@ def updates(problem: Problem) -> Iterator[None]:
     masks = [None] * (problem.layers + 1)
     for window in windows:
         outputs, state, cache = model.read(parameters, window.inputs, state, masks)
-        _, d_outputs, _ = numpy_heads.cross_entropy(outputs, window.targets.ravel())
+        _, d_outputs, _ = heads.cross_entropy(outputs, window.targets.ravel())
         model.read_backward(cache, d_outputs, nothing)
         yield None

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from experiments import cli, compute  # before torch is there, as on the command line
+from experiments import cli  # before torch is there, as on the command line
 
 # isort: split
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from experiments.config.paths import HOME
 from experiments.data.stream import SymbolStreams
-from experiments.data.vocabulary import Vocabulary
-from experiments.data.windows import Window
 from experiments.experiment import Experiment
-from experiments.metrics import Meter, Tally
-from experiments.paths import HOME
-from experiments.runners.tbptt import TruncatedBptt
+from experiments.interfaces.data import Window
+from experiments.interfaces.vocabulary import Vocabulary
+from experiments.training import device
+from experiments.training.metrics import Meter, Tally
+from experiments.training.tbptt import TruncatedBptt
 
 from . import problem as given
 from .problem import Problem
@@ -35,7 +36,7 @@ def updates(problem: Problem) -> Iterator[float | None]:
 def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], TruncatedBptt]]:
     """The windows of a problem, and what builds the model and its optimizer."""
     bound = experiment(overrides(problem))
-    compute.begin(bound.settings, bound.model.target)
+    device.begin(bound.settings, bound.model.target)
     symbols = [str(k) for k in range(problem.vocabulary)]
     dataset = SymbolStreams(Vocabulary(symbols, separator=" "), {"train": given.stream(problem)}, wrap=False)
 

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from experiments.journal import read_journal
-from experiments.run_folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL, facts
+from experiments.tracking.journal import read_journal
 
 from .alternate import Figures, Side, alternate, environment, largest_difference, run
 from .floor import operations

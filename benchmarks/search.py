@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.run_folder import JOURNAL
 from experiments.sweep.watch import Watch
+from experiments.tracking.folder import JOURNAL
 
 FIXED = [
     "data=words",

@@ -19,8 +19,8 @@ def measure(_: Problem) -> Measured:
 
     imported = time.perf_counter()
     from experiments import cli
-    from experiments.mlflow_store import create_store
-    from experiments.runners.tbptt import TruncatedBptt
+    from experiments.tracking.mlflow_store import create_store
+    from experiments.training.tbptt import TruncatedBptt
 
     update, made = TruncatedBptt.update, []
 

@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.journal import read_journal
-from experiments.mlflow_store import create_store
-from experiments.run_folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL, facts
+from experiments.tracking.journal import read_journal
+from experiments.tracking.mlflow_store import create_store
 
 JOBS = 40
 COMMAND = ["-m", "seed=range(40)", "model=torch_lstm", "model.hidden_size=64", "threads=1", "truncation=20"]

@@ -11,9 +11,9 @@ from . import ours  # sets up torch's threads, so it comes first
 
 # isort: split
 from experiments.experiment import Experiment
-from experiments.journal import read_journal
-from experiments.mlflow_store import create_store
-from experiments.run_folder import JOURNAL
+from experiments.tracking.folder import JOURNAL
+from experiments.tracking.journal import read_journal
+from experiments.tracking.mlflow_store import create_store
 
 from .problem import Problem, stream
 from .side import Measured

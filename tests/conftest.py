@@ -13,7 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in 
 import pytest
 
 from experiments import cli
-from experiments.memory_tracking import MemoryTracker
+from experiments.tracking.memory import MemoryTracker
 
 os.environ["HYDRA_FULL_ERROR"] = "0"
 
@@ -59,7 +59,7 @@ def train(command):
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """A fresh MLflow store, made once: making one takes seconds, copying it does not."""
-    from experiments.mlflow_store import create_store
+    from experiments.tracking.mlflow_store import create_store
 
     database = tmp_path_factory.mktemp("store") / "mlflow.db"
     create_store(database)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from experiments.help import choices
+from experiments.config.help import choices
 
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
@@ -76,7 +76,7 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
     (tmp_path / "mine" / "optimizer" / "slow.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
     command("--config-dir", "mine", "optimizer=slow", "data.text='a b'", "epochs=1", "tracker=memory")
-    from experiments.memory_tracking import MemoryTracker
+    from experiments.tracking.memory import MemoryTracker
 
     recorded = shlex.split(MemoryTracker.ended[-1].tags["command"])
     assert recorded[0] == "experiments"

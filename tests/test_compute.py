@@ -12,15 +12,16 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from experiments import compute
-from experiments.compute import Compute
-from experiments.data.windows import Window, stream_windows
-from experiments.metrics import Meter
-from experiments.models import products
-from experiments.models.numpy_network import NumpyNetwork
-from experiments.models.padding import is_padded
-from experiments.models.torch_network import TorchNetwork
-from experiments.runners.tbptt import TruncatedBptt
+from experiments.data.windows import stream_windows
+from experiments.interfaces.data import Window
+from experiments.models.numpy.network import NumpyNetwork
+from experiments.models.torch import products
+from experiments.models.torch.network import TorchNetwork
+from experiments.models.torch.padding import is_padded
+from experiments.training import device
+from experiments.training.device import Compute
+from experiments.training.metrics import Meter
+from experiments.training.tbptt import TruncatedBptt
 
 from .models.networks import SYMBOLS, network, window
 
@@ -33,10 +34,10 @@ def blas_threads() -> set[int]:
 
 @pytest.fixture
 def begin():
-    """`compute.begin` with so many threads; afterwards these are as they were."""
+    """`device.begin` with so many threads; afterwards these are as they were."""
 
     def with_threads(threads, model) -> None:
-        compute.begin(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
+        device.begin(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
 
     yield with_threads
     with_threads(None, TorchNetwork)
@@ -46,9 +47,9 @@ def test_the_threads_of_one_job_are_not_those_of_the_next(begin):
     begin(None, TorchNetwork)
     before = torch.get_num_threads(), blas_threads()
     begin(3, NumpyNetwork)
-    assert (torch.get_num_threads(), blas_threads(), compute.num_threads()) == (1, {3}, 3)  # its products are NumPy's
+    assert (torch.get_num_threads(), blas_threads(), device.num_threads()) == (1, {3}, 3)  # its products are NumPy's
     begin(2, TorchNetwork)
-    assert (torch.get_num_threads(), blas_threads(), compute.num_threads()) == (2, {2}, 2)
+    assert (torch.get_num_threads(), blas_threads(), device.num_threads()) == (2, {2}, 2)
     begin(None, TorchNetwork)
     assert (torch.get_num_threads(), blas_threads()) == before
 
@@ -56,7 +57,7 @@ def test_the_threads_of_one_job_are_not_those_of_the_next(begin):
 PAGES = """
 import resource, sys
 import numpy as np
-from experiments.compute import keep_memory
+from experiments.training.device import keep_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -113,10 +114,10 @@ def test_what_is_known_of_padding_is_not_asked_of_the_tensor():
 @pytest.mark.parametrize("clip_norm", [None, 0.1])
 @pytest.mark.parametrize("cell", ["tanh", "lstm", "gru"])
 def test_a_gpu_computes_what_a_cpu_computes_and_nobody_waits_for_it(monkeypatch, cell, clip_norm):
-    monkeypatch.setattr("experiments.models.heads.FEW", 0)  # the softmax of large vocabularies
+    monkeypatch.setattr("experiments.models.torch.heads.FEW", 0)  # the softmax of large vocabularies
     stream, losses = np.random.default_rng(0).integers(SYMBOLS, size=60).astype(np.int32), []
-    for device in ("cpu", "cuda"):
-        where, meter = Compute(torch.device(device), "float64"), Meter()
+    for name in ("cpu", "cuda"):
+        where, meter = Compute(torch.device(name), "float64"), Meter()
         model = where.place(network("torch", cell=cell, num_layers=2))
         how = {"reduction": "mean", "clip_norm": clip_norm}
         tbptt = TruncatedBptt(model, torch.optim.SGD(model.parameters(), lr=0.5), where, **how)

@@ -4,8 +4,9 @@ from typing import Literal
 
 import pytest
 
-from experiments.config import bind, bind_settings
-from experiments.signature import ConfigError, check_type, unknown
+from experiments.config.binding import bind, bind_settings
+from experiments.config.errors import ConfigError, unknown
+from experiments.config.signature import check_type
 
 SETTINGS = {
     "truncation": 5,
@@ -64,7 +65,7 @@ def test_a_good_section_is_bound_and_built_later():
         ({"pair": [1]}, "thing.pair must be a list of 2 values, each a number, got [1]"),
         ({"pair": 1}, "thing.pair must be a list of 2 values, each a number, got 1"),
         ({"_target_": "nowhere.Thing"}, "thing._target_='nowhere.Thing' cannot be imported"),
-        ({"_target_": "experiments.config.SECTIONS"}, "is no class or function"),
+        ({"_target_": "experiments.config.settings.SECTIONS"}, "is no class or function"),
     ],
 )
 def test_a_bad_section_is_refused_in_one_sentence(change, sentence):

@@ -34,14 +34,14 @@ class Bigram(torch.nn.Module):
     forward = score
 
 
-from experiments.models.interface import Score
+from experiments.interfaces import Score
 '''
 
 DATASET = '''
 import numpy as np
 
 from experiments.data.stream import SymbolStreams
-from experiments.data.vocabulary import Vocabulary
+from experiments.interfaces.vocabulary import Vocabulary
 
 
 class Alternating(SymbolStreams):

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from experiments.paths import HOME
+from experiments.config.paths import HOME
 
 
 def test_home_holds_the_configs():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from experiments.metrics import Meter, Tally, perplexity
+from experiments.training.metrics import Meter, Tally, perplexity
 
 
 def score(nats, correct=0, loss=None):

@@ -8,12 +8,12 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from experiments.mlflow_store import checked, open_experiment
-from experiments.mlflow_tracking import MlflowTracker
+from experiments.tracking.mlflow import MlflowTracker
+from experiments.tracking.mlflow_store import checked, open_experiment
 
 PROCESS = """
 import sys
-from experiments.mlflow_tracking import MlflowTracker
+from experiments.tracking.mlflow import MlflowTracker
 options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, required=True, tags={})
 with MlflowTracker(name=sys.argv[1], **options) as run:
     run.log_config({"number": sys.argv[1]})
@@ -116,7 +116,7 @@ def test_latest_is_the_newest_run_that_left_a_checkpoint(store, tmp_path):
         MlflowTracker.find_checkpoint("nothing", tmp_path, uri=store)
 
 
-@pytest.mark.parametrize("module", ["mlflow_tracking", "mlflow_store"])
+@pytest.mark.parametrize("module", ["mlflow", "mlflow_store"])
 def test_nothing_is_reported_to_anybody(module):
     code = f"""
 import importlib.abc, os, sys
@@ -125,7 +125,7 @@ class Watch(importlib.abc.MetaPathFinder):
         if name == "mlflow":
             print("at the import of mlflow:", os.environ.get("MLFLOW_DISABLE_TELEMETRY"))
 sys.meta_path.insert(0, Watch())
-import experiments.{module}
+import experiments.tracking.{module}
 """
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_DISABLE_TELEMETRY"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments.paths import HOME
+from experiments.config.paths import HOME
 
 from .conftest import values
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from experiments.schedules import Constant, Cosine, Linear, Plateau, StepDecay
+from experiments.training.schedules import Constant, Cosine, Linear, Plateau, StepDecay
 
 
 def test_constant_never_changes():

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from experiments.delivery import Refused
-from experiments.journal import Point, read_journal
-from experiments.memory_tracking import MemoryTracker
-from experiments.run_folder import facts, left_open
+from experiments.tracking.delivery import Refused
+from experiments.tracking.folder import facts, left_open
+from experiments.tracking.journal import Point, read_journal
+from experiments.tracking.memory import MemoryTracker
 
 
 class Flaky(MemoryTracker):
@@ -139,7 +139,7 @@ def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
 
 def test_a_run_whose_process_died_is_found_and_closed(tmp_path):
     script = (
-        "import os; from experiments.memory_tracking import MemoryTracker\n"
+        "import os; from experiments.tracking.memory import MemoryTracker\n"
         f"run = MemoryTracker(folder={str(tmp_path)!r}, interval=9.0, required=False, name='run', tags={{}})\n"
         "run.__enter__(); run.log_metrics({'a': 1.0}, 0); os.kill(os.getpid(), 9)"
     )

@@ -17,12 +17,13 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .config import bind_settings, dotted, resolve
-from .errors import sentence
-from .help import KINDS, choices
-from .interruption import interruptible
-from .paths import HOME, cache_folder, data_folder
-from .signature import ConfigError, unknown
+from .config.binding import bind_settings
+from .config.composition import resolve
+from .config.errors import ConfigError, sentence, unknown
+from .config.help import KINDS, choices
+from .config.keys import dotted
+from .config.paths import HOME, cache_folder, data_folder
+from .tracking.interruption import interruptible
 
 # How many turns a thread of torch's spins before it sleeps; must be said before torch is imported. With torch's own
 # 300,000 it is ten times slower beside another busy process. With 1,000 it is a tenth slower on an idle machine, and

@@ -15,17 +15,23 @@ from typing import Any
 
 import torch
 
-from . import compute, provenance, resume
-from .compute import Compute
-from .config import Bound, Settings, bind, bind_settings, to_yaml
-from .interruption import Stop, interruptible
-from .origin import Origin, find_origin
-from .rehearsal import check_reading, rehearse
-from .run_folder import JOURNAL, facts, left_open
-from .signature import ConfigError
-from .sweep.member import Member
-from .tracking import SILENT, Tracker
-from .trust import check_stored
+from .checkpoints import resume
+from .checkpoints.allowed_targets import check_stored
+from .checkpoints.initial_weights import Origin, find_origin
+from .config.binding import Bound, bind, bind_settings
+from .config.composition import to_yaml
+from .config.dry_run import check_reading, rehearse
+from .config.errors import ConfigError
+from .config.former_names import FORMER_NAMES
+from .config.keys import flatten
+from .config.settings import Settings
+from .sweep.job_context import Member
+from .tracking import provenance
+from .tracking.folder import JOURNAL, facts, left_open
+from .tracking.interruption import Stop, interruptible
+from .tracking.run import SILENT, Tracker
+from .training import device
+from .training.device import Compute
 
 log = logging.getLogger("experiments")
 
@@ -91,7 +97,7 @@ class Experiment:
         bound = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
         if isinstance(path := bound["data"].options.get("path"), str):
             bound["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
-        where = compute.choose(settings, bound["model"].target)
+        where = device.choose(settings, bound["model"].target)
         rehearse(bound, settings)
         bound["tracker"] = bind(config, "tracker", LATE["tracker"])  # last, as importing mlflow takes seconds
         config = dataclasses.asdict(settings) | {section: b.config() for section, b in bound.items()}
@@ -105,7 +111,7 @@ class Experiment:
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
-        compute.begin(self.settings, self.model.target)
+        device.begin(self.settings, self.model.target)
         return self.runner.build().run(self)
 
     def build_dataset(self):
@@ -146,7 +152,7 @@ class Experiment:
         name = self._new_name() if continues is None else continues.name
         tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
-        tags |= {"threads": str(compute.num_threads()), "device": str(self.compute.device)}
+        tags |= {"threads": str(device.num_threads()), "device": str(self.compute.device)}
         tags |= {} if self.member is None else self.member.tags(self.settings.seed)
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
@@ -201,15 +207,7 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
 def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options, flat, that decide what is computed."""
     return {
-        key: value
+        key: FORMER_NAMES.get(value, value) if key.endswith("._target_") else value
         for key, value in flatten(config).items()
         if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
     }
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings -> one level of dotted keys."""
-    flat = {}
-    for key, value in config.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from experiments.data.download import fetch
+from experiments.data.files.fetching import fetch
 
 CONTENT = b"0123456789" * 50_000
 MD5 = hashlib.md5(CONTENT).hexdigest()

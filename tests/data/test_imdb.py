@@ -10,10 +10,10 @@ import tarfile
 import numpy as np
 import pytest
 
-from experiments.data import reviews as reviews_module
+from experiments.data.files import reviews as reviews_module
 from experiments.data.imdb import Imdb
 from experiments.data.labelled import batches
-from experiments.data.windows import IGNORE, PADDING
+from experiments.interfaces.data import IGNORE, PADDING
 
 OPTIONS = {
     "url": "",

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.data.windows import IGNORE, PADDING, stream_windows, wrapped_windows
+from experiments.data.windows import stream_windows, wrapped_windows
+from experiments.interfaces.data import IGNORE, PADDING
 
 STREAM = np.arange(50, dtype=np.int32)  # symbol k is at position k, so a pair tells which transition it is
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments.data import corpus
+from experiments.data.files import corpus
 from experiments.data.words import Words
 
 OPTIONS = {

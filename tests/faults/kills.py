@@ -21,8 +21,8 @@ from typing import NamedTuple
 import torch
 from mlflow import MlflowClient
 
-from experiments.journal import read_journal
-from experiments.mlflow_store import create_store
+from experiments.tracking.journal import read_journal
+from experiments.tracking.mlflow_store import create_store
 
 NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
 TASKS = ("text", "labels")
@@ -38,7 +38,7 @@ TIMES = ("targets_per_second",)  # what a stopped run may say otherwise
 SMALL = ("model.hidden_size=8", "model.embedding_size=6", "model.output_dropout=0.2", "epochs=4", "threads=1")
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.mlflow_tracking"])
+context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow"])
 
 
 class Findings(NamedTuple):

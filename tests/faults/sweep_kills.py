@@ -16,8 +16,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from experiments.mlflow_store import create_store
-from experiments.run_folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL, facts
+from experiments.tracking.mlflow_store import create_store
 
 from .kills import Findings, compare_runs, make_folders, number_running, stored_points
 

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from experiments.memory_tracking import MemoryTracker
-from experiments.runners import checkpoint
-from experiments.runners import train as train_module
+from experiments.checkpoints import checkpoint
+from experiments.tracking.memory import MemoryTracker
+from experiments.training import loop
 
 TRAIN = ("epochs=60", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
 
@@ -27,7 +27,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_fails_the_run_with_one_sentence_and_leaves_good_checkpoints(command, small_disk, monkeypatch):
-    original = train_module.Training._save_if_due
+    original = loop.Training._save_if_due
 
     def filling(self):
         if self.updates == 10:  # somebody else needs the rest of the disk
@@ -35,7 +35,7 @@ def test_a_full_disk_fails_the_run_with_one_sentence_and_leaves_good_checkpoints
                 other.write(b"x" * (40 << 20))
         original(self)
 
-    monkeypatch.setattr(train_module.Training, "_save_if_due", filling)
+    monkeypatch.setattr(loop.Training, "_save_if_due", filling)
     outcome = command(*TRAIN, f"tracker.folder={small_disk}/runs")
     assert (outcome.code, outcome.error.count("\n")) == (1, 1)
     assert "No space left on device" in outcome.error
@@ -44,7 +44,7 @@ def test_a_full_disk_fails_the_run_with_one_sentence_and_leaves_good_checkpoints
     assert not list(run.folder.glob("*.building"))
     assert checkpoint.load_newest([run.folder / "last.pt", run.folder / "previous.pt"])["position"]["updates"] >= 8
     (small_disk / "other").unlink()
-    monkeypatch.setattr(train_module.Training, "_save_if_due", original)
+    monkeypatch.setattr(loop.Training, "_save_if_due", original)
     again = command(f"resume={run.name}", f"tracker.folder={small_disk}/runs", "tracker=memory")
     assert again.code == 0, again.error
     assert MemoryTracker.ended[-1].status == "FINISHED"
@@ -63,14 +63,14 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(command, tmp_path):
 
 
 def test_a_folder_that_vanishes_in_the_middle_fails_the_run(command, monkeypatch):
-    original = train_module.Training._save_if_due
+    original = loop.Training._save_if_due
 
     def vanishing(self):
         if self.updates == 10:
             shutil.rmtree(self.tracker.folder)
         original(self)
 
-    monkeypatch.setattr(train_module.Training, "_save_if_due", vanishing)
+    monkeypatch.setattr(loop.Training, "_save_if_due", vanishing)
     outcome = command(*TRAIN)
     run = MemoryTracker.ended[-1]
     assert (outcome.code, outcome.error.count("\n")) == (1, 1)
@@ -83,7 +83,7 @@ def test_memory_that_runs_out_is_one_sentence(command, monkeypatch):
     def greedy(*_, **__):
         raise MemoryError("cannot allocate 99 TiB")
 
-    monkeypatch.setattr(train_module.TruncatedBptt, "update", greedy)
+    monkeypatch.setattr(loop.TruncatedBptt, "update", greedy)
     outcome = command(*TRAIN)
     assert outcome.error == (
         "experiments: out of memory (cannot allocate 99 TiB): lower batch_size, truncation or the model's sizes\n"

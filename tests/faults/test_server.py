@@ -11,8 +11,8 @@ import urllib.request
 import pytest
 from mlflow import MlflowClient
 
-from experiments.journal import read_journal
-from experiments.mlflow_tracking import MlflowTracker
+from experiments.tracking.journal import read_journal
+from experiments.tracking.mlflow import MlflowTracker
 
 
 class Server:

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.config_store import ConfigStore
 
-from experiments.paths import HOME
+from experiments.config.paths import HOME
 from hydra_plugins.experiments_sweeper import launchers
 
 CHOICES = sorted(path.stem for path in (HOME / "conf" / "hydra" / "launcher").glob("*.yaml"))

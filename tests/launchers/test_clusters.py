@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from experiments.journal import read_lines
+from experiments.tracking.journal import read_lines
 
 from ..faults.test_server import Server
 from ..sweep.conftest import misbehave, write_naughty

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from experiments.sweep.job import heed_scheduler
-from experiments.sweep.member import Member
+from experiments.sweep.job_context import Member
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import torch
 
-from experiments.models.numpy_network import NumpyNetwork
-from experiments.models.torch_network import TorchNetwork
+from experiments.models.numpy.network import NumpyNetwork
+from experiments.models.torch.network import TorchNetwork
 
 OPTIONS = {
     "cell": "lstm",

@@ -10,8 +10,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from experiments.data.labelled import LabelledSequences, Sequences
-from experiments.data.vocabulary import Vocabulary
-from experiments.models.bag_of_words import BagOfWords
+from experiments.interfaces.vocabulary import Vocabulary
+from experiments.models.baselines.bag_of_words import BagOfWords
 
 SYMBOLS = "abcdefgh"
 OPTIONS = {"max_ngram": 2, "min_count": 1, "strengths": [4.0]}

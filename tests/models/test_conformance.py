@@ -9,10 +9,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.config import bind, resolve
-from experiments.data.windows import Window
-from experiments.metrics import Tally
-from experiments.paths import HOME
+from experiments.config.binding import bind
+from experiments.config.composition import resolve
+from experiments.config.paths import HOME
+from experiments.interfaces.data import Window
+from experiments.training.metrics import Tally
 
 MODELS = sorted(path.stem for path in (HOME / "conf" / "model").glob("*.yaml"))
 SYMBOLS = 7

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from experiments.models.context import contexts, no_context
-from experiments.models.context_network import ContextNetwork
+from experiments.models.baselines.context import contexts, no_context
+from experiments.models.baselines.context_network import ContextNetwork
 
 SYMBOLS = 7
 OPTIONS = {"combine": "mean", "context_size": 3, "embedding_size": 4, "hidden_size": None, "dropout": 0.0}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.compute import Compute
 from experiments.data.labelled import LabelledSequences, Sequences
-from experiments.data.vocabulary import Vocabulary
-from experiments.metrics import Meter
-from experiments.runners.tbptt import TruncatedBptt, groups
+from experiments.interfaces.vocabulary import Vocabulary
+from experiments.training.device import Compute
+from experiments.training.metrics import Meter
+from experiments.training.tbptt import TruncatedBptt, groups
 
 from .networks import KINDS, OPTIONS, SYMBOLS
 

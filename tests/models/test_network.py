@@ -5,9 +5,6 @@ import math
 import pytest
 import torch
 
-from experiments.data import windows
-from experiments.models import bptt, heads, numpy_heads
-
 from .networks import network
 
 
@@ -109,8 +106,3 @@ def test_summary_counts_every_parameter_once():
     assert [name for name, _, _ in rows] == ["embedding", "layers.0", "layers.1", "output"]
     assert rows[1] == ("layers.0", (5, 3, 6), 4 * 6 * (4 + 6 + 2))
     assert sum(number for _, _, number in rows) == sum(p.numel() for p in model.parameters())
-
-
-def test_the_marks_for_padding_and_ignored_targets_are_the_same_everywhere():
-    assert bptt.PADDING == windows.PADDING
-    assert numpy_heads.IGNORE == windows.IGNORE == heads.IGNORE

@@ -11,9 +11,9 @@ import torch
 
 from experiments.data.ptb import PennTreebank
 from experiments.data.windows import stream_windows
-from experiments.metrics import Tally
-from experiments.models import kneser_ney
-from experiments.models.ngram import Ngram
+from experiments.models.baselines import kneser_ney
+from experiments.models.baselines.ngram import Ngram
+from experiments.training.metrics import Tally
 
 SYMBOLS, END = 6, 0
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.compute import Compute
-from experiments.data.windows import Window, stream_windows
-from experiments.metrics import Meter
+from experiments.data.windows import stream_windows
+from experiments.interfaces.data import Window
 from experiments.models import network as network_module
-from experiments.runners.tbptt import TruncatedBptt, groups
+from experiments.training.device import Compute
+from experiments.training.metrics import Meter
+from experiments.training.tbptt import TruncatedBptt, groups
 
 from .networks import SYMBOLS, network, window
 

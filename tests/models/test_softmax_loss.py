@@ -5,7 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from experiments.models import heads, numpy_heads, products, softmax_loss
+from experiments.interfaces.data import IGNORE
+from experiments.models.numpy import heads as numpy_heads
+from experiments.models.torch import heads, products, softmax_loss
 
 ROWS, WIDTH, CLASSES = 7, 5, 11
 
@@ -16,13 +18,13 @@ def tensors(dtype=torch.float64, ignored=()):
     shapes = ((ROWS, WIDTH), (CLASSES, WIDTH), (CLASSES,))
     weights = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
     targets = torch.randint(CLASSES, (ROWS,), generator=generator)
-    targets[list(ignored)] = heads.IGNORE
+    targets[list(ignored)] = IGNORE
     return [weight.to(dtype).requires_grad_() for weight in weights], targets
 
 
 def expected(weights, targets):
     """Loss, number of targets ranked first, gradients, all by torch's own functions."""
-    loss = F.cross_entropy(F.linear(*weights), targets, ignore_index=heads.IGNORE, reduction="sum")
+    loss = F.cross_entropy(F.linear(*weights), targets, ignore_index=IGNORE, reduction="sum")
     return loss, (F.linear(*weights).argmax(1) == targets).sum(), torch.autograd.grad(loss, weights)
 
 
@@ -48,7 +50,7 @@ def test_loss_and_gradients_are_those_of_the_separate_operations(ignored):
 def test_on_a_gpu_ignored_targets_are_masked_instead_of_left_out():
     weights, targets = tensors(ignored=(0, 3))
     loss, correct, gradients = expected(weights, targets)
-    kept = targets != heads.IGNORE
+    kept = targets != IGNORE
     nats, ours = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, True)
     assert (nats.item(), ours) == (pytest.approx(loss.item(), rel=1e-13), correct)
     for mine, theirs in zip(torch.autograd.grad(nats, weights), gradients):
@@ -70,8 +72,8 @@ def test_infinite_logits_of_an_ignored_target_do_no_harm(masked):
     weights, targets = tensors(ignored=(1,))
     with torch.no_grad():
         weights[0][1] = torch.inf
-    loss, _, gradients = expected([weights[0][[0, *range(2, ROWS)]], *weights[1:]], targets[targets != heads.IGNORE])
-    kept = targets != heads.IGNORE
+    loss, _, gradients = expected([weights[0][[0, *range(2, ROWS)]], *weights[1:]], targets[targets != IGNORE])
+    kept = targets != IGNORE
     if masked:
         nats, _ = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, False)
     else:

@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from experiments.runners import checkpoint
+from experiments.checkpoints import checkpoint
 
 
 class Poison:

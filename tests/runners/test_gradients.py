@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.compute import Compute
 from experiments.data.windows import stream_windows
 from experiments.models import network as network_module
-from experiments.runners.gradients import takes_sparse
-from experiments.runners.tbptt import TruncatedBptt, groups
+from experiments.training.device import Compute
+from experiments.training.gradients import takes_sparse
+from experiments.training.tbptt import TruncatedBptt, groups
 
 from ..models.networks import SYMBOLS, network
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from experiments.runners.report import classification_metrics, confusion_matrix
+from experiments.training.classification import classification_metrics, confusion_matrix
 
 from ..conftest import values
 
@@ -80,7 +80,7 @@ def test_evaluation_repeats_the_test_of_the_run(train, imdb, command):
 def test_a_checkpoint_moves_between_numpy_and_torch(train, imdb, command):
     form = ("model.hidden_size=8", "model.bidirectional=true", "model.pooling=mean_max", "precision=float64")
     run = train(*imdb, "model=numpy_lstm", *form)
-    target = "model._target_=experiments.models.torch_network.TorchNetwork"
+    target = "model._target_=experiments.models.torch.network.TorchNetwork"
     outcome = command("runner=evaluate", f"checkpoint={run.name}", target, "tracker=memory")
     assert outcome.code == 0, outcome.error
     assert f"loss {values(run, 'test/loss')[0]:.8g}" in outcome.out

@@ -6,8 +6,9 @@ import shutil
 import pytest
 import torch
 
-from experiments.memory_tracking import MemoryTracker
-from experiments.runners.sample import Cut, Sample, choose
+from experiments.runners.sample import Sample
+from experiments.tracking.memory import MemoryTracker
+from experiments.training.sampling import Cut, choose
 
 from ..conftest import values
 
@@ -34,9 +35,9 @@ def test_evaluate_takes_model_data_and_precision_from_the_run(command, trained):
 def test_evaluate_is_independent_of_the_training_windows(command, trained):
     """By hand: the whole string in one go."""
     command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
+    from experiments.checkpoints import checkpoint
     from experiments.data.characters import ALPHABET, EMBEDDED
-    from experiments.models.torch_network import TorchNetwork
-    from experiments.runners import checkpoint
+    from experiments.models.torch.network import TorchNetwork
 
     content = checkpoint.load(trained.folder / "best.pt")
     options = {key: value for key, value in content["config"]["model"].items() if key != "_target_"}
@@ -108,7 +109,7 @@ def test_a_folder_without_a_best_checkpoint_is_said(command, trained):
 
 
 def test_an_evaluation_that_is_no_number_fails(command, trained):
-    from experiments.runners import checkpoint
+    from experiments.checkpoints import checkpoint
 
     content = checkpoint.load(trained.folder / "best.pt")
     content["model"]["output.W"].fill_(float("nan"))

@@ -10,9 +10,9 @@ import signal
 import pytest
 import torch
 
-from experiments.memory_tracking import MemoryTracker
-from experiments.runners import checkpoint, scoring
-from experiments.runners import train as train_module
+from experiments.checkpoints import checkpoint
+from experiments.tracking.memory import MemoryTracker
+from experiments.training import evaluation, loop
 
 from ..conftest import values
 
@@ -122,7 +122,7 @@ def test_divergence_is_failed_with_what_to_lower_and_keeps_the_best(command, tex
 def test_evaluation_does_not_depend_on_the_window_length(train, text, monkeypatch, rows):
     options = ("precision=float64", "data.valid_fraction=0.05", "epochs=1")
     reference = train(*text, *options)
-    monkeypatch.setattr(scoring, "ROWS", rows)
+    monkeypatch.setattr(evaluation, "ROWS", rows)
     run = train(*text, *options)
     for key in ("valid/loss", "test/loss"):
         assert values(run, key) == pytest.approx(values(reference, key), abs=1e-9, rel=0)
@@ -229,7 +229,7 @@ def test_a_new_run_can_start_from_old_weights(train, text):
 
 def test_checkpoints_are_written_at_intervals(train, text, monkeypatch):
     written = []
-    monkeypatch.setattr(train_module.checkpoint, "save", lambda path, _, **__: written.append(path.name))
+    monkeypatch.setattr(loop.checkpoint, "save", lambda path, _, **__: written.append(path.name))
     train(*text, "runner.checkpoint_interval=0")
     longest = math.ceil((len(TEXT) - 2 * round(len(TEXT) * 0.1) - 1) / 8)
     updates = math.ceil(longest / 35)
@@ -271,7 +271,7 @@ def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(train_module.checkpoint.os, "fsync", full)
+    monkeypatch.setattr(loop.checkpoint.os, "fsync", full)
     code, _, error = command(*text, "tracker=memory", "runner.checkpoint_interval=0")
     assert (code, error) == (1, "experiments: [Errno 28] No space left on device\n")
     run = MemoryTracker.ended[-1]
@@ -280,7 +280,7 @@ def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch
 
 
 def test_a_model_that_cannot_be_described_is_trained_and_tested_all_the_same(train, text, monkeypatch):
-    monkeypatch.setattr("experiments.models.torch_network.TorchNetwork.predict", None)
+    monkeypatch.setattr("experiments.models.torch.network.TorchNetwork.predict", None)
     run = train(*text)
     assert run.status == "FINISHED"
     assert values(run, "test/loss")

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from experiments.compare import figures
-from experiments.journal import read_journal
-from experiments.paths import HOME
-from experiments.recorded import Recorded, from_folder, recorded_in
-from experiments.runners import tbptt
+from experiments.comparison import figures
+from experiments.config.paths import HOME
+from experiments.tracking.journal import read_journal
+from experiments.tracking.record import Recorded, from_folder, recorded_in
+from experiments.training import tbptt
 
 TINY = ("model=torch_rnn", "model.hidden_size=8", "model.embedding_size=4", "truncation=7", "epochs=3", "threads=1")
 TEXT = "the quick brown fox jumps over the lazy dog and the dog sleeps. " * 12
@@ -22,7 +22,7 @@ import os
 import signal
 from pathlib import Path
 
-from experiments.models.torch_network import TorchNetwork
+from experiments.models.torch.network import TorchNetwork
 
 
 class Naughty(TorchNetwork):
@@ -99,7 +99,7 @@ def write_naughty(folder: Path) -> None:
     (folder / "naughty.py").write_text(NAUGHTY)
     (folder / "mine" / "model").mkdir(parents=True)
     ours = (HOME / "conf" / "model" / "torch_rnn.yaml").read_text()
-    theirs = ours.replace("experiments.models.torch_network.TorchNetwork", "naughty.Naughty")
+    theirs = ours.replace("experiments.models.TorchNetwork", "naughty.Naughty")
     assert theirs != ours
     (folder / "mine" / "model" / "naughty.yaml").write_text(theirs)
 

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from experiments.signature import ConfigError
+from experiments.config.errors import ConfigError
 from experiments.sweep.dimensions import Dimension, Span, product
 from hydra_plugins.experiments_sweeper.axes import read_axes
 

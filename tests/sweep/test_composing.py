@@ -7,8 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from experiments.help import choices
-from experiments.paths import HOME, cache_folder, data_folder
+from experiments.config.help import choices
+from experiments.config.paths import HOME, cache_folder, data_folder
 from hydra_plugins.experiments_sweeper.composing import Composer
 
 

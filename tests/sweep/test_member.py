@@ -13,11 +13,11 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
-from experiments.run_folder import facts
-from experiments.sweep import member as module
+from experiments.sweep import job_context as module
 from experiments.sweep.job import run_planned
-from experiments.sweep.member import STOP, Member, Pruned, alive
+from experiments.sweep.job_context import STOP, Member, Pruned, alive
 from experiments.sweep.search import running_trial, storage
+from experiments.tracking.folder import facts
 
 from .conftest import folder_of, numbers
 
@@ -127,7 +127,7 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
 def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(member, tmp_path):
     program = (
         "import os, signal, sys, json\nfrom experiments.sweep.job import settle_in\n"
-        "from experiments.sweep.member import Member\n"
+        "from experiments.sweep.job_context import Member\n"
         "settle_in(Member(**json.loads(sys.argv[1])))\n"
         "assert os.getcwd() == sys.path[-1] == sys.argv[2]\n"
         "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"

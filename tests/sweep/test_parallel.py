@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.run_folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL, facts
 
 from .conftest import TINY, all_numbers, misbehave, numbers, write_naughty
 

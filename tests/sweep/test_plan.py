@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from experiments.memory_tracking import MemoryTracker
 from experiments.sweep.plan import slug
+from experiments.tracking.memory import MemoryTracker
 
 from .conftest import TINY, numbers
 
@@ -22,7 +22,7 @@ def planned(command, monkeypatch):
         def run(self, search) -> None:
             found.append((self.name, {job.name: job.plan for job in search.propose(None)}))
 
-    monkeypatch.setattr("experiments.sweep.conduct.Rounds", Planned)
+    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Planned)
 
     def plan(*arguments: str) -> tuple[str, dict[str, dict]]:
         outcome = command("-m", *TINY, "tracker=memory", *arguments)

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments.interruption import Interrupted, Stop
-from experiments.run_folder import Busy
-from experiments.sweep import rounds as module
+from experiments.sweep import scheduler as module
 from experiments.sweep.grid import Grid
-from experiments.sweep.member import STOP
+from experiments.sweep.job_context import STOP
 from experiments.sweep.options import Options
 from experiments.sweep.plan import Job
-from experiments.sweep.rounds import Incomplete, Rounds, TimeOver
+from experiments.sweep.scheduler import Incomplete, Rounds, TimeOver
+from experiments.tracking.folder import Busy
+from experiments.tracking.interruption import Interrupted, Stop
 
 DEFAULTS = {"search": "grid", "params": {}, "zip": [], "trials": 50, "replicates": 1, "budget": None, "attempts": 2}
 DEFAULTS |= {"pruner": None, "seed": 0, "batch": None, "storage": None, "name": None}

@@ -17,7 +17,7 @@ from experiments.sweep import search as module
 from experiments.sweep.dimensions import Dimension, Span
 from experiments.sweep.options import Options
 from experiments.sweep.plan import Job
-from experiments.sweep.rounds import Rounds
+from experiments.sweep.scheduler import Rounds
 from experiments.sweep.search import Search
 
 from .conftest import folder_of, journals, numbers, outcomes
@@ -281,7 +281,7 @@ def test_trials_that_learn_from_others_are_launched_as_many_as_run_at_once(sweep
             launched.append(len(jobs))
             return super()._launch(jobs)
 
-    monkeypatch.setattr("experiments.sweep.conduct.Rounds", Watching)
+    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Watching)
     how = (f"hydra.sweeper.search={search}", f"hydra.sweeper.pruner={pruner}", "hydra.sweeper.trials=4")
     batch = () if search == "random" else ("hydra.sweeper.batch=2",)
     assert sweep("optimizer.lr=interval(0.001,0.1)", "epochs=1", *how, *batch).code == 0

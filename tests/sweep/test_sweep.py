@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from experiments.compare import figures
-from experiments.memory_tracking import MemoryTracker
-from experiments.paths import HOME
+from experiments.comparison import figures
+from experiments.config.paths import HOME
 from experiments.sweep import search as search_module
+from experiments.tracking.memory import MemoryTracker
 
 from .conftest import TINY, all_numbers, folder_of, journals, misbehave, numbers, outcomes
 from .test_search import Given
@@ -226,7 +226,7 @@ def test_a_job_that_was_killed_with_its_sweep_is_closed_and_goes_on(sweep, monke
     often = ("runner.checkpoint_targets_interval=1", "runner.log_interval=1")
     alone = sweep(*GRID, *often, "hydra.sweeper.name=alone")
     with monkeypatch.context() as patch:
-        patch.setattr("experiments.runners.train.Training.test", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+        patch.setattr("experiments.training.loop.Training.test", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
         killed = sweep(*GRID, *often)
     assert killed.code == 9
     (job,) = killed.jobs
@@ -264,7 +264,7 @@ def test_every_question_of_ours_can_be_planned(command, monkeypatch, file, tmp_p
         def run(self, search) -> None:
             found.extend(search.propose(None))
 
-    monkeypatch.setattr("experiments.sweep.conduct.Rounds", Planned)
+    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Planned)
     (tmp_path / "words.txt").write_text("a few words are enough here . " * 200)
     small = ("data=words", "data.path=words.txt", "data.corpus_size=null", "tracker=memory")
     outcome = command(f"sweeps={file.stem}", *small)

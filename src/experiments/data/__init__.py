@@ -1,1 +1,11 @@
-"""Datasets: each yields windows of integer symbols. Nothing here knows torch."""
+"""Datasets: each yields windows of integer symbols. Nothing here imports torch."""
+
+from ..config.lazy import lazy
+
+PUBLIC = {
+    "Characters": "characters",
+    "Words": "words",
+    "PennTreebank": "ptb",
+    "Imdb": "imdb",
+}
+__getattr__ = lazy(__name__, PUBLIC)

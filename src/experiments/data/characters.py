@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..interfaces.vocabulary import Vocabulary
+from .files.reading import check_fractions, read_text
 from .stream import SymbolStreams
-from .text_file import check_fractions, read_text
-from .vocabulary import Vocabulary
 
 EMBEDDED = "hello pytorch. how long can a rnn cell remember?"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz ?!.,;01"

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from .download import fetch
+from ..interfaces.vocabulary import Vocabulary
+from .files.fetching import fetch
+from .files.reading import check_fractions
+from .files.review_files import LABELS, find_source
+from .files.reviews import Reviews, cached_reviews, gather
 from .labelled import LabelledSequences, Sequences
-from .review_files import LABELS, find_source
-from .reviews import Reviews, cached_reviews, gather
-from .text_file import check_fractions
-from .vocabulary import Vocabulary
 
 MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
 UNKNOWN = "<unk>"

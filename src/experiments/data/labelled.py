@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .vocabulary import Vocabulary
-from .windows import IGNORE, PADDING, Window, Windows
+from ..interfaces.data import IGNORE, PADDING, Window
+from ..interfaces.vocabulary import Vocabulary
+from .windows import Windows
 
 POOL = 50  # batches whose sequences are sorted by length before they are dealt out
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from .download import fetch
-from .text_file import checked_file
+from .files.fetching import fetch
+from .files.reading import checked_file
 from .words import SPLITS, Words
 
 MD5 = {

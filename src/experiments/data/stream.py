@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .vocabulary import Vocabulary
-from .windows import Window, stream_windows, wrapped_windows
+from ..interfaces.data import Window
+from ..interfaces.vocabulary import Vocabulary
+from .windows import stream_windows, wrapped_windows
 
 
 class SymbolStreams:

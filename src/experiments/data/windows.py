@@ -13,23 +13,10 @@ Every transition is scored exactly once, also those at the seams between columns
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .vocabulary import Vocabulary
-
-PADDING = -1  # an input that is no symbol: the state passes it unchanged
-IGNORE = -100  # a target that is not predicted
-
-
-class Window(NamedTuple):
-    """What one step of truncated BPTT reads, time-major."""
-
-    inputs: np.ndarray  # (T, B) int64; PADDING before or after a column's symbols
-    targets: np.ndarray  # (T, B) int64; IGNORE where nothing is predicted
-    starts: bool  # the state that enters is the initial one
-    count: int  # targets that are predicted
+from ..interfaces.data import IGNORE, PADDING, Window
 
 
 class Windows(Sequence[Window]):
@@ -45,30 +32,6 @@ class Windows(Sequence[Window]):
         if not 0 <= k < self._number:
             raise IndexError(k)
         return self._cut(k)
-
-
-class Dataset(Protocol):
-    """What every dataset is. Any sequence of Window will do for `windows`, a list too."""
-
-    num_inputs: int  # V
-    num_outputs: int  # K
-    splits: tuple[str, ...]  # "train", and of "valid" and "test" what there is
-    vocabulary: Vocabulary
-    fingerprint: str  # changes when the symbols do
-    labelled: bool  # every column is a sequence of its own, with one target at its end; absent means False
-    labels: tuple[str, ...]  # the names of the K classes, where labelled
-    sentence_end: int | None  # the symbol that ends a sentence; absent means None
-
-    def windows(
-        self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
-    ) -> Sequence[Window]:
-        """The windows of one training epoch, or with epoch None those of an evaluation: every target once.
-
-        `warm_up` is given for the evaluation of a text if eval_warm_up asks for it, see `stream_windows`.
-
-        A pure function of its arguments (and the dataset's options), so that resuming means skipping k windows.
-        truncation None means windows as long as the columns.
-        """
 
 
 def stream_windows(symbols: np.ndarray, batch_size: int, truncation: int | None, warm_up: int = 0) -> Windows:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from .corpus import Part, Rules, cached_corpus, cut_file
+from .files.corpus import Part, Rules, cached_corpus, cut_file
+from .files.reading import check_fractions, checked_file
 from .stream import SymbolStreams
-from .text_file import check_fractions, checked_file
 
 SPLITS = ("train", "valid", "test")
 NAMES = {"train": {"train"}, "valid": {"valid", "val", "validation", "dev"}, "test": {"test"}}

@@ -1,1 +1,12 @@
-"""Models: torch modules with three verbs, in NumPy and in torch."""
+"""Models: torch modules that read a window, carry a state and score its targets, in NumPy and in torch."""
+
+from ..config.lazy import lazy
+
+PUBLIC = {
+    "NumpyNetwork": "numpy.network",
+    "TorchNetwork": "torch.network",
+    "ContextNetwork": "baselines.context_network",
+    "Ngram": "baselines.ngram",
+    "BagOfWords": "baselines.bag_of_words",
+}
+__getattr__ = lazy(__name__, PUBLIC)

@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from .cells import CELLS
+from ..interfaces.model import Score, State
 from .initialization import initialize
-from .interface import Score, State
 from .layers import Affine, Embedding, Projection, RecurrentLayer, num_parameters
-from .pooling import initial_pools
+from .numpy.cells import CELLS
+from .torch.pooling import initial_pools
 
 LARGE = 1 << 18  # numbers in a matrix, from which on to leave out its empty rows saves time
 

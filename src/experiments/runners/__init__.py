@@ -1,1 +1,14 @@
 """Runners: what can be done with an experiment. Each has one verb, run(experiment) -> float | None."""
+
+from ..config.lazy import lazy
+
+PUBLIC = {
+    "Train": "train",
+    "Evaluate": "evaluate",
+    "Sample": "sample",
+    "Summary": "summary",
+    "Compare": "compare",
+    "Dashboard": "dashboard",
+    "Doctor": "doctor",
+}
+__getattr__ = lazy(__name__, PUBLIC)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from ..compare.report import Report, write
-from ..signature import ConfigError
+from ..comparison.report import Report, write
+from ..config.errors import ConfigError
 
 
 class Compare:

@@ -3,7 +3,7 @@
 import os
 import socket
 
-from ..signature import ConfigError
+from ..config.errors import ConfigError
 
 
 class Dashboard:

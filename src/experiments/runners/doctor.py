@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from ..errors import first_line
-from ..run_folder import JOURNAL, Busy, facts
-from .closing import typed_of_tracker
+from ..config.errors import first_line
+from ..tracking.folder import JOURNAL, Busy, facts
+from ..training.final_report import typed_of_tracker
 
 log = logging.getLogger("experiments")
 

@@ -3,10 +3,10 @@
 import logging
 from typing import Literal
 
-from ..signature import ConfigError
-from .progress import short
-from .report import report
-from .scoring import columns, finite, how_read, is_labelled, score_split
+from ..config.errors import ConfigError
+from ..training.classification import report
+from ..training.evaluation import columns, finite, how_read, is_labelled, score_split
+from ..training.progress import short
 
 log = logging.getLogger("experiments")
 

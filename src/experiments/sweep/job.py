@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import first_line, sentence
-from ..interruption import Interrupted
-from ..run_folder import Busy
-from ..signature import ConfigError
-from .member import Member
+from ..config.errors import ConfigError, first_line, sentence
+from ..tracking.folder import Busy
+from ..tracking.interruption import Interrupted
+from .job_context import Member
 from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")

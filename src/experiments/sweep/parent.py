@@ -5,15 +5,15 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 
-from ..compare.report import Report, write_report
-from ..config import Bound
-from ..errors import first_line
-from ..journal import read_journal
-from ..metrics import perplexity
-from ..recorded import recorded_in
-from ..run_folder import JOURNAL
-from ..runners.closing import dashboard_command, program
-from ..tracking import Tracker
+from ..comparison.report import Report, write_report
+from ..config.binding import Bound
+from ..config.errors import first_line
+from ..tracking.folder import JOURNAL
+from ..tracking.journal import read_journal
+from ..tracking.record import recorded_in
+from ..tracking.run import Tracker
+from ..training.final_report import dashboard_command, program
+from ..training.metrics import perplexity
 from .dimensions import Dimension
 from .options import Options
 from .watch import Watch

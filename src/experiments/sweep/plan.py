@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..config.composition import Composed
+from ..config.errors import ConfigError
 from ..experiment import Experiment
-from ..signature import ConfigError
-from .composed import Composed
 
 PLANS = "jobs"  # folder inside that of the sweep
 

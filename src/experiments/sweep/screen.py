@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ..metrics import perplexity
+from ..training.metrics import perplexity
 from .plan import Job
 from .watch import Watch
 

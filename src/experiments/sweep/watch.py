@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from ..journal import parsed
-from ..resume import ENDED_FOR_GOOD
-from ..run_folder import JOURNAL
+from ..checkpoints.resume import ENDED_FOR_GOOD
+from ..tracking.folder import JOURNAL
+from ..tracking.journal import parsed
 
 
 class Watch:

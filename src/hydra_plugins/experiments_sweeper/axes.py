@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from experiments.signature import ConfigError
+from experiments.config.errors import ConfigError
 from experiments.sweep.dimensions import Dimension, Span
 
 

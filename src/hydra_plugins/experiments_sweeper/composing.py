@@ -9,10 +9,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from experiments.config import dotted, resolve
-from experiments.help import KINDS
-from experiments.signature import ConfigError, unknown
-from experiments.sweep.composed import Composed
+from experiments.config.composition import Composed, resolve
+from experiments.config.errors import ConfigError, unknown
+from experiments.config.help import KINDS
+from experiments.config.keys import dotted
 
 
 class Composer:

@@ -12,8 +12,8 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from experiments.config import dotted
-from experiments.signature import ConfigError, unknown
+from experiments.config.errors import ConfigError, unknown
+from experiments.config.keys import dotted
 
 EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}  # of pyproject.toml, by launcher
 SCHEMAS: dict[str, ConfigNode] = {}  # of the launchers that are installed

@@ -27,8 +27,8 @@ class ExperimentsSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep that these overrides describe."""
         from experiments.cli import log_to_screen
-        from experiments.config import Bound
-        from experiments.signature import check_options
+        from experiments.config.binding import Bound
+        from experiments.config.signature import check_options
         from experiments.sweep.options import Options
 
         log_to_screen("experiments.sweep")
@@ -39,7 +39,7 @@ class ExperimentsSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=loader)
         axes = read_axes(options.params or {}, arguments, options.zip, parser)
         composer = Composer(loader, self.config, axes.fixed, parser)
-        from experiments.sweep.conduct import conduct  # imports torch
+        from experiments.sweep.sweep import conduct  # imports torch
 
         conduct(options, axes.dimensions, composer, self)
 

@@ -1,0 +1,1 @@
+"""Checkpoints: files of weights, starting from them, resuming from them."""

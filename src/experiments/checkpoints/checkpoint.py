@@ -1,0 +1,130 @@
+"""Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from ..config.errors import first_line
+
+log = logging.getLogger("experiments")
+
+FORMAT = "recurrent-experiments checkpoint 1"
+CONTENTS = {"config": dict, "choices": dict, "run_id": str, "vocabulary": str, "best": dict, "model": dict}
+
+
+class Foreign(ValueError):
+    """A file that can be read but is no checkpoint of ours."""
+
+
+def save(path: Path, content: Mapping[str, Any], keep: Path | None = None) -> None:
+    """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one.
+
+    The old one is kept under the name `keep`, if that is given.
+    """
+    building = path.with_name(f"{path.name}.building")
+    try:
+        with building.open("wb") as file:
+            writer = _Writer(file)
+            try:
+                torch.save({"format": FORMAT, **content}, writer)
+            except Exception as error:
+                raise writer.error or error from None
+            file.flush()
+            os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            os.replace(path, keep)
+        os.replace(building, path)
+        _sync_folder(path.parent)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
+    """The first of these checkpoints that is whole; None if there is none at all.
+
+    A damaged one is said and passed over; ValueError if all are damaged, or one is foreign.
+    """
+    damage, damaged = None, []
+    for path in paths:
+        if path.exists():
+            try:
+                content = load(path)
+            except Foreign:
+                raise
+            except ValueError as error:
+                log.warning("%s; the one before is tried", error)
+                damage, damaged = error, [*damaged, path]
+            else:
+                for other in damaged:  # which must not take the place of this one when the next is saved
+                    other.rename(other.with_name(f"{other.name}.damaged"))
+                return content
+    if damage is not None:
+        raise damage
+    return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming last through a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class _Writer:
+    """A file that remembers its error: torch.save would turn a full disk into an error of its own."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.error = file, None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """Left to `save`."""
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What `save` wrote, on the CPU, with at least CONTENTS. ValueError if it is damaged or none of ours."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load has no exception of its own, a hostile file can raise any
+        raise ValueError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise Foreign(f"{path} is not a checkpoint of this framework")
+    for key, kind in CONTENTS.items():
+        if not isinstance(content.get(key), kind):
+            raise ValueError(f"{path} is a damaged checkpoint: it holds no {key}")
+    return content
+
+
+def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
+    """Put stored weights into a model. ValueError if names or shapes differ, with the first that does.
+
+    The tables of a model without gradients are its extra state, which has no shape to compare.
+    """
+    own = model.state_dict()
+    for name in [*own, *weights]:
+        here, there = (shape_of(tensors.get(name)) for tensors in (own, weights))
+        if here != there:
+            raise ValueError(
+                f"the weights in {source} are of another network: {name} is {there}, the model's is {here}"
+            )
+    try:
+        model.load_state_dict(weights)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"the weights in {source} are of another model: {first_line(error)}") from error
+
+
+def shape_of(value: Any) -> tuple[int, ...] | str:
+    """A tensor's shape; of anything else whether it is there."""
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else "missing" if value is None else "there"

@@ -1,0 +1,1 @@
+"""Config: from what was typed to constructors and their checked arguments."""

@@ -1,0 +1,43 @@
+"""What can be refused before data is read: sections that cannot be built, and that do not go together."""
+
+from collections.abc import Mapping
+
+import torch
+
+from .binding import Bound
+from .errors import ConfigError, first_line
+from .settings import Settings
+
+
+def rehearse(bound: Mapping[str, Bound], settings: Settings) -> None:
+    """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
+    try:
+        with torch.device("meta"):
+            model = bound["model"].build(num_inputs=2, num_outputs=2)
+        if hasattr(bound["data"].target, "labelled"):  # else it is known when the data is
+            check_reading(model, bound["data"].target, settings)
+    except NotImplementedError:
+        pass  # a model that cannot live on the meta device is checked when it is built
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"model: {first_line(error)}") from error
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    try:
+        bound["optimizer"].build(params=[weight]).step()
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"optimizer: {first_line(error)}") from error
+    bound["schedule"].build()
+
+
+def check_reading(model, dataset, settings: Settings) -> None:
+    """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
+    if getattr(model, "labels_only", False) and not getattr(dataset, "labelled", False):
+        raise ConfigError(
+            "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
+            "it is no language model: choose data=imdb, or model.bidirectional=false and model.pooling=last"
+        )
+    if getattr(model, "needs_whole_sequences", False) and settings.truncation is not None:
+        raise ConfigError(
+            "the state of a bidirectional network cannot be carried from window to window: "
+            f"give truncation=null, got {settings.truncation}"
+        )

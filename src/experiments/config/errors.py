@@ -1,0 +1,34 @@
+"""Exceptions as one line for a person."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with a sentence for the user
+        return first_line(error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+        return f"out of memory ({first_line(error)}): lower batch_size, truncation or the model's sizes"
+    return f"{type(error).__name__}: {first_line(error)} (HYDRA_FULL_ERROR=1 shows where)"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used, in one sentence for the person who typed it."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
+    """The sentence for a name that does not exist, with the nearest one that does."""
+    valid = list(dict.fromkeys(valid))
+    leaves = {}
+    for candidate in valid:
+        leaves.setdefault(candidate.rpartition(".")[2], candidate)
+    near = difflib.get_close_matches(name, valid, 1, 0.6)
+    near = near or [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1, 0.6)]
+    hint = f"did you mean {near[0]}?" if near else f"valid are {', '.join(valid)}"
+    return f"there is no {kind} {name}; {hint}"

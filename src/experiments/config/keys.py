@@ -1,0 +1,23 @@
+"""Keys of nested configs as dotted paths."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def dotted(config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Every key of a nested config as a dotted path, `_target_` left out."""
+    paths = []
+    for key, value in config.items():
+        if key != "_target_":
+            paths.append(prefix + key)
+            if isinstance(value, Mapping):
+                paths += dotted(value, f"{prefix}{key}.")
+    return paths
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings -> one level of dotted keys."""
+    flat = {}
+    for key, value in config.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat

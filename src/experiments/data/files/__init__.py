@@ -1,0 +1,1 @@
+"""Files as arrays: fetched, read in bounded memory, cached."""

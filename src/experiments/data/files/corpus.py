@@ -1,0 +1,166 @@
+"""Text files as arrays of word ids: read in bounded memory, cached by content, memory-mapped."""
+
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from ...interfaces.vocabulary import Vocabulary
+from .caching import cached, damaged
+
+BLOCK = 1 << 20  # bytes of text handled at once
+SEARCH = 1 << 16  # bytes after a cut in which a line's end is looked for
+LAYOUT = 1  # of a cache entry: another number makes old entries unread
+
+
+class Part(NamedTuple):
+    """Some whole lines of a UTF-8 file."""
+
+    file: Path
+    start: int  # bytes
+    stop: int
+
+
+class Rules(NamedTuple):
+    """How text becomes words, and which words become symbols."""
+
+    lower_case: bool
+    end_of_line: str | None  # the word after every line
+    corpus_size: int | None  # training words from the beginning
+    min_count: int  # of a training word, to be a symbol
+    vocabulary_size: int | None  # symbols at most, `unknown` among them
+    unknown: str | None  # the symbol for all other words
+
+
+def cached_corpus(parts: Mapping[str, Part], rules: Rules, cache: Path) -> tuple[Vocabulary, dict[str, np.ndarray]]:
+    """Files -> vocabulary of the training words and memory-mapped ids (N,) int32 per split.
+
+    Read from the cache if the same bytes were read by the same rules before. Raises ValueError or OSError.
+    """
+    entry = cached(cache / "words" / fingerprint(parts, rules), lambda folder: build(parts, rules, folder))
+    try:
+        described = json.loads((entry / "vocabulary.json").read_text(encoding="utf-8"))
+        vocabulary = Vocabulary(described["symbols"], separator=" ", unknown=described["unknown"])
+        return vocabulary, {split: np.memmap(entry / f"{split}.int32", "<i4", "r") for split in parts}
+    except (ValueError, KeyError, OSError) as error:
+        raise damaged(entry, error) from error
+
+
+def fingerprint(parts: Mapping[str, Part], rules: Rules) -> str:
+    """32 hexadecimal digits over the text and the rules."""
+    digest = hashlib.blake2b(json.dumps([LAYOUT, *rules]).encode(), digest_size=16)
+    for split, part in parts.items():
+        digest.update(f"{split} {part.stop - part.start} ".encode())
+        with part.file.open("rb") as file:
+            file.seek(part.start)
+            for left in range(part.stop - part.start, 0, -BLOCK):
+                digest.update(file.read(min(left, BLOCK)))
+    return digest.hexdigest()
+
+
+def build(parts: Mapping[str, Part], rules: Rules, folder: Path) -> None:
+    """Count the training words, choose the vocabulary, write every split's ids and the vocabulary into a folder."""
+    size = sum(part.stop - part.start for part in parts.values()) + parts["train"].stop - parts["train"].start
+    with tqdm(total=size, desc="words", unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as progress:
+        counts: Counter[str] = Counter()
+        for words in blocks(parts["train"], rules, rules.corpus_size, progress):
+            counts.update(words)
+        if not counts:
+            raise ValueError(f"{parts['train'].file} holds no words")
+        if rules.corpus_size is not None and counts.total() < rules.corpus_size:
+            raise ValueError(
+                f"corpus_size={rules.corpus_size} is more than the {counts.total()} training words there are"
+            )
+        vocabulary = choose_vocabulary(counts, rules)
+        for split, part in parts.items():
+            done, limit = 0, rules.corpus_size if split == "train" else None
+            with (folder / f"{split}.int32").open("wb") as file:
+                for words in blocks(part, rules, limit, progress):
+                    encode(vocabulary, words, part.file, done, rules).astype("<i4").tofile(file)
+                    done += len(words)
+            if done < 2:
+                raise ValueError(f"the {split} split of {part.file} holds {done} words; at least 2 are needed")
+    described = {"symbols": vocabulary.symbols, "unknown": vocabulary.unknown}
+    (folder / "vocabulary.json").write_text(json.dumps(described), encoding="utf-8")
+
+
+def encode(vocabulary: Vocabulary, words: list[str], file: Path, first: int, rules: Rules) -> np.ndarray:
+    """Words -> ids. ValueError naming those that have none, with what would help."""
+    try:
+        return vocabulary.encode(words, str(file), first=first)
+    except ValueError as error:
+        cure = f"training has no {rules.unknown} for it: raise data.min_count, or give data.held_out=false"
+        raise ValueError(f"{error}; {cure}") from None
+
+
+def blocks(part: Part, rules: Rules, limit: int | None, progress: tqdm) -> Iterator[list[str]]:
+    """The words of a part in lists of about BLOCK bytes, no more than `limit` in all."""
+    with part.file.open("rb") as file:
+        file.seek(part.start)
+        at, rest = part.start, b""
+        while file.tell() < part.stop and limit != 0:
+            block = rest + file.read(min(BLOCK, part.stop - file.tell()))
+            if file.tell() < part.stop:  # a word that the block cuts waits for the next one
+                end = max(block.rfind(space) for space in (b" ", b"\n")) + 1
+                block, rest = block[:end], block[end:]
+            elif rules.end_of_line is not None and not block.endswith(b"\n"):
+                block += b"\n"  # a last line without an end ends all the same
+            words = words_of(decoded(block, part.file, at), rules)[:limit]
+            limit = None if limit is None else limit - len(words)
+            at += len(block)
+            progress.update(len(block))
+            yield words
+
+
+def words_of(text: str, rules: Rules) -> list[str]:
+    """What white space separates, and the end of every line."""
+    text = text.lower() if rules.lower_case else text
+    return (text if rules.end_of_line is None else text.replace("\n", f" {rules.end_of_line} ")).split()
+
+
+def decoded(block: bytes, file: Path, at: int) -> str:
+    """UTF-8 -> text. ValueError with the place in the file if it is none."""
+    try:
+        return block.decode("utf-8-sig" if at == 0 else "utf-8")  # the first may begin with a mark of the byte order
+    except UnicodeDecodeError as error:
+        bad = error.object[error.start]
+        raise ValueError(f"{file} is not UTF-8 text: byte {at + error.start} is {bad:#x}") from None
+
+
+def choose_vocabulary(counts: Counter[str], rules: Rules) -> Vocabulary:
+    """Training words and their counts -> the symbols, in order of first appearance."""
+    frequent = [word for word, count in counts.items() if count >= rules.min_count and word != rules.unknown]
+    room = len(frequent) if rules.vocabulary_size is None else rules.vocabulary_size - (rules.unknown is not None)
+    kept = set(sorted(frequent, key=counts.__getitem__, reverse=True)[: max(0, room)])
+    left_out = len(kept) < len(counts) - (rules.unknown in counts)
+    if left_out and rules.unknown is None:
+        raise ValueError("min_count or vocabulary_size leaves words out, but unknown is null: name their symbol")
+    symbols = [word for word in counts if word in kept or word == rules.unknown]
+    if left_out and rules.unknown not in counts:
+        symbols.append(rules.unknown)
+    return Vocabulary(symbols, separator=" ", unknown=rules.unknown if rules.unknown in symbols else None)
+
+
+def cut_file(file: Path, fractions: Mapping[str, float]) -> dict[str, Part]:
+    """A file cut near these fractions of its bytes, in their order; one of 0 is left out.
+
+    It is cut at line ends, or between words where a line is longer than SEARCH.
+    """
+    size, start, share, parts = file.stat().st_size, 0, 0.0, {}
+    with file.open("rb") as text:
+        for split, fraction in fractions.items():
+            share += fraction
+            near = max(0, min(size, round(size * share)) - 1)  # one back: a cut at a line's end stays there
+            text.seek(near)
+            following = text.read(SEARCH)
+            after = next((following.find(end) for end in (b"\n", b" ") if end in following), len(following))
+            stop = size if share > 1 - 1e-9 else min(size, near + after + 1)
+            if fraction:
+                parts[split], start = Part(file, start, stop), stop
+    return parts

@@ -1,0 +1,137 @@
+"""The files of the Large Movie Review Dataset, from an archive or an unpacked folder, read but never unpacked."""
+
+import contextlib
+import hashlib
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ...config.errors import first_line
+
+SPLITS, LABELS = ("train", "test"), ("neg", "pos")
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
+MAX_BYTES = 1 << 20  # of one review; the longest there is has 14 thousand
+LAYOUT = "train/pos, train/neg, test/pos and test/neg with one .txt file per review"
+
+
+class Review(NamedTuple):
+    split: str
+    label: str
+    name: str  # of its file
+    text: str
+
+
+def find_source(path: Path) -> Path:
+    """An archive, or a folder that holds train/ and test/, from a path to either or to a folder that holds one of them.
+
+    Raises FileNotFoundError with what was looked for.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise FileNotFoundError(
+            f"there is no {path}: give an archive or a folder with {LAYOUT}, or path=null to download them"
+        )
+    for folder in (path, path / "aclImdb"):
+        if any((folder / split).is_dir() for split in SPLITS):
+            return folder
+    archives = sorted(file for file in path.iterdir() if file.name.endswith(ARCHIVES))
+    if len(archives) != 1:
+        found = "several archives: " + ", ".join(file.name for file in archives) if archives else "neither"
+        raise FileNotFoundError(f"{path} should hold an archive or {LAYOUT}, but there is {found}")
+    return archives[0]
+
+
+def content_digest(source: Path) -> str:
+    """32 hexadecimal digits over an archive's bytes, or over the names and bytes of a folder's reviews."""
+    digest = hashlib.blake2b(digest_size=16)
+    if source.is_file():
+        with source.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    for split, label, file in _review_files(source):
+        digest.update(os.fsencode(f"{split}/{label}/{file.name}\0"))
+        digest.update(hashlib.blake2b(_read_bounded(file)).digest())
+    return digest.hexdigest()
+
+
+def read_reviews(source: Path) -> Iterator[Review]:
+    """Every labelled review, in the order in which they are found.
+
+    Raises ValueError for what is damaged, hostile, empty or no UTF-8, each with the name of the file.
+    """
+    members = _archived(source) if source.is_file() else _unpacked(source)
+    for split, label, name, content in members:
+        where = f"{split}/{label}/{name} in {source}"
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{where} is not UTF-8 text: byte {error.start} is {content[error.start]:#x}") from None
+        if not text.strip():
+            raise ValueError(f"{where} is empty; a review has at least one word")
+        yield Review(split, label, name, text)
+
+
+def _archived(archive: Path) -> Iterator[tuple[str, str, str, bytes]]:
+    with _readable(archive), tarfile.open(archive, "r:*") as tar:
+        while (member := _next(tar)) is not None:
+            path = PurePosixPath(member.name)
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{archive} holds {member.name!r}, which points out of the archive: it is not read")
+            if not (member.isfile() or member.isdir()):
+                raise ValueError(f"{archive} holds {member.name!r}, which is a link or a device: it is not read")
+            split, label = path.parts[-3:-1] if len(path.parts) >= 3 else (None, None)
+            if member.isfile() and split in SPLITS and label in LABELS and path.suffix == ".txt":
+                if member.size > MAX_BYTES:
+                    raise ValueError(f"{member.name} in {archive} has {member.size:,} bytes: no review is that long")
+                yield split, label, path.name, tar.extractfile(member).read()
+
+
+@contextlib.contextmanager
+def _readable(archive: Path) -> Iterator[None]:
+    """What the archive libraries raise about a broken file, as one sentence."""
+    try:
+        yield
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        raise ValueError(f"{archive} is no archive or a damaged one: {first_line(error).rstrip(':')}") from error
+
+
+def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+    """The next member; a header that makes no sense is a TarError like the others."""
+    try:
+        return tar.next()
+    except (ValueError, IndexError) as error:
+        raise tarfile.ReadError(f"a header makes no sense: {first_line(error)}") from error
+
+
+def _unpacked(folder: Path) -> Iterator[tuple[str, str, str, bytes]]:
+    for split, label, file in _review_files(folder):
+        yield split, label, file.name, _read_bounded(file)
+
+
+def _review_files(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Split, label and file of every review, by name. ValueError for a link, FileNotFoundError for a missing folder."""
+    for split in SPLITS:
+        for label in LABELS:
+            place = folder / split / label
+            if not place.is_dir():
+                raise FileNotFoundError(f"there is no folder {place}; the reviews should be in {LAYOUT}")
+            with os.scandir(place) as entries:
+                found = sorted((entry for entry in entries if entry.name.endswith(".txt")), key=lambda e: e.name)
+            for entry in found:
+                if not entry.is_file(follow_symlinks=False):
+                    raise ValueError(f"{entry.path} is no regular file: it is not read")
+                yield split, label, Path(entry.path)
+
+
+def _read_bounded(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{file} has more than {MAX_BYTES:,} bytes: no review is that long")
+    return content

@@ -1,0 +1,15 @@
+"""The contract: what datasets and models are. Everything else only relies on this."""
+
+from ..config.lazy import lazy
+
+PUBLIC = {
+    "Window": "data",
+    "Dataset": "data",
+    "PADDING": "data",
+    "IGNORE": "data",
+    "Vocabulary": "vocabulary",
+    "Score": "model",
+    "State": "model",
+    "SequenceModel": "model",
+}
+__getattr__ = lazy(__name__, PUBLIC)

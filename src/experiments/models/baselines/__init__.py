@@ -1,0 +1,1 @@
+"""Models that are no recurrent network, to compare with."""

@@ -1,0 +1,1 @@
+"""The recurrent network in NumPy, with backpropagation through time by hand."""

@@ -1,0 +1,1 @@
+"""The recurrent network on torch's fused layers."""

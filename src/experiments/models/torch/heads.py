@@ -1,0 +1,57 @@
+"""From outputs to a loss or to log-probabilities, in torch. `numpy_heads` says the same by hand."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...interfaces.data import IGNORE
+from ...interfaces.model import Score
+from .softmax_loss import softmax_loss
+
+FEW = 1 << 16  # logits, for which torch's own functions cost least
+
+
+def affine_cross_entropy(features: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> Score:
+    """features (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood of the targets."""
+    if len(features) * len(W) <= FEW:
+        return cross_entropy(F.linear(features, W, b), targets)
+    nats, correct = softmax_loss(features, W, b, targets)
+    return Score(nats, nats, correct)
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Score:
+    """outputs (n, K), targets (n,) -> summed negative log-likelihood of the targets."""
+    nats = F.cross_entropy(outputs, targets, ignore_index=IGNORE, reduction="sum")
+    return Score(nats, nats, num_correct(outputs, targets))
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Score:
+    """outputs (n, K), targets (n,) -> sum over targets of the mean over K of (output - one-hot)^2."""
+    counted = targets != IGNORE
+    outputs = widened(outputs)
+    one_hot = F.one_hot(targets.clamp(min=0), outputs.shape[1]).to(outputs.dtype)
+    loss = ((outputs - one_hot).square().mean(dim=1) * counted).sum()
+    return Score(loss, None, num_correct(outputs, targets))
+
+
+def two_outputs(logits: Tensor) -> Tensor:
+    """Logits (..., 1) -> outputs (..., 2): the sigmoid of z is the softmax of (0, z)."""
+    return F.pad(logits, (1, 0))
+
+
+def num_correct(outputs: Tensor, targets: Tensor) -> Tensor:
+    """outputs (n, K), targets (n,) -> how many targets have the largest output, 0-d int64."""
+    return (outputs.detach().argmax(dim=1) == targets).sum()
+
+
+def log_probabilities(outputs: Tensor) -> Tensor:
+    """outputs (..., K) -> log-softmax. For a squared-error network this only ranks the symbols."""
+    return F.log_softmax(widened(outputs), dim=-1)
+
+
+def widened(outputs: Tensor) -> Tensor:
+    """The outputs in float32 at least: sums in bfloat16 would have three digits."""
+    return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+
+
+LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}

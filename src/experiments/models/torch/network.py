@@ -1,0 +1,123 @@
+"""The recurrent network on torch's fused layers (oneDNN on the CPU, cuDNN on the GPU)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...interfaces.model import Score, State
+from ..layers import RecurrentLayer
+from ..network import RecurrentNetwork
+from ..numpy.cells import CELLS
+from . import heads
+from .padding import Padding, is_padded
+from .pooling import pool
+from .products import recurrent_precision
+
+FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
+SHUT = 1e4  # on a gate: its sigmoid is exactly 0, or 1 with the other sign
+# What is added to the gates at padding, where the fused layers go on computing: an LSTM's memory cell has to stay as it
+# is (i = 0, f = 1), and a rectifier must not grow without bound, since infinity times a gradient of 0 is no number.
+PASSIVE = {"lstm": (-SHUT, SHUT, 0.0, 0.0), "relu": (-SHUT,)}
+
+
+class TorchNetwork(RecurrentNetwork):
+    """One fused call per layer and direction, so that the dropout between layers is ours and the same as in NumPy."""
+
+    devices = ("cpu", "cuda", "mps")
+    precisions = ("float32", "float64", "bfloat16")
+
+    def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """inputs (T, B) -> log-probabilities (T, B, K), state after."""
+        features, state, padding = self.features(inputs, state)
+        log_probs = heads.log_probabilities(self._outputs(features))
+        if self.labels_only:  # the same at every step
+            return log_probs.expand(len(inputs), -1, -1), state
+        return log_probs if padding is None else padding.as_given(log_probs), state
+
+    def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
+        """inputs and targets (T, B) -> Score, state after."""
+        features, state, padding = self.features(inputs, state)
+        if self.labels_only:  # the same outputs at every step
+            outputs = self._outputs(features).expand(len(inputs), -1, -1)
+            return heads.LOSSES[self.loss](outputs.flatten(0, 1), targets.flatten()), state
+        if padding is not None:
+            targets = padding.symbols_first(targets)
+        features, targets = features.flatten(0, 1), targets.flatten()
+        if self.loss == "cross_entropy" and not self.logistic:
+            return heads.affine_cross_entropy(*self._affine(features), targets), state
+        return heads.LOSSES[self.loss](self._outputs(features), targets), state
+
+    def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State, Padding | None]:
+        """inputs (T, B) -> what the output sees (T, B, F), symbols first if there is padding; state after; padding.
+
+        Of a network for labels it is (1, B, F).
+        """
+        padding = Padding(inputs) if is_padded(inputs) else None
+        masks = self.dropout_masks(inputs)
+        if padding is not None:
+            inputs = padding.symbols_first(inputs)
+            masks = [padding.symbols_first(m) if m is not None and len(m) == len(inputs) else m for m in masks]
+        cells = state[: CELLS[self.cell].states]
+        hidden, after = self._hidden(inputs.clamp(min=0), cells, masks, padding)
+        if self.pooling != "last":
+            live = None if padding is None else padding.live
+            features, pools = pool(self.pooling, hidden, live, state[len(cells) :])
+            after += pools
+        elif self.bidirectional:  # the last output of each direction
+            features = torch.cat([*after[0][-2:]], dim=1)[None]
+        else:
+            features = hidden if padding is None else padding.passed(hidden, cells[0][-1:], after[0][-1:])
+        return features if masks[-1] is None else features * masks[-1], after, padding
+
+    def _hidden(self, ids: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None):
+        """ids (T, B), state of (L*D, B, H) -> the last layer's outputs (T, B, D*H), state after."""
+        if self.embedding is None:
+            x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
+        else:
+            x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
+        after = []
+        for depth, layer in enumerate(self.layers):
+            x = x if masks[depth] is None else x * masks[depth]
+            outputs = []
+            for way, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
+                turn = (padding.mirrored if padding is not None else _flipped) if way else _same
+                before = tuple(part[len(after)][None] for part in state)
+                out, last = self._run(weights, turn(x), before, padding)
+                outputs.append(turn(out))
+                after.append(last)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+        return x, tuple(torch.cat(parts) for parts in zip(*after))
+
+    def _run(self, layer: RecurrentLayer, x: Tensor, state: State, padding: Padding | None):
+        """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
+        weights = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
+        if padding is not None and self.cell in PASSIVE:
+            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._passive(layer.W_ih)], dim=1)
+        before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
+        with recurrent_precision(x):
+            out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
+        if padding is not None:
+            last[0] = padding.last(out, state[0])
+        return out, tuple(last)
+
+    def _passive(self, W_ih: Tensor) -> Tensor:
+        """The column of W_ih (G*H, 1) that a mark of padding multiplies."""
+        return torch.cat([W_ih.new_full((self.hidden_size, 1), value) for value in PASSIVE[self.cell]])
+
+    def _outputs(self, features: Tensor) -> Tensor:
+        outputs = F.linear(*self._affine(features))
+        return heads.two_outputs(outputs) if self.logistic else outputs
+
+    def _affine(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the last affine layer multiplies: features, behind a projection if there is one; W, b."""
+        if self.projection is not None:
+            features = F.linear(features, self.projection.W)
+        return features, self.embedding.W if self.tied else self.output.W, self.output.b
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+def _flipped(x: Tensor) -> Tensor:
+    return x.flip(0)

@@ -1,0 +1,123 @@
+"""Where and how precisely a run computes: device, precision, threads, determinism."""
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from ..config.errors import ConfigError
+from ..config.settings import Settings
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: what the heap keeps free, and from where on it is passed by
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.float32,
+}  # the parameters' own
+
+
+THREADS = torch.get_num_threads()  # torch's choice
+_limited: threadpool_limits | None = None  # the threads of this process's products, if they were set
+
+
+class Compute(NamedTuple):
+    device: torch.device
+    precision: str
+
+    def place(self, model: torch.nn.Module) -> torch.nn.Module:
+        """The model on the device, its parameters in their dtype (bfloat16 keeps float32 ones)."""
+        return model.to(device=self.device, dtype=DTYPES[self.precision])
+
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":  # from pinned memory, or the copy would wait for all that the GPU has to do
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    def tensors(self, window) -> tuple[torch.Tensor, torch.Tensor]:
+        """A window's inputs and targets (T, B); what is known of padding is noted on the inputs for `is_padded`."""
+        inputs, targets = self.tensor(window.inputs), self.tensor(window.targets)
+        inputs.padded = bool(window.inputs.min() < 0)
+        return inputs, targets
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """With bfloat16, the context in which products are computed in it."""
+        enabled = self.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
+
+
+def choose(settings: Settings, model: type) -> Compute:
+    """The device and precision for this kind of model. ConfigError if it or the machine has none such."""
+    devices, name = getattr(model, "devices", ("cpu",)), getattr(model, "__name__", str(model))
+    precisions = getattr(model, "precisions", ("float32", "float64"))
+    most = 4 * (os.cpu_count() or 1)
+    if settings.threads is not None and settings.threads > most:
+        raise ConfigError(f"threads must be at most {most} (four times the processors here), got {settings.threads}")
+    if settings.precision not in precisions:
+        raise ConfigError(f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not for it")
+    here = [device for device in ("cuda", "mps", "cpu") if _is_available(device)]
+    if settings.device == "auto":
+        usable = [device for device in here if device in devices]
+        if not usable:
+            raise ConfigError(f"{name} runs on {', '.join(devices)}, but there is {', '.join(here)} here")
+        return Compute(torch.device(usable[0]), settings.precision)
+    if settings.device not in devices:
+        raise ConfigError(f"{name} runs on {', '.join(devices)}: device={settings.device} is not for it")
+    if settings.device not in here:
+        raise ConfigError(f"device={settings.device} is not available here; there is {', '.join(here)}")
+    return Compute(torch.device(settings.device), settings.precision)
+
+
+def begin(settings: Settings, model: type) -> None:
+    """Threads, allocation, determinism and seed of this process, which is to compute with this kind of model."""
+    global _limited
+    if _limited is not None:
+        _limited.restore_original_limits()  # an earlier job of this process set them
+    _limited = threadpool_limits(settings.threads)  # of NumPy's products; None: as they are
+    idle = getattr(model, "computes_without_torch", False)  # two crews that wait for work are in each other's way
+    torch.set_num_threads(1 if idle else settings.threads or THREADS)
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
+    torch.use_deterministic_algorithms(settings.deterministic)
+    torch.set_flush_denormal(True)  # products with numbers below 1e-38 are ten times slower
+    keep_memory()
+    torch.manual_seed(settings.seed)
+
+
+def keep_memory() -> None:
+    """Let glibc keep what is freed, where there is glibc: to get large buffers back page by page costs as much as work.
+
+    Each update frees and allocates the same buffers. Up to a gigabyte is kept.
+    """
+    allocator = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(allocator, "mallopt"):
+        allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that there can be
+        allocator.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+
+
+def num_threads() -> int:
+    """Of products, torch's or NumPy's."""
+    return max([torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())])
+
+
+def generators(where: Compute) -> dict[str, torch.Tensor]:
+    """The states of all random generators that a run draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(where.device)} if where.device.type == "cuda" else states
+
+
+def restore_generators(states: Mapping[str, torch.Tensor], where: Compute) -> None:
+    """The inverse of `generators`; on another kind of device its own generator goes on as it is."""
+    torch.set_rng_state(states["cpu"])
+    if where.device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], where.device)
+
+
+def _is_available(device: str) -> bool:
+    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(device, lambda: True)()

@@ -1,0 +1,55 @@
+"""What a run leaves as pictures: its learning curve, and what a classifier confused."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..tracking.journal import Point
+
+logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
+
+COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
+
+
+def draw_learning_curve(points: Sequence[Point], path: Path, title: str) -> None:
+    """Perplexity (loss where there is none) against training targets, as a PNG; nothing without an epoch's value."""
+    metric = "perplexity" if any(point.key == "train/perplexity" for point in points) else "loss"
+    series = {split: [(p.step, p.value) for p in points if p.key == f"{split}/{metric}"] for split in COLOURS}
+    if not series["train"]:
+        return
+    figure, axes = blank(7, 4)
+    for split, values in series.items():
+        if values:
+            steps, heights = zip(*values)
+            axes.plot(steps, heights, label=split, color=COLOURS[split], marker="." if len(steps) < 40 else None)
+    axes.set(xlabel="training targets seen", ylabel=f"{metric} (log scale)", title=title, yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path)
+
+
+def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
+    """counts (K, K), rows the true classes and columns the predicted ones, as a PNG with the counts written in."""
+    figure, axes = blank(2.5 + 0.8 * len(names), 2 + 0.8 * len(names))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        text = f"{count:,}\n{shares[row, column]:.1%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    figure.savefig(path)
+
+
+def blank(width: float, height: float):
+    """An empty figure in inches and its axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, so only when a run ends
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()

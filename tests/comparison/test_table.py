@@ -1,0 +1,162 @@
+"""The numbers of a comparison against the same computed with pandas and scipy."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from experiments.comparison.points import NOT_COMPARED, differing
+from experiments.comparison.rendering import to_html, to_markdown, to_screen
+from experiments.comparison.table import best_row, compare
+from experiments.experiment import NOT_IDENTITY
+from experiments.tracking.record import Recorded
+
+from .fabricated import a_run, grid
+
+FLOORS = {"torch_lstm": 3.0, "numpy_rnn": 4.0}
+
+
+def sweep(seeds: int = 3):
+    axes = {"model": ["torch_lstm", "numpy_rnn"], "truncation": [10, 1, None, 35, 5]}
+    return grid(axes, seeds, lambda point: FLOORS[point["model"]] + 1 / (point["truncation"] or 100))
+
+
+def independently(runs) -> pd.DataFrame:
+    """The scores of completed runs, another way: one long table of all points, grouped by pandas."""
+    rows = [
+        {"run": run.name, "model": run.parameters["choice.model"], "truncation": run.parameters["truncation"]}
+        | {"key": key, "step": step, "value": value}
+        for run in runs
+        if run.outcome == "completed"
+        for key, points in run.metrics.items()
+        for step, value in points
+    ]
+    wide = pd.DataFrame(rows).pivot_table(index=["model", "truncation", "run", "step"], columns="key", values="value")
+    at_best = wide.loc[wide.groupby("run")["valid/loss"].idxmin()]
+    last = wide[wide["valid/loss"].notna()].groupby(["model", "truncation", "run"])["valid/perplexity"].last()
+    by_point = at_best.groupby(["model", "truncation"])
+    found = pd.DataFrame({"loss": by_point["valid/loss"].mean(), "perplexity": by_point["valid/perplexity"].mean()})
+    found["last"] = last.groupby(["model", "truncation"]).mean()
+    found["test"] = wide["test/perplexity"].dropna().groupby(["model", "truncation"]).mean()
+    for name, key in (("loss ±", "valid/loss"), ("perplexity ±", "valid/perplexity")):
+        found[name] = by_point[key].agg(half_width)
+    return found
+
+
+def half_width(values) -> float:
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+    return (high - low) / 2
+
+
+def test_the_numbers_are_those_of_pandas_and_scipy():
+    runs = [*sweep(), a_run("bad", {"choice.model": "numpy_rnn", "truncation": 5, "seed": 3}, 1.0, "diverged")]
+    table, other = compare(runs, ["model", "truncation", "seed"]), independently(runs)
+    assert len(table) == len(other) == 10
+    names = {"loss": "valid/loss best", "loss ±": "valid/loss best ±", "perplexity": "valid/perplexity best"}
+    names |= {"perplexity ±": "valid/perplexity best ±", "last": "valid/perplexity last", "test": "test/perplexity"}
+    for _, row in table.iterrows():
+        expected = other.loc[row["model"], str(row["truncation"]).replace("null", "None")]
+        for theirs, ours in names.items():
+            assert row[ours] == pytest.approx(expected[theirs], rel=1e-12), ours
+    assert set(table["updates"]) == {300.0}
+    assert set(table["targets_per_second"]) == {5025.0}
+    assert (set(table["seconds"]), set(table["num_parameters"])) == ({12.5}, {54321.0})
+
+
+def test_every_run_is_counted_and_only_completed_ones_are_measured():
+    runs = sweep(1)[:1]
+    more = [a_run(f"r{k}", runs[0].parameters | {"seed": k}, 0.0, end) for k, end in enumerate(["pruned", "failed"], 1)]
+    table = compare([*runs, *more], ["model", "truncation", "seed"])
+    assert (table["runs"].item(), table["outcome"].item()) == (3, "1 completed, 1 failed, 1 pruned")
+    assert table["valid/loss best"].item() == min(value for _, value in runs[0].metrics["valid/loss"])
+    assert math.isnan(table["valid/loss best ±"].item())
+
+
+def test_a_point_without_a_completed_run_has_costs_and_no_scores():
+    table = compare([a_run("a", {"x": 1}, 3.0), a_run("b", {"x": 2}, 0.0, "pruned")], ["x"])
+    assert table.loc[1, ["valid/loss best", "valid/perplexity last", "test/perplexity"]].isna().all()
+    assert (table.loc[1, "updates"], table.loc[1, "outcome"]) == (100.0, "1 pruned")
+    assert best_row(table) == 0
+
+
+def test_the_same_seed_twice_is_no_second_replicate():
+    first, again = a_run("a", {"seed": 0}, 3.0), a_run("b", {"seed": 0}, 3.0)
+    newest = max((first, again), key=lambda run: run.started)
+    table = compare([first, again], [])
+    assert (table["runs"].item(), math.isnan(table["valid/loss best ±"].item())) == (2, True)
+    assert table["valid/loss best"].item() == min(value for _, value in newest.metrics["valid/loss"])
+
+
+def test_numbers_sort_as_numbers_and_before_words():
+    assert list(compare(sweep(1), ["truncation", "seed"])["truncation"]) == [1, 5, 10, 35, "null"]
+    rates = [a_run(f"r{k}", {"lr": rate}, 3.0) for k, rate in enumerate(["1e-05", "10", "0.1", "9", "True"])]
+    assert list(compare(rates, ["lr"])["lr"]) == [1e-05, 0.1, 9, 10, "true"]
+
+
+def test_labels_are_judged_by_accuracy_and_a_squared_error_by_its_loss():
+    texts = a_run("a", {}, 3.0)
+    labels = Recorded(**(vars(texts) | {"metrics": texts.metrics | {"test/f1": [(5000, 0.8)]}}))
+    assert "valid/accuracy best" in compare([labels], [])
+    bare = {key: texts.metrics[key] for key in ("train/loss",)}
+    table = compare([Recorded(**(vars(texts) | {"metrics": bare}))], [])
+    assert [column for column in table if "/" in column] == ["train/loss best", "train/loss best ±", "train/loss last"]
+
+
+def test_without_a_score_there_is_a_table_of_counts():
+    table = compare([a_run("a", {"x": 1}, 3.0, "failed"), Recorded("b", "b", "FAILED", "failed", 0.0, {}, {}, {})], [])
+    assert (table["runs"].item(), table["outcome"].item(), best_row(table)) == (2, "2 failed", None)
+    assert "*" not in to_screen(table)
+    with pytest.raises(ValueError, match="there are no runs to compare"):
+        compare([], [])
+
+
+def test_what_differs_is_found_without_seeds_and_without_what_changes_no_result():
+    same = {"choice.model": "torch_lstm", "model.hidden_size": 8, "data._target_": "a", "seed": 0, "device": "cpu"}
+    runs = [a_run("a", same, 3.0), a_run("b", same | {"seed": 1, "device": "cuda", "tracker.uri": "u"}, 3.0)]
+    assert differing(runs) == []
+    runs.append(a_run("c", same | {"truncation": 5, "runner.log_interval": 7, "choice.recipe": "x"}, 3.0))
+    assert differing(runs) == ["truncation"]
+    other = {"choice.model": "ngram", "model.order": 5, "model._target_": "b"}
+    assert differing([runs[0], a_run("d", other, 3.0)])[0] == "model"
+    assert "model.order" not in differing([runs[0], a_run("d", other, 3.0)])  # said by the model
+    sizes = [*runs[:1], a_run("d", other, 3.0), a_run("e", same | {"model.hidden_size": 16}, 3.0)]
+    assert "model.hidden_size" in differing(sizes)  # else two sizes would be one point
+
+
+def test_what_is_no_part_of_a_runs_identity_is_not_compared_but_for_where_it_began():
+    assert set(NOT_IDENTITY) - set(NOT_COMPARED) == {"data.path", "checkpoint"}
+
+
+def test_the_screen_marks_the_best_row_and_says_once_what_is_the_same():
+    lines = to_screen(compare(sweep(), ["model", "truncation", "seed"])).splitlines()
+    (best,) = [line for line in lines if line.startswith("*  ")]
+    assert best.split()[1:3] == ["torch_lstm", "null"]
+    assert "± " in best
+    assert lines[-1] == (
+        "in every row: runs 3; outcome 3 completed; updates 300; seconds 12.5; targets_per_second 5,025; "
+        "num_parameters 54,321"
+    )
+    assert len({len(line) for line in lines[2:-2]}) == 1
+    assert max(map(len, lines[:-2])) < 100
+
+
+def test_a_half_width_has_two_digits_and_its_mean_as_many_decimals():
+    table = pd.DataFrame({"runs": [1, 1, 1], "valid/loss best": [1234.567, 4.24449, 2.0]})
+    table["valid/loss best ±"] = [241.3, 0.0661, math.nan]
+    text = to_screen(table)
+    assert "1,235 ± 241" in text
+    assert "4.244 ± 0.066" in text
+    assert text.splitlines()[-3].endswith(" 2")
+
+
+def test_markdown_and_html_show_the_best_row_and_escape_names():
+    table = compare([a_run("a", {"x": "a|<b>"}, 3.0), a_run("b", {"x": "c"}, 4.0)], ["x"])
+    rows = to_markdown(table).splitlines()
+    assert "**a\\|<b>**" in rows[2]
+    assert "**" not in rows[3]
+    page = to_html(table, "<title>", {})
+    assert '<tr class="best"><td data-value="a|&lt;b&gt;">a|&lt;b&gt;</td>' in page
+    assert "&lt;title&gt;" in page
+    assert f'data-value="{float(table["valid/loss best"][1])!r}"' in page  # sorts by every digit
