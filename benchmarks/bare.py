@@ -15,11 +15,11 @@ def updates(problem: Problem) -> Iterator[None]:
     """The same updates of the same network: as many epochs of `problem.updates`."""
     with whole.prepared(problem) as run:
         yield None
-        device.begin(run.settings, run.model.target)
+        device.set_up_process(run.settings, run.model.target)
         training = Training(run, run.runner.build())
         model, gradients = training.model, training.tbptt.gradients
         windows = training.dataset.windows("train", problem.batch, problem.truncation, 0)
-        steps = [(*run.compute.tensors(window), window.count) for window in windows]
+        steps = [(*run.device.tensors(window), window.count) for window in windows]
         for _ in range(whole.EPOCHS):
             state = model.initial_state(problem.batch)
             for inputs, targets, count in steps:

@@ -36,7 +36,7 @@ def operations(problem: Problem) -> int:
 
 
 def updates(problem: Problem) -> Iterator[None]:
-    """Compute the products once per item, each in the quicker of the ways that there are."""
+    """Device the products once per item, each in the quicker of the ways that there are."""
     yield None
     prepared = [_prepare(problem, *product) for product in products(problem)]
     while True:

@@ -15,7 +15,7 @@ from experiments.experiment import Experiment
 from experiments.interfaces.data import Window
 from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training import device
-from experiments.training.metrics import Meter, Tally
+from experiments.training.metrics import Metrics, TimedMetrics
 from experiments.training.tbptt import TruncatedBptt
 
 from . import problem as given
@@ -26,9 +26,9 @@ def updates(problem: Problem) -> Iterator[float | None]:
     """Train; yields the mean loss of every update, after a None once there is everything but the model."""
     windows, build = prepared(problem)
     yield None
-    tbptt, epoch = build(), Meter()
+    tbptt, epoch = build(), TimedMetrics()
     for window in windows:
-        update = Tally()
+        update = Metrics()
         tbptt.update([window], update, epoch, measured=False)
         yield update.mean_loss()
 
@@ -36,7 +36,7 @@ def updates(problem: Problem) -> Iterator[float | None]:
 def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], TruncatedBptt]]:
     """The windows of a problem, and what builds the model and its optimizer."""
     bound = experiment(overrides(problem))
-    device.begin(bound.settings, bound.model.target)
+    device.set_up_process(bound.settings, bound.model.target)
     symbols = [str(k) for k in range(problem.vocabulary)]
     dataset = SymbolStreams(Vocabulary(symbols, separator=" "), {"train": given.stream(problem)}, wrap=False)
 
@@ -45,7 +45,7 @@ def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], Truncated
         if problem.given_weights:
             model.load_state_dict({name: torch.from_numpy(W) for name, W in given.weights(problem).items()})
         how = {"reduction": bound.settings.reduction, "clip_norm": bound.settings.clip_norm}
-        return TruncatedBptt(model, bound.build_optimizer(model), bound.compute, **how)
+        return TruncatedBptt(model, bound.build_optimizer(model), bound.device, **how)
 
     return dataset.windows("train", problem.batch, problem.truncation, 0), build
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from experiments.training.metrics import Meter, Tally, perplexity
+from experiments.training.metrics import Metrics, TimedMetrics, perplexity
 
 
 def score(nats, correct=0, loss=None):
@@ -17,25 +17,25 @@ def score(nats, correct=0, loss=None):
 
 
 def test_unequal_windows_weigh_by_their_targets():
-    tally = Tally()
-    tally.add(score(10.0, 1), 5)
-    tally.add(score(2.0, 2), 1)
-    assert tally.read() == pytest.approx(
+    tally = Metrics()
+    tally.update(score(10.0, 1), 5)
+    tally.update(score(2.0, 2), 1)
+    assert tally.compute() == pytest.approx(
         {"loss": 2.0, "accuracy": 0.5, "perplexity": math.exp(2.0), "bits_per_symbol": 2.0 / math.log(2.0)}
     )
 
 
 def test_without_a_likelihood_there_is_no_perplexity():
-    tally = Tally()
-    tally.add(score(None, loss=3.0), 2)
-    assert tally.read() == {"loss": 1.5, "accuracy": 0.0}
+    tally = Metrics()
+    tally.update(score(None, loss=3.0), 2)
+    assert tally.compute() == {"loss": 1.5, "accuracy": 0.0}
 
 
 def test_a_long_sum_of_float32_losses_keeps_its_digits():
-    tally = Tally()
+    tally = Metrics()
     one = score(0.1)
     for _ in range(200_000):
-        tally.add(one, 1)
+        tally.update(one, 1)
     assert tally.mean_loss() == pytest.approx(float(torch.tensor(0.1)), abs=1e-12)
 
 
@@ -44,17 +44,17 @@ def test_perplexity_of_a_hopeless_model_is_infinite():
 
 
 def test_paused_time_does_not_count():
-    meter = Meter()
+    meter = TimedMetrics()
     meter._began -= 10.0
-    meter.add(score(1.0), 100)
+    meter.update(score(1.0), 100)
     with meter.paused():
         time.sleep(0.5)
     assert meter.rate() == pytest.approx(10.0, rel=0.02)  # 100 targets in 10 seconds, not in 10.5
 
 
 def test_correct_targets_are_counted_beyond_what_float32_can():
-    tally = Tally()
-    tally.add(score(1.0, 2**24), 2**24)
+    tally = Metrics()
+    tally.update(score(1.0, 2**24), 2**24)
     for _ in range(10):
-        tally.add(score(1.0, 1), 1)
+        tally.update(score(1.0, 1), 1)
     assert int(tally.correct) == 2**24 + 10

@@ -30,8 +30,7 @@ from .tracking import provenance
 from .tracking.folder import JOURNAL, facts, left_open
 from .tracking.interruption import Stop, interruptible
 from .tracking.run import SILENT, Tracker
-from .training import device
-from .training.device import Compute
+from .training.device import Device, choose_device, num_threads, set_up_process
 
 log = logging.getLogger("experiments")
 
@@ -52,7 +51,7 @@ class Experiment:
     command: str  # what repeats this run
     overrides: tuple[str, ...]  # KEY=VALUE as typed
     settings: Settings
-    compute: Compute
+    device: Device
     model: Bound
     data: Bound
     optimizer: Bound
@@ -97,7 +96,7 @@ class Experiment:
         bound = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
         if isinstance(path := bound["data"].options.get("path"), str):
             bound["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
-        where = device.choose(settings, bound["model"].target)
+        where = choose_device(settings, bound["model"].target)
         rehearse(bound, settings)
         bound["tracker"] = bind(config, "tracker", LATE["tracker"])  # last, as importing mlflow takes seconds
         config = dataclasses.asdict(settings) | {section: b.config() for section, b in bound.items()}
@@ -111,7 +110,7 @@ class Experiment:
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
-        device.begin(self.settings, self.model.target)
+        set_up_process(self.settings, self.model.target)
         return self.runner.build().run(self)
 
     def build_dataset(self):
@@ -124,7 +123,7 @@ class Experiment:
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
         model = self.model.build(**known, sentence_end=getattr(dataset, "sentence_end", None))
         check_reading(model, dataset, self.settings)
-        model = self.compute.place(model)
+        model = self.device.place(model)
         if self.origin is not None:
             self.origin.load_into(model, dataset)
         return model
@@ -152,7 +151,7 @@ class Experiment:
         name = self._new_name() if continues is None else continues.name
         tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
-        tags |= {"threads": str(device.num_threads()), "device": str(self.compute.device)}
+        tags |= {"threads": str(num_threads()), "device": str(self.device.torch_device)}
         tags |= {} if self.member is None else self.member.tags(self.settings.seed)
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
@@ -160,7 +159,7 @@ class Experiment:
         asked = self.member.is_stopped if self.member else lambda: False
         alone = self.settle_others if self.member is None else lambda _: None  # a sweep looks after its own
         with interruptible(asked) as stop, tracker, in_background(alone, tracker.folder):
-            if self.compute.device.type == "cuda" and not self.settings.deterministic:
+            if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
             tracker.log_config(self.parameters())
             tracker.log_text("config.yaml", to_yaml(self.config))

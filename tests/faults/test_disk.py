@@ -9,7 +9,7 @@ import pytest
 
 from experiments.checkpoints import checkpoint
 from experiments.tracking.memory import MemoryTracker
-from experiments.training import loop
+from experiments.training import loop, updates
 
 TRAIN = ("epochs=60", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
 
@@ -42,7 +42,7 @@ def test_a_full_disk_fails_the_run_with_one_sentence_and_leaves_good_checkpoints
     run = MemoryTracker.ended[-1]
     assert (run.status, run.tags["outcome"]) == ("FAILED", "failed")
     assert not list(run.folder.glob("*.building"))
-    assert checkpoint.load_newest([run.folder / "last.pt", run.folder / "previous.pt"])["position"]["updates"] >= 8
+    assert checkpoint.load_newest([run.folder / "last.pt", run.folder / "previous.pt"])["loop"]["updates"] >= 8
     (small_disk / "other").unlink()
     monkeypatch.setattr(loop.Training, "_save_if_due", original)
     again = command(f"resume={run.name}", f"tracker.folder={small_disk}/runs", "tracker=memory")
@@ -83,7 +83,7 @@ def test_memory_that_runs_out_is_one_sentence(command, monkeypatch):
     def greedy(*_, **__):
         raise MemoryError("cannot allocate 99 TiB")
 
-    monkeypatch.setattr(loop.TruncatedBptt, "update", greedy)
+    monkeypatch.setattr(updates.TruncatedBptt, "update", greedy)
     outcome = command(*TRAIN)
     assert outcome.error == (
         "experiments: out of memory (cannot allocate 99 TiB): lower batch_size, truncation or the model's sizes\n"

@@ -13,7 +13,7 @@ from experiments.config.binding import bind
 from experiments.config.composition import resolve
 from experiments.config.paths import HOME
 from experiments.interfaces.data import Window
-from experiments.training.metrics import Tally
+from experiments.training.metrics import Metrics
 
 MODELS = sorted(path.stem for path in (HOME / "conf" / "model").glob("*.yaml"))
 SYMBOLS = 7
@@ -101,10 +101,10 @@ def test_the_uniform_model_has_perplexity_k(name, symbols):
     model, (inputs, targets) = build(name), symbols  # one that counts has counted nothing
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    tally = Tally()
-    tally.add(model.score(inputs, targets, model.initial_state(3))[0], inputs.numel())
-    assert tally.read()["perplexity"] == pytest.approx(SYMBOLS, abs=1e-12)
-    assert tally.read()["bits_per_symbol"] == pytest.approx(math.log2(SYMBOLS), abs=1e-12)
+    tally = Metrics()
+    tally.update(model.score(inputs, targets, model.initial_state(3))[0], inputs.numel())
+    assert tally.compute()["perplexity"] == pytest.approx(SYMBOLS, abs=1e-12)
+    assert tally.compute()["bits_per_symbol"] == pytest.approx(math.log2(SYMBOLS), abs=1e-12)
 
 
 def test_the_same_seed_builds_the_same_model():

@@ -8,13 +8,13 @@ import torch
 
 from experiments.data.labelled import LabelledSequences, Sequences
 from experiments.interfaces.vocabulary import Vocabulary
-from experiments.training.device import Compute
-from experiments.training.metrics import Meter
+from experiments.training.device import Device
+from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt, groups
 
 from .networks import KINDS, OPTIONS, SYMBOLS
 
-CPU = Compute(torch.device("cpu"), "float64")
+CPU = Device(torch.device("cpu"), "float64")
 CELLS = ("tanh", "relu", "lstm", "gru")
 READING = [  # what the output sees, and how far the gradient may travel
     {"pooling": "last", "truncation": None},
@@ -47,7 +47,7 @@ def train(kind: str, truncation: int | None, windows_per_update: int = 1, **opti
     tbptt = TruncatedBptt(model, torch.optim.Adam(model.parameters(), lr=0.05), CPU, reduction="mean", clip_norm=0.5)
     losses = []
     for epoch in range(3):
-        meter = Meter()
+        meter = TimedMetrics()
         for group in groups(sequences().windows("train", 4, truncation, epoch), windows_per_update):
             tbptt.update(group, meter)
         assert meter.count == 11

@@ -13,7 +13,7 @@ from experiments.data.ptb import PennTreebank
 from experiments.data.windows import stream_windows
 from experiments.models.baselines import kneser_ney
 from experiments.models.baselines.ngram import Ngram
-from experiments.training.metrics import Tally
+from experiments.training.metrics import Metrics
 
 SYMBOLS, END = 6, 0
 
@@ -209,13 +209,13 @@ def fitted_to_ptb(ptb, order: int, discounts: str) -> Ngram:
     ],
 )
 def test_perplexity_of_the_penn_treebank_is_the_published_one(ptb, order, discounts, perplexity):
-    model, tally = fitted_to_ptb(ptb, order, discounts), Tally()
+    model, tally = fitted_to_ptb(ptb, order, discounts), Metrics()
     state = model.initial_state(1)
     for window in ptb.windows("test", 1, 512):
         score, state = model(torch.from_numpy(window.inputs), torch.from_numpy(window.targets), state)
-        tally.add(score, window.count)
+        tally.update(score, window.count)
     assert tally.count == 82429
-    assert tally.read()["perplexity"] == pytest.approx(perplexity, abs=0.05)
+    assert tally.compute()["perplexity"] == pytest.approx(perplexity, abs=0.05)
 
 
 def test_ten_thousand_probabilities_sum_to_one_after_seen_and_random_contexts(ptb):

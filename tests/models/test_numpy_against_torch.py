@@ -10,15 +10,15 @@ import torch
 from experiments.data.windows import stream_windows
 from experiments.interfaces.data import Window
 from experiments.models import network as network_module
-from experiments.training.device import Compute
-from experiments.training.metrics import Meter
+from experiments.training.device import Device
+from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt, groups
 
 from .networks import SYMBOLS, network, window
 
 CELLS = ("tanh", "relu", "lstm", "gru")
 FORMS = list(itertools.product(CELLS, (1, 2), (None, 4), ("single", "double"), ("cross_entropy", "squared_error")))
-CPU = Compute(torch.device("cpu"), "float64")
+CPU = Device(torch.device("cpu"), "float64")
 
 
 def train(kind: str, windows_per_update: int = 1, **options) -> list[float]:
@@ -29,7 +29,7 @@ def train(kind: str, windows_per_update: int = 1, **options) -> list[float]:
     tbptt = TruncatedBptt(model, optimizer, CPU, reduction="mean", clip_norm=0.5)
     losses = []
     for _ in range(4):
-        meter = Meter()
+        meter = TimedMetrics()
         for group in groups(stream_windows(stream, 3, 7), windows_per_update):
             tbptt.update(group, meter)
         losses.append(meter.mean_loss())

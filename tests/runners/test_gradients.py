@@ -6,13 +6,13 @@ import torch
 
 from experiments.data.windows import stream_windows
 from experiments.models import network as network_module
-from experiments.training.device import Compute
+from experiments.training.device import Device
 from experiments.training.gradients import takes_sparse
 from experiments.training.tbptt import TruncatedBptt, groups
 
 from ..models.networks import SYMBOLS, network
 
-CPU = Compute(torch.device("cpu"), "float64")
+CPU = Device(torch.device("cpu"), "float64")
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.5),
     "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
@@ -69,7 +69,7 @@ def test_measuring_the_norm_changes_no_bit_of_the_weights(monkeypatch, kind):
     for measured in (True, False):
         model = network(kind).float()
         sgd = OPTIMIZERS["sgd"](model.parameters())
-        tbptt = TruncatedBptt(model, sgd, Compute(CPU.device, "float32"), reduction="mean", clip_norm=None)
+        tbptt = TruncatedBptt(model, sgd, Device(CPU.torch_device, "float32"), reduction="mean", clip_norm=None)
         for group in groups(windows(), 2):
             tbptt.update(group, measured=measured)
         trained.append(model)

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from experiments.checkpoints import checkpoint
 from experiments.tracking.journal import read_journal
 from experiments.tracking.memory import MemoryTracker
-from experiments.training import loop
+from experiments.training import loop, updates
 
 from ..conftest import values
 
@@ -79,7 +79,7 @@ def assert_same(one, other):
     [("update", 3), ("update", 40), ("_validate", 2), ("_log_interval", 5), ("test", 1)],
 )
 def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(train, text, stopped, method, at):
-    owner = loop.TruncatedBptt if method == "update" else loop.Training
+    owner = updates.TruncatedBptt if method == "update" else updates.GradientTraining
     undisturbed = train(*text, "model.output_dropout=0.3")
     folder = stopped(owner, method, at, "model.output_dropout=0.3")
     again = train(*text, "model.output_dropout=0.3", "resume=auto")
@@ -93,7 +93,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(train, text, stopped, m
 def test_a_numpy_network_stopped_within_an_epoch_goes_on_to_the_same_bits(train, text, stopped, loss):
     options = ("model=numpy_lstm", f"model.loss={loss}")
     undisturbed = train(*text, *options)
-    folder = stopped(loop.TruncatedBptt, "update", 5, *options)
+    folder = stopped(updates.TruncatedBptt, "update", 5, *options)
     assert train(*text, *options, "resume=auto").folder == folder
     assert_same(exact(folder), exact(undisturbed.folder))
 
@@ -102,13 +102,13 @@ def test_auto_begins_anew_where_nothing_was_left_unfinished(train, text, stopped
     first = train(*text, "resume=auto")
     second = train(*text, "resume=auto")
     assert second.folder != first.folder
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     assert train(*text, "seed=1", "resume=auto").folder != folder  # another run
 
 
 def test_a_run_can_be_named_alone_or_with_its_whole_command(train, text, stopped):
     for repeated in ((), text):
-        folder = stopped(loop.TruncatedBptt, "update", 5)
+        folder = stopped(updates.TruncatedBptt, "update", 5)
         again = train(*repeated, f"resume={folder.name}")
         assert (again.folder, again.status) == (folder, "FINISHED")
 
@@ -137,7 +137,7 @@ def test_more_epochs_are_a_longer_run(train, text):
     ],
 )
 def test_a_changed_config_is_refused_with_the_keys(command, stopped, change, part):
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     outcome = command(f"resume={folder.name}", change, "tracker=memory")
     assert outcome.code == 1
     assert re.search(f"cannot go on with another config: .*{part}", outcome.error)
@@ -151,20 +151,20 @@ def test_more_epochs_are_refused_where_the_schedule_depends_on_them(command, tra
 
 
 def test_intervals_device_and_tracker_may_change(train, stopped):
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     again = train(f"resume={folder.name}", "runner.checkpoint_interval=5", "device=cpu", "tracker.interval=1")
     assert again.folder == folder
 
 
 def test_other_data_is_refused(command, stopped, tmp_path):
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     (tmp_path / "text.txt").write_text(TEXT[::-1])
     outcome = command(f"resume={folder.name}", "tracker=memory")
     assert "cannot go on with other data than it began with" in outcome.error
 
 
 def test_another_number_of_threads_is_said(command, stopped):
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     outcome = command(f"resume={folder.name}", "threads=2", "tracker=memory")
     assert "1 threads before, 2 now: the last bits" in outcome.out
     torch.set_num_threads(1)
@@ -172,7 +172,7 @@ def test_another_number_of_threads_is_said(command, stopped):
 
 def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, train, text, stopped):
     undisturbed = exact(train(*text).folder)
-    folder = stopped(loop.TruncatedBptt, "update", 20)
+    folder = stopped(updates.TruncatedBptt, "update", 20)
     kept = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "lock"}
     whole = kept["last.pt"]
     for part in range(20):
@@ -186,7 +186,7 @@ def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, tr
 
 
 def test_damage_to_all_checkpoints_and_foreign_ones_are_refused_and_nothing_is_lost(command, stopped, tmp_path):
-    folder = stopped(loop.TruncatedBptt, "update", 20)
+    folder = stopped(updates.TruncatedBptt, "update", 20)
     torch.save({"weights": torch.ones(3)}, tmp_path / "foreign.pt")
     foreign = (tmp_path / "foreign.pt").read_bytes()
     journal = (folder / "journal.jsonl").read_bytes()
@@ -205,7 +205,7 @@ class Bomb:
 
 
 def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
-    folder = stopped(loop.TruncatedBptt, "update", 20)
+    folder = stopped(updates.TruncatedBptt, "update", 20)
     torch.save({"format": checkpoint.FORMAT, "bomb": Bomb()}, folder / "last.pt")
     (folder / "previous.pt").unlink()
     for arguments in ((f"resume={folder.name}",), ("runner=evaluate", f"checkpoint={folder}/last.pt")):
@@ -228,7 +228,7 @@ def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
     ],
 )
 def test_a_stored_config_cannot_name_what_it_likes(command, stopped, section, target, part):
-    folder = stopped(loop.TruncatedBptt, "update", 20)
+    folder = stopped(updates.TruncatedBptt, "update", 20)
     config = folder / "config.yaml"
     there = re.search(rf"^{section}:\n  _target_: (\S+)", config.read_text(), re.MULTILINE)[1]
     config.write_text(config.read_text().replace(there, target))
@@ -250,7 +250,7 @@ def test_a_run_that_is_not_there_is_named(command):
 
 def test_a_run_that_began_from_a_checkpoint_goes_on_and_keeps_its_beginning(train, command, text, stopped):
     first = train(*text)
-    folder = stopped(loop.TruncatedBptt, "update", 7, f"checkpoint={first.name}", "batch_size=2")
+    folder = stopped(updates.TruncatedBptt, "update", 7, f"checkpoint={first.name}", "batch_size=2")
     other = command(f"resume={folder.name}", "checkpoint=null", "tracker=memory")
     assert "cannot go on with another config: checkpoint" in other.error
     assert train(f"resume={folder.name}").status == "FINISHED"
@@ -263,7 +263,7 @@ def test_more_epochs_than_the_schedule_has_are_refused_however_they_are_typed(tr
 
 
 def test_a_damaged_neighbour_is_nobody_elses_trouble(train, text, stopped, tmp_path):
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     for name in ("torn", "strange"):
         (tmp_path / "runs" / name).mkdir()
     (tmp_path / "runs" / "torn" / "journal.jsonl").write_bytes(b"\0\0\n")
@@ -276,7 +276,7 @@ def test_a_damaged_neighbour_is_nobody_elses_trouble(train, text, stopped, tmp_p
 @pytest.mark.parametrize("form", [("windows_per_update=2",), ("precision=float64", "data.wrap=true")])
 def test_other_forms_go_on_too(train, text, stopped, form):
     undisturbed = train(*text, *form)
-    folder = stopped(loop.TruncatedBptt, "update", 9, *form)
+    folder = stopped(updates.TruncatedBptt, "update", 9, *form)
     assert train(*text, *form, "resume=auto").folder == folder
     assert exact_points(folder) == exact_points(undisturbed.folder)
 
@@ -300,7 +300,7 @@ def exact_points(folder):
 
 
 def test_a_run_moves_from_one_store_to_another(command, stopped, store):
-    folder = stopped(loop.TruncatedBptt, "update", 20)
+    folder = stopped(updates.TruncatedBptt, "update", 20)
     assert command(f"resume={folder.name}").code == 0
     client = MlflowClient(store)
     (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
@@ -316,7 +316,7 @@ def test_an_evaluation_is_nothing_to_go_on_with(train, command, text):
 
 
 def test_a_config_that_would_fill_the_memory_is_refused(command, stopped):
-    folder = stopped(loop.TruncatedBptt, "update", 5)
+    folder = stopped(updates.TruncatedBptt, "update", 5)
     (folder / "config.yaml").write_text("a: &a [1, 2]\nb: *a\n")
     assert "it holds aliases" in command(f"resume={folder.name}", "tracker=memory").error
 
@@ -338,7 +338,7 @@ def test_a_second_signal_stops_in_the_middle_of_an_update_and_costs_no_more_than
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim.Adam, "step", step)
-        folder = stopped(loop.Training, "describing", 10**9)
-    assert checkpoint.load(folder / "last.pt")["position"]["updates"] == 9  # one call was the rehearsal's
+        folder = stopped(loop.Training, "description", 10**9)
+    assert checkpoint.load(folder / "last.pt")["loop"]["updates"] == 9  # one call was the rehearsal's
     assert train(*text, "resume=auto").folder == folder
     assert_same(exact(folder), undisturbed)

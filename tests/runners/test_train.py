@@ -96,7 +96,7 @@ def test_the_best_weights_are_those_of_the_best_validation_loss(train, contrary,
     assert losses == sorted(losses)
     last, best = (checkpoint.load(run.folder / name) for name in ("last.pt", "best.pt"))
     assert best["best"] == {"epoch": 1, "loss": losses[0], "stale": 3, "targets": run.points[0].step}
-    assert last["position"]["epoch"] == 4
+    assert last["loop"]["epoch"] == 4
     assert not torch.equal(last["model"]["output.W"], best["model"]["output.W"])
     command("runner=evaluate", "runner.split=valid", f"checkpoint={run.name}", "tracker=memory")
     assert values(MemoryTracker.ended[-1], "valid/loss") == pytest.approx([losses[0]], rel=1e-6)

@@ -107,18 +107,22 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
-    """Put stored weights into a model. ValueError if names or shapes differ, with the first that does.
+def check_weights(own: Mapping[str, Any], stored: Mapping[str, Any], source: str) -> None:
+    """ValueError if names or shapes of stored weights differ from a model's, with the first that does.
 
-    The tables of a model without gradients are its extra state, which has no shape to compare.
+    The tables of a counted model are its extra state, which has no shape to compare.
     """
-    own = model.state_dict()
-    for name in [*own, *weights]:
-        here, there = (shape_of(tensors.get(name)) for tensors in (own, weights))
+    for name in [*own, *stored]:
+        here, there = (shape_of(tensors.get(name)) for tensors in (own, stored))
         if here != there:
             raise ValueError(
                 f"the weights in {source} are of another network: {name} is {there}, the model's is {here}"
             )
+
+
+def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
+    """Load stored weights into a model. ValueError if they are of another network or model."""
+    check_weights(model.state_dict(), weights, source)
     try:
         model.load_state_dict(weights)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:

@@ -32,8 +32,8 @@ class Evaluate:
         with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
             labels = [] if is_labelled(dataset) else None
             read = stop.check, labels, experiment.settings.eval_warm_up
-            tally = score_split(model, dataset, self.split, experiment.compute, batch_size, *read)
-            metrics = finite(tally.read(), "evaluation")
+            tally = score_split(model, dataset, self.split, experiment.device, batch_size, *read)
+            metrics = finite(tally.compute(), "evaluation")
             if labels:
                 metrics |= report(labels, dataset.labels, self.split, tracker)
             step = origin.content["best"]["targets"]

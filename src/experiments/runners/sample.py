@@ -53,7 +53,7 @@ class Sample:
         generator = torch.Generator().manual_seed(experiment.settings.seed)
         for _ in range(self.samples):
             sys.stdout.write(vocabulary.decode(ids))
-            for symbol in continuation(model, experiment.compute, ids, self.length, self.cut, generator):
+            for symbol in continuation(model, experiment.device, ids, self.length, self.cut, generator):
                 sys.stdout.write(vocabulary.separator + vocabulary.symbols[symbol])
                 sys.stdout.flush()  # as it is made
             print()

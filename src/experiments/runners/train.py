@@ -1,12 +1,18 @@
-"""Training: epochs of truncated BPTT, validation, the best weights, checkpoints."""
+"""The runner that trains."""
 
 import logging
+from typing import TYPE_CHECKING
 
-from ..checkpoints import training_state
+from ..config.checks import at_least
 from ..tracking.interruption import Interrupted
 from ..training.artifacts import describe, keep_files
+from ..training.counting import CountedTraining
 from ..training.final_report import resume_command, summarize
 from ..training.loop import Training
+from ..training.updates import GradientTraining
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -16,34 +22,28 @@ class Train:
 
     def __init__(self, *, log_interval: int, checkpoint_interval: float, checkpoint_targets_interval: int | None):
         """`log_interval`: updates between interval/* metrics; the others: seconds, or targets, between checkpoints."""
-        if log_interval < 1:
-            raise ValueError(f"log_interval must be at least 1 update, got {log_interval}")
-        if checkpoint_interval < 0:
-            raise ValueError(f"checkpoint_interval must be at least 0 seconds, got {checkpoint_interval}")
-        if checkpoint_targets_interval is not None and checkpoint_targets_interval < 1:
-            raise ValueError(f"checkpoint_targets_interval must be at least 1, got {checkpoint_targets_interval}")
+        at_least(1, log_interval=log_interval, checkpoint_targets_interval=checkpoint_targets_interval)
+        at_least(0, checkpoint_interval=checkpoint_interval)
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
 
-    def run(self, experiment) -> float:
-        training = Training(experiment, self)  # whatever can be refused is refused here, before there is a run
+    def run(self, experiment: "Experiment") -> float:
+        training = self._prepare(experiment)  # raises what can be refused, before there is a run
         fingerprint = training.dataset.fingerprint
         continues = experiment.run_to_continue(fingerprint)
         if continues is not None:
-            training_state.restore(training, continues)
+            training.restore(continues)
         weights = sum(weight.numel() for weight in training.model.parameters())
-        with experiment.open_run(fingerprint, continues, runner="train", num_parameters=str(weights)) as (
-            tracker,
-            stop,
-        ):
+        tags = {"runner": "train", "num_parameters": str(weights)}
+        with experiment.open_run(fingerprint, continues, **tags) as (tracker, stop):
             log.info("%s  %s", tracker.name, experiment.command)
             try:
                 training.train(tracker, stop)
                 training.save()
             except Interrupted as stopped:
-                if not stopped.at_once:  # else it may stand in the middle of an update
+                if not stopped.at_once:  # else the training may stand in the middle of an update
                     training.save()
-                log.info("%s goes on with this run", resume_command(experiment, tracker))
+                log.info("%s resumes this run", resume_command(experiment, tracker))
                 raise
             finally:
                 keep_files(training, tracker)
@@ -53,3 +53,10 @@ class Train:
             describe(training, tracker)
         summarize(experiment, tracker, training)
         return training.best.loss
+
+    def _prepare(self, experiment: "Experiment") -> Training:
+        """Data and model, and the kind of training that the model needs."""
+        dataset = experiment.build_dataset()
+        model = experiment.build_model(dataset).train()
+        kind = CountedTraining if hasattr(model, "fit") else GradientTraining
+        return kind(experiment, self, dataset, model)

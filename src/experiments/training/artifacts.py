@@ -34,6 +34,6 @@ def describe(training, tracker) -> None:
     try:
         tracker.log_text("layers.txt", layer_table(model, training.settings) + "\n")
         if not is_labelled(dataset) and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
-            tracker.log_text("sample.txt", specimen(model, training.experiment.compute, dataset))
+            tracker.log_text("sample.txt", specimen(model, training.experiment.device, dataset))
     except Exception as error:  # an ornament: a trained network is worth more than its description
         log.warning("the network could not be described: %s", first_line(error))

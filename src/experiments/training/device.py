@@ -2,10 +2,11 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..config.errors import ConfigError
 from ..config.settings import Settings
+
+log = logging.getLogger("experiments")
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: what the heap keeps free, and from where on it is passed by
 DTYPES = {
@@ -26,19 +29,21 @@ THREADS = torch.get_num_threads()  # torch's choice
 _limited: threadpool_limits | None = None  # the threads of this process's products, if they were set
 
 
-class Compute(NamedTuple):
-    device: torch.device
+class Device(NamedTuple):
+    """Where a model computes, and how precisely."""
+
+    torch_device: torch.device
     precision: str
 
     def place(self, model: torch.nn.Module) -> torch.nn.Module:
         """The model on the device, its parameters in their dtype (bfloat16 keeps float32 ones)."""
-        return model.to(device=self.device, dtype=DTYPES[self.precision])
+        return model.to(device=self.torch_device, dtype=DTYPES[self.precision])
 
     def tensor(self, array: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(array)
-        if self.device.type == "cuda":  # from pinned memory, or the copy would wait for all that the GPU has to do
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
+        if self.torch_device.type == "cuda":  # from pinned memory, or the copy would wait for the GPU
+            return tensor.pin_memory().to(self.torch_device, non_blocking=True)
+        return tensor.to(self.torch_device)
 
     def tensors(self, window) -> tuple[torch.Tensor, torch.Tensor]:
         """A window's inputs and targets (T, B); what is known of padding is noted on the inputs for `is_padded`."""
@@ -49,10 +54,10 @@ class Compute(NamedTuple):
     def autocast(self) -> contextlib.AbstractContextManager:
         """With bfloat16, the context in which products are computed in it."""
         enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
+        return torch.autocast(self.torch_device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
 
 
-def choose(settings: Settings, model: type) -> Compute:
+def choose_device(settings: Settings, model: type) -> Device:
     """The device and precision for this kind of model. ConfigError if it or the machine has none such."""
     devices, name = getattr(model, "devices", ("cpu",)), getattr(model, "__name__", str(model))
     precisions = getattr(model, "precisions", ("float32", "float64"))
@@ -66,15 +71,15 @@ def choose(settings: Settings, model: type) -> Compute:
         usable = [device for device in here if device in devices]
         if not usable:
             raise ConfigError(f"{name} runs on {', '.join(devices)}, but there is {', '.join(here)} here")
-        return Compute(torch.device(usable[0]), settings.precision)
+        return Device(torch.device(usable[0]), settings.precision)
     if settings.device not in devices:
         raise ConfigError(f"{name} runs on {', '.join(devices)}: device={settings.device} is not for it")
     if settings.device not in here:
         raise ConfigError(f"device={settings.device} is not available here; there is {', '.join(here)}")
-    return Compute(torch.device(settings.device), settings.precision)
+    return Device(torch.device(settings.device), settings.precision)
 
 
-def begin(settings: Settings, model: type) -> None:
+def set_up_process(settings: Settings, model: type) -> None:
     """Threads, allocation, determinism and seed of this process, which is to compute with this kind of model."""
     global _limited
     if _limited is not None:
@@ -106,17 +111,31 @@ def num_threads() -> int:
     return max([torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())])
 
 
-def generators(where: Compute) -> dict[str, torch.Tensor]:
-    """The states of all random generators that a run draws from."""
-    states = {"cpu": torch.get_rng_state()}
-    return states | {"cuda": torch.cuda.get_rng_state(where.device)} if where.device.type == "cuda" else states
+class RandomState:
+    """The random generators that a run draws from, as a part of its training state."""
 
+    def __init__(self, device: Device):
+        self._device = device.torch_device
 
-def restore_generators(states: Mapping[str, torch.Tensor], where: Compute) -> None:
-    """The inverse of `generators`; on another kind of device its own generator goes on as it is."""
-    torch.set_rng_state(states["cpu"])
-    if where.device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], where.device)
+    def state_dict(self) -> dict[str, Any]:
+        """Their states, and the number of threads, on which the last bits of sums depend."""
+        states = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._device)
+        return {"generators": states, "threads": num_threads()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`; on another kind of device its own generator is left as it is.
+
+        Logs a warning if the number of threads differs.
+        """
+        states, threads = state["generators"], state["threads"]
+        torch.set_rng_state(states["cpu"])
+        if self._device.type == "cuda" and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"], self._device)
+        if threads != num_threads():
+            change = f"{threads} threads before, {num_threads()} now"
+            log.warning("%s: the last bits of sums may differ from those of an uninterrupted run", change)
 
 
 def _is_available(device: str) -> bool:

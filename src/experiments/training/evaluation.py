@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import torch
 
-from .metrics import Tally
+from .device import Device
+from .metrics import Metrics
 from .progress import short
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
@@ -62,31 +63,31 @@ def score_split(
     model,
     dataset,
     split: str,
-    compute,
+    device: Device,
     batch_size: int,
     check: Callable[[], None],
     labels: list | None = None,
     warm_up: int = 0,
-) -> Tally:
+) -> Metrics:
     """The tally of a split read as `batch_size` columns, see `is_exact`; `warm_up` as in `data.windows.Dataset`.
 
     `check` is called between windows and may raise to stop. To `labels`, if given, every window with labels adds them
     (B,) and the log-probabilities (B, K) for them.
     """
-    training, tally, state = model.training, Tally(), None
+    training, tally, state = model.training, Metrics(), None
     model.eval()
     try:
         for window in evaluation_windows(dataset, split, batch_size, warm_up):
             check()
             if window.starts:
                 state = model.initial_state(window.inputs.shape[1])
-            inputs, targets = compute.tensors(window)
-            with compute.autocast():
+            inputs, targets = device.tensors(window)
+            with device.autocast():
                 if labels is not None and window.count:
                     log_probs, _ = model.predict(inputs, state)
                     labels.append((window.targets[-1], log_probs[-1].double().cpu().numpy()))
                 score, state = model(inputs, targets, state)
-            tally.add(score, window.count)
+            tally.update(score, window.count)
         return tally
     finally:
         model.train(training)

@@ -28,7 +28,7 @@ def summarize(experiment, tracker, training) -> None:
     rows = [("best", f"{short(best)}  ({judge}, epoch {training.best.epoch} of {training.epoch})")]
     for split in ("train", "valid", "test"):
         if split in training.last:
-            measured = "what was counted, exact" if training.fits else "last epoch, running"
+            measured = training.train_metrics_are
             which = {"test": "with the best weights, exact", "valid": "last epoch"}.get(split, measured)
             note = which + (f", {how}" if approximate and split == "valid" else "")
             rows.append((split, f"{short(training.last[split])}  ({note})"))

@@ -3,41 +3,39 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..interfaces.model import Score
 
 LN2 = math.log(2.0)
 
 
-class Tally:
-    """What some windows cost together. The sums stay where the model computes until somebody reads them."""
+class Metrics:
+    """Sums over the targets of some windows. They stay on the model's device until `compute` is called."""
 
     def __init__(self) -> None:
-        self.loss = self.nats = 0.0
-        self.correct = self.count = 0  # whole numbers: a float32 sum would stop counting at 2**24
+        self.loss: Any = 0.0
+        self.nats: Any = 0.0
+        self.correct: Any = 0  # whole numbers: a float32 sum would stop counting at 2**24
+        self.count = 0
         self._has_nats = True
 
-    def add(self, score, count: int) -> None:
+    def update(self, score: Score, count: int) -> None:
         """Add one window's `Score` over `count` targets."""
-        loss = _wide(score.loss)
+        loss = _in_double_precision(score.loss)
         self.loss = self.loss + loss
         self.correct = self.correct + score.correct
         self.count += count
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:
-            self.nats = self.nats + (loss if score.nats is score.loss else _wide(score.nats))
-
-    def state(self) -> dict:
-        """All sums, so that counting can go on from them."""
-        return dict(vars(self))
-
-    def restore(self, state: dict) -> None:
-        vars(self).update(state)
+            self.nats = self.nats + (loss if score.nats is score.loss else _in_double_precision(score.nats))
 
     def mean_loss(self) -> float:
         """The objective per target; NaN before any target."""
         return float(self.loss) / self.count if self.count else math.nan
 
-    def read(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         """loss and accuracy per target; with a likelihood also perplexity and bits per symbol."""
         metrics = {
             "loss": self.mean_loss(),
@@ -48,27 +46,32 @@ class Tally:
             metrics |= {"perplexity": perplexity(nats), "bits_per_symbol": nats / LN2}
         return metrics
 
+    def state_dict(self) -> dict[str, Any]:
+        """All sums."""
+        return dict(vars(self))
 
-class Meter(Tally):
-    """A tally and the time it takes."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        vars(self).update(state)
+
+
+class TimedMetrics(Metrics):
+    """Metrics and the time that the work on them took."""
 
     def __init__(self) -> None:
         super().__init__()
         self._before, self._began = 0.0, time.monotonic()
 
     def start(self) -> None:
-        """Let the clock go on from now; what lies between a restoration and this does not count."""
+        """Start the clock now; time between loading a state and this does not count."""
         self._began = time.monotonic()
 
-    def state(self) -> dict:
-        """All sums and the seconds so far."""
-        return super().state() | {"_before": self.seconds()}
-
     def seconds(self) -> float:
+        """Seconds so far."""
         return self._before + time.monotonic() - self._began
 
     def rate(self) -> float:
-        """Targets per second since it began."""
+        """Targets per second so far."""
         return self.count / max(self.seconds(), 1e-9)
 
     @contextlib.contextmanager
@@ -77,6 +80,10 @@ class Meter(Tally):
         before = time.monotonic()
         yield
         self._began += time.monotonic() - before
+
+    def state_dict(self) -> dict[str, Any]:
+        """All sums and the seconds so far."""
+        return super().state_dict() | {"_before": self.seconds()}
 
 
 def perplexity(nats: float) -> float:
@@ -87,8 +94,8 @@ def perplexity(nats: float) -> float:
         return math.inf
 
 
-def _wide(value):
-    """A number or a 0-d tensor in double precision, so that a long sum loses no digits (Apple's GPUs have none)."""
+def _in_double_precision(value: Any) -> Any:
+    """A number, or a 0-d tensor in float64, so that a long sum keeps its digits (Apple's GPUs have no float64)."""
     if not hasattr(value, "detach"):
         return float(value)
     value = value.detach()

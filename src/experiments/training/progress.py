@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from .metrics import Meter
+from .metrics import TimedMetrics
 
 log = logging.getLogger("experiments")
 
@@ -37,7 +37,7 @@ class Progress:
         if self._redirect:
             self._redirect.__exit__(*error)
 
-    def windows(self, number: int, epoch: int, meter: Meter) -> None:
+    def windows(self, number: int, epoch: int, meter: TimedMetrics) -> None:
         """So many windows more; the meter is read only as often as the bar is drawn."""
         if self._bar.disable:
             return
@@ -46,7 +46,7 @@ class Progress:
         if now - self._shown >= 0.5:
             self._shown = now
             self._bar.set_description_str(f"epoch {epoch}/{self._epochs}")
-            self._bar.set_postfix_str(f"{short(meter.read())}, {meter.rate():,.0f} targets/s")
+            self._bar.set_postfix_str(f"{short(meter.compute())}, {meter.rate():,.0f} targets/s")
 
     def epoch(
         self, epoch: int, train: Mapping[str, float] | None, valid: Mapping[str, float] | None, rate: float

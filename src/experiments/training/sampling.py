@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import torch
 
+from .device import Device
+
 
 class Cut(NamedTuple):
     """Which of the model's probabilities are drawn from: divided by the temperature, then without their tail."""
@@ -15,14 +17,14 @@ class Cut(NamedTuple):
 
 
 @torch.no_grad()
-def continuation(model, compute, ids, length: int, cut: Cut, generator: torch.Generator) -> Iterator[int]:
+def continuation(model, device: Device, ids, length: int, cut: Cut, generator: torch.Generator) -> Iterator[int]:
     """ids (n,) of the prompt -> `length` ids, one by one."""
-    state, inputs = model.initial_state(1), compute.tensor(ids).long()[:, None]
+    state, inputs = model.initial_state(1), device.tensor(ids).long()[:, None]
     for _ in range(length):
         log_probs, state = model.predict(inputs, state)
         symbol = choose(log_probs[-1, 0].double().cpu(), cut, generator)
         yield symbol
-        inputs = torch.full((1, 1), symbol, device=compute.device)
+        inputs = torch.full((1, 1), symbol, device=device.torch_device)
 
 
 def choose(log_probs: torch.Tensor, cut: Cut, generator: torch.Generator) -> int:
@@ -46,12 +48,12 @@ def first_symbol(dataset) -> str:
     return dataset.vocabulary.decode(dataset.windows("train", 1, 1)[0].inputs[:, 0])
 
 
-def specimen(model, compute, dataset, length: int = 200) -> str:
+def specimen(model, device: Device, dataset, length: int = 200) -> str:
     """A greedy and a drawn text, each after the training text's first symbol, with their headings."""
     vocabulary = dataset.vocabulary
     ids = vocabulary.encode(vocabulary.split(first_symbol(dataset)))
     texts = []
     for temperature in (0.0, 1.0):
-        symbols = continuation(model, compute, ids, length, Cut(temperature), torch.Generator().manual_seed(0))
+        symbols = continuation(model, device, ids, length, Cut(temperature), torch.Generator().manual_seed(0))
         texts.append(f"temperature {temperature:g}\n{vocabulary.decode([*ids, *symbols])}\n")
     return "\n".join(texts)

@@ -1,10 +1,14 @@
 """Learning-rate schedules: the factor on the optimizer's own rate, before each update.
 
 A schedule is asked for `factor(epochs)` with the epochs done so far as a fraction (0.5 is the middle of the first),
-and is told the loss that decides about improvement after each epoch. What it remembers stands in its `__dict__`.
+and is told the deciding loss after each epoch. Its state is its attributes.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..config.checks import at_least
 
 
 class Constant:
@@ -16,6 +20,14 @@ class Constant:
     def observe(self, loss: float) -> None:
         """The loss after an epoch."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Options, and what was observed."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        vars(self).update(state)
+
 
 class StepDecay(Constant):
     """Full rate for `after` epochs, then multiplied by `gamma` at once and again every `every` epochs.
@@ -24,8 +36,8 @@ class StepDecay(Constant):
     """
 
     def __init__(self, *, after: int, every: int, gamma: float):
-        _at_least(0, after=after)
-        _at_least(1, every=every)
+        at_least(0, after=after)
+        at_least(1, every=every)
         if not 0.0 < gamma <= 1.0:
             raise ValueError(f"gamma must be above 0 and at most 1, got {gamma}")
         self.after, self.every, self.gamma = after, every, gamma
@@ -42,8 +54,8 @@ class Plateau(Constant):
     """
 
     def __init__(self, *, divisor: float, patience: int):
-        _at_least(0, patience=patience)
-        _at_least(1, divisor=divisor)
+        at_least(0, patience=patience)
+        at_least(1, divisor=divisor)
         self.divisor, self.patience = divisor, patience
         self.best, self.stale, self.divisions = math.inf, 0, 0
 
@@ -63,7 +75,7 @@ class Linear(Constant):
     """Rising from 0 for `warmup` epochs, then falling in a straight line to `final` after `epochs` epochs."""
 
     def __init__(self, *, epochs: int, warmup: float, final: float):
-        _at_least(0, warmup=warmup, final=final)
+        at_least(0, warmup=warmup, final=final)
         if warmup >= epochs:
             raise ValueError(f"warmup must be shorter than the {epochs} epochs, got {warmup}")
         self.epochs, self.warmup, self.final = epochs, warmup, final
@@ -84,9 +96,3 @@ class Cosine(Linear):
 
     def remaining(self, done: float) -> float:
         return 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-def _at_least(least: float, **values: float) -> None:
-    for name, value in values.items():
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")

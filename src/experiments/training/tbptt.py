@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from .gradients import Gradients
-from .metrics import Meter
+from .metrics import TimedMetrics
 
 
 class TruncatedBptt:
@@ -24,7 +24,7 @@ class TruncatedBptt:
         for group, rate in zip(self.optimizer.param_groups, self._rates):
             group["lr"] = rate * factor
 
-    def update(self, windows: list, *meters: Meter, measured: bool = True) -> torch.Tensor | None:
+    def update(self, windows: list, *meters: TimedMetrics, measured: bool = True) -> torch.Tensor | None:
         """Score these windows, add up their gradients, clip, step once; the gradient's norm before clipping.
 
         The norm may be None if it need not be `measured`.
@@ -35,7 +35,7 @@ class TruncatedBptt:
             score = self._learn(window)
             if window.count:
                 for meter in meters:
-                    meter.add(score, window.count)
+                    meter.update(score, window.count)
         return self.gradients.step(targets if self.reduction == "mean" else columns, measured)
 
     def _learn(self, window):

@@ -19,13 +19,13 @@ from experiments.models.torch import products
 from experiments.models.torch.network import TorchNetwork
 from experiments.models.torch.padding import is_padded
 from experiments.training import device
-from experiments.training.device import Compute
-from experiments.training.metrics import Meter
+from experiments.training.device import Device
+from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt
 
 from .models.networks import SYMBOLS, network, window
 
-CPU = Compute(torch.device("cpu"), "float32")
+CPU = Device(torch.device("cpu"), "float32")
 
 
 def blas_threads() -> set[int]:
@@ -34,10 +34,10 @@ def blas_threads() -> set[int]:
 
 @pytest.fixture
 def begin():
-    """`device.begin` with so many threads; afterwards these are as they were."""
+    """`device.set_up_process` with so many threads; afterwards these are as they were."""
 
     def with_threads(threads, model) -> None:
-        device.begin(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
+        device.set_up_process(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
 
     yield with_threads
     with_threads(None, TorchNetwork)
@@ -92,7 +92,7 @@ def test_recurrent_layers_compute_in_bfloat16_where_there_are_units_for_it(monke
     monkeypatch.setattr(products, "MATRIX_UNITS", units)
     model = network("torch").float()
     inputs, _ = window(4, 2)
-    with torch.no_grad(), Compute(torch.device("cpu"), "bfloat16").autocast():
+    with torch.no_grad(), Device(torch.device("cpu"), "bfloat16").autocast():
         features, *_ = model.features(inputs, model.initial_state(2))
     assert features.dtype == (torch.bfloat16 if units else torch.float32)
     exact = model.features(inputs, model.initial_state(2))[0]
@@ -117,7 +117,7 @@ def test_a_gpu_computes_what_a_cpu_computes_and_nobody_waits_for_it(monkeypatch,
     monkeypatch.setattr("experiments.models.torch.heads.FEW", 0)  # the softmax of large vocabularies
     stream, losses = np.random.default_rng(0).integers(SYMBOLS, size=60).astype(np.int32), []
     for name in ("cpu", "cuda"):
-        where, meter = Compute(torch.device(name), "float64"), Meter()
+        where, meter = Device(torch.device(name), "float64"), TimedMetrics()
         model = where.place(network("torch", cell=cell, num_layers=2))
         how = {"reduction": "mean", "clip_norm": clip_norm}
         tbptt = TruncatedBptt(model, torch.optim.SGD(model.parameters(), lr=0.5), where, **how)

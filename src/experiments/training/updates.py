@@ -1,0 +1,104 @@
+"""Training by gradients: the updates of truncated BPTT, logged and saved between them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..checkpoints import training_state
+from ..checkpoints.training_state import Stateful
+from ..interfaces.data import Dataset, Window
+from ..tracking.interruption import Stop
+from .device import RandomState
+from .loop import Training
+from .metrics import TimedMetrics
+from .progress import Progress
+from .tbptt import TruncatedBptt, groups
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from ..runners.train import Train
+
+
+class GradientTraining(Training):
+    """A training whose state (weights, optimizer, place in the epoch, ...) can be saved after every update."""
+
+    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: torch.nn.Module):
+        super().__init__(experiment, runner, dataset, model)
+        self.windows_per_epoch = len(self._windows(0))
+        how = {"reduction": self.settings.reduction, "clip_norm": self.settings.clip_norm}
+        self.tbptt = TruncatedBptt(model, experiment.build_optimizer(model), experiment.device, **how)
+        self.window = 0  # windows of this epoch done
+        self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
+
+    def train(self, tracker, stop: Stop) -> None:
+        self.metrics.start()
+        self.interval.start()
+        super().train(tracker, stop)
+
+    def parts(self) -> dict[str, Stateful]:
+        """Everything that a training state consists of, by its name in the file."""
+        return {
+            "model": self.model,
+            "optimizer": self.tbptt.optimizer,
+            "schedule": self.schedule,
+            "best": self.best,
+            "epoch_metrics": self.metrics,
+            "interval_metrics": self.interval,
+            "random_state": RandomState(self.experiment.device),
+            "loop": self,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the epoch, the carried state and the newest metrics."""
+        place = {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets", "last")}
+        return place | {"state": self.tbptt.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        place, carried = {key: state[key] for key in state if key != "state"}, state["state"]
+        vars(self).update(place)
+        if carried is not None:
+            self.tbptt.state = tuple(part.to(self.experiment.device.torch_device) for part in carried)
+
+    def _learn(self, stop: Stop, progress: Progress) -> tuple[dict[str, float], float]:
+        epoch = self._windows(self.epoch)
+        left = (epoch[k] for k in range(self.window, len(epoch)))
+        for windows in groups(left, self.settings.update_windows):
+            self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
+            logged = (self.updates + 1) % self.runner.log_interval == 0
+            norm = self.tbptt.update(windows, self.metrics, self.interval, measured=logged)
+            self.updates, self.window = self.updates + 1, self.window + len(windows)
+            self.targets += sum(window.count for window in windows)
+            progress.windows(len(windows), self.epoch + 1, self.metrics)
+            if logged:
+                self._log_interval(norm)
+            self._save_if_due()
+            stop.check()
+        return self._finite(self.metrics), self.metrics.rate()
+
+    def _finish_epoch(self) -> None:
+        super()._finish_epoch()
+        self.window, self.metrics = 0, TimedMetrics()
+
+    def _validate(self, stop: Stop) -> dict[str, float] | None:
+        with self.interval.paused():
+            return super()._validate(stop)
+
+    def restore(self, folder: Path) -> None:
+        training_state.restore(self.parts(), folder)
+
+    def _save_state(self) -> None:
+        training_state.save(self.parts(), self.description(), self.tracker.folder)
+
+    def _windows(self, epoch: int) -> Sequence[Window]:
+        return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
+
+    def _log_interval(self, norm: torch.Tensor | None) -> None:
+        metrics = self._finite(self.interval)
+        values = {key: metrics[key] for key in ("loss", "perplexity") if key in metrics}
+        rate = self.tbptt.optimizer.param_groups[0]["lr"]
+        values |= {"grad_norm": float("nan" if norm is None else norm), "learning_rate": rate}
+        self._log("interval", values | {"targets_per_second": self.interval.rate()})
+        self.interval = TimedMetrics()
