@@ -43,7 +43,17 @@ class Found(NamedTuple):
 def sweep(folder: Path, text: Path, *arguments: str) -> Found:
     """Run a sweep in this folder, and what its journals say."""
     folder.mkdir(parents=True, exist_ok=True)
-    program = [sys.executable, "-m", "experiments", "-m", *FIXED, f"data.path={text}", "tracker=memory", *arguments]
+    program = [
+        sys.executable,
+        "-m",
+        "experiments",
+        "-m",
+        *FIXED,
+        "data=characters",
+        f"data.path={text}",
+        "tracker=memory",
+        *arguments,
+    ]
     subprocess.run(program, cwd=folder, check=True)
     watches = [Watch(journal.parent) for journal in folder.glob(f"runs/*/{JOURNAL}")]
     for watch in watches:

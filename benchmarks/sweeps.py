@@ -53,7 +53,7 @@ def main() -> None:
             folder.mkdir()
             (folder / "text.txt").write_text(text)
             create_store(folder / "mlflow.db")
-        data = ["data.path=text.txt", "batch_size=10"]
+        data = ["data=characters", "data.path=text.txt", "batch_size=10"]
         run(folders["first"], [*COMMAND[2:], *data, "epochs=3", "tracker=memory"])
         each = training_seconds(jobs(folders["first"])[0]) / 3
         epochs = max(1, round(5 / each))

@@ -27,8 +27,8 @@ MISTAKES = {
     "model.hidden_size=-3": "model: hidden_size must be at least 1, got -3",
     "schedule=stepp": "there is no schedule stepp; did you mean step?",
     "recipe=textbook_rnn": "there is no recipe textbook_rnn; did you mean textbook_rnnlm?",
-    "data.path=/nowhere/text.txt": "data: there is no data file /nowhere/text.txt",
-    "data.valid_fraction=7": "data: valid_fraction must be from 0 to below 1, got 7.0",
+    "data=characters data.path=/nowhere/text.txt": "data: there is no data file /nowhere/text.txt",
+    "data=characters data.path=x data.valid_fraction=7": "data: valid_fraction must be from 0 to below 1, got 7.0",
     "data.text=''": "data: text is empty",
     "data.text=Hello": "data: 'H' at position 1 of the text is not in the vocabulary",
     "batch_size=60": "the corpus is shorter than the batch: 49 transitions",
@@ -38,10 +38,11 @@ MISTAKES = {
     "optimizer=null": "a choice is the name of a file in conf/, got optimizer=null",
     "threads=100000": "threads must be at most",
     "+optimizer.differentiable=true": "optimizer: ",
-    "schedule.gamma=3": "there is no key schedule.gamma",
+    "schedule.gamma=3": "schedule.gamma is no option of the chosen schedule but of step: type schedule=step",
     "tracker.uri=nonsense": "tracker: uri must be sqlite:///FILE or http://SERVER:PORT, got 'nonsense'",
-    "data.path=/dev/null": "data: /dev/null is not a file",
+    "data=characters data.path=/dev/null": "data: /dev/null is not a file",
     "runner=evaluate": "runner=evaluate needs weights: give checkpoint=latest, a run id or a file",
+    "data.path=book.txt": "data.path is no option of the chosen data but of characters, imdb, ptb, words: type data=",
     "model={": "the override 'model={' cannot be read",
     "model=numpy_rnn,torch_rnn": "Ambiguous value",
 }
@@ -49,7 +50,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(command, mistake, tmp_path):
-    code, _, error = command(mistake)
+    code, _, error = command(*shlex.split(mistake) if " " in mistake else [mistake])
     assert code == 1
     assert error.startswith("experiments: ")
     assert MISTAKES[mistake] in error

@@ -26,7 +26,6 @@ SETTINGS = {
     "deterministic": False,
     "checkpoint": None,
     "resume": None,
-    "sweep": None,
 }
 CHOSEN = {kind: {"_target_": "x.Y"} for kind in ("model", "data", "optimizer", "schedule", "runner", "tracker")}
 

@@ -5,10 +5,8 @@ torch and mlflow are imported only when a job begins, so that help and complaint
 
 import logging
 import os
-import shlex
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -17,12 +15,14 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from .config.arguments import with_added_keys
 from .config.binding import bind_settings
-from .config.composition import resolve
-from .config.errors import ConfigError, sentence, unknown
-from .config.help import KINDS, choices
+from .config.composition import composition_of, resolve
+from .config.errors import sentence, unknown
+from .config.help import KINDS, choices, option_of_another
 from .config.keys import dotted
 from .config.paths import HOME, cache_folder, data_folder
+from .config.recorded_form import todays_form
 from .tracking.interruption import interruptible
 
 # How many turns a thread of torch's spins before it sleeps; must be said before torch is imported. With torch's own
@@ -58,6 +58,7 @@ def main() -> None:
     try:
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
+        sys.argv[1:] = with_added_keys(sys.argv[1:])
         hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt as stop:
         print(f"experiments: {str(stop) or 'interrupted'}", file=sys.stderr)
@@ -91,20 +92,14 @@ def job(cfg: DictConfig) -> float | None:
         raise Unhandled from error
 
 
-def run(config: dict[str, Any], composition: DictConfig) -> float | None:
+def run(config: dict[str, Any], hydra_section: DictConfig) -> float | None:
     """A plain config and how Hydra composed it -> what the runner returns."""
     log_to_screen()
-    if bind_settings(config).sweep is not None:  # the root keys need no torch, so a mistake there is said at once
-        raise ConfigError("sweep is what a sweep tells its jobs: start one with -m or sweeps=NAME")
-    overrides = list(composition.overrides.task)
-    sources = composition.runtime.config_sources
-    own = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]
-    command = shlex.join(["experiments", *own, *overrides])
-    with interruptible() as stop:  # libraries make something else of a Ctrl-C while they are imported
+    bind_settings(todays_form(config))  # the root keys need no torch, so a mistake there is reported at once
+    with interruptible() as stop:  # libraries install handlers of their own while they are imported
         from .experiment import Experiment
 
-        folders = [Path(source.path) for source in sources if source.schema == "file"]
-        experiment = Experiment.of(config, composition.runtime.choices, command, overrides, folders)
+        experiment = Experiment.of(composition_of(config, hydra_section, hydra_section.overrides.task))
     stop.check()
     return experiment.run()
 
@@ -135,7 +130,9 @@ def explain(error: Exception) -> str:
     if isinstance(error, OverrideParseException):
         return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):
-        return unknown("key", cause.full_key, dotted_of(cause.parent_node, cause.full_key))
+        return option_of_another(cause.full_key) or unknown(
+            "key", cause.full_key, dotted_of(cause.parent_node, cause.full_key)
+        )
     if "Config group override must be" in str(error):
         wrong = [argument for argument in sys.argv[1:] if argument.partition("=")[0].lstrip("+") in KINDS]
         return f"a choice is the name of a file in conf/, got {' '.join(wrong)}"

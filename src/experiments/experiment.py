@@ -9,23 +9,22 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .checkpoints import resume
-from .checkpoints.allowed_targets import check_stored
-from .checkpoints.initial_weights import Origin, find_origin
+from .checkpoints.initial_weights import InitialWeights, with_initial_weights
+from .checkpoints.resume import newest_unfinished, stored_run
 from .config.binding import Bound, bind, bind_settings
-from .config.composition import to_yaml
-from .config.dry_run import check_reading, rehearse
+from .config.composition import Composition, to_yaml
+from .config.dry_run import check_compatible, dry_run
 from .config.errors import ConfigError
-from .config.former_names import FORMER_NAMES
 from .config.keys import flatten
+from .config.recorded_form import identity_options, todays_form
 from .config.settings import Settings
-from .sweep.job_context import Member
+from .interfaces.job import JobContext
 from .tracking import provenance
 from .tracking.folder import JOURNAL, facts, left_open
 from .tracking.interruption import Stop, interruptible
@@ -34,10 +33,6 @@ from .training.device import Device, choose_device, num_threads, set_up_process
 
 log = logging.getLogger("experiments")
 
-# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
-# The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
-NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
 LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",), "tracker": ("name", "tags")}
 
@@ -58,55 +53,43 @@ class Experiment:
     schedule: Bound
     runner: Bound
     tracker: Bound
-    origin: Origin | None
-    continues: Path | None  # the folder of the run that resume= names
-    member: Member | None  # what a job of a sweep knows of it
+    initial_weights: InitialWeights | None
+    resumes: Path | None  # the folder of the run that resume= names
+    job: JobContext | None  # what a job of a sweep knows of its sweep
 
     @classmethod
-    def of(
-        cls,
-        config: Mapping[str, Any],
-        choices: Mapping[str, str],
-        command: str,
-        overrides: Sequence[str],
-        folders: Sequence[Path],
-    ) -> "Experiment":
-        """Check a plain config as far as one can without reading data. ConfigError says what is wrong.
+    def of(cls, composition: Composition, job: JobContext | None = None) -> "Experiment":
+        """Check a composition as far as possible without reading data, and bind it. ConfigError says what is wrong.
 
-        `folders` are those that configs were composed from: they say what a stored config may name.
+        With `resume=` it is the stored run's config, with `checkpoint=` a part of it that of the checkpoint's run; what
+        was typed wins. `job` is what a job of a sweep knows of its sweep.
         """
-        settings, origin, continues, began = bind_settings(config), None, None, None
-        typed = {override.lstrip("+").partition("=")[0] for override in overrides}
-        if settings.resume not in (None, "auto"):
-            tracker, which = config["tracker"], settings.resume
-            continues = resume.find_run(Path(tracker["folder"]).absolute(), which)
-            began, choices = resume.stored_config(continues)
-            check_stored(began, folders, continues.name)
-            config = resume.with_typed(began, config, typed) | {"tracker": tracker, "resume": which, "sweep": None}
-            settings = bind_settings(config)
-        if settings.checkpoint is not None:
-            origin = find_origin(settings.checkpoint, bind(config, "tracker", LATE["tracker"]))
-            check_stored(origin.content["config"], folders, origin.source)
-            if continues is None:  # else its config has all that was brought
-                config, choices = origin.brings(config, choices, typed)
-            command = command.replace("checkpoint=latest", f"checkpoint={origin.run_id}")  # what is latest changes
-            is_path = os.path.exists(settings.checkpoint)
-            config["checkpoint"] = os.path.abspath(settings.checkpoint) if is_path else origin.run_id
-            settings = bind_settings(config)
-        bound = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
-        if isinstance(path := bound["data"].options.get("path"), str):
-            bound["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
-        where = choose_device(settings, bound["model"].target)
-        rehearse(bound, settings)
-        bound["tracker"] = bind(config, "tracker", LATE["tracker"])  # last, as importing mlflow takes seconds
-        config = dataclasses.asdict(settings) | {section: b.config() for section, b in bound.items()}
-        if continues is not None:
-            start = {"checkpoint": began.get("checkpoint")}, {"checkpoint": config["checkpoint"]}
-            resume.refuse_changes(lasting(began) | start[0], lasting(config) | start[1], continues.name)
+        composition = dataclasses.replace(composition, config=todays_form(composition.config))
+        bind_settings(composition.config)
+        resumed = stored_run(composition)
+        if resumed is not None:
+            composition = resumed.merged_into(composition)
+            bind_settings(composition.config)
+        tracker = bind(composition.config, "tracker", LATE["tracker"]) if composition.config["checkpoint"] else None
+        composition, weights = with_initial_weights(composition, tracker, resumed is not None)
+        settings, sections = bind_all(composition.config)
+        config = settings.config() | {name: section.config() for name, section in sections.items()}
+        if resumed is not None:
+            resumed.refuse_changes(config)
+        choices = composition.choices
         chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
-        member = None if settings.sweep is None else Member(**settings.sweep)
-        known = {"origin": origin, "continues": continues, "member": member}
-        return cls(config, chosen, command, tuple(overrides), settings, where, **bound, **known)
+        return cls(
+            config=config,
+            choices=chosen,
+            command=composition.command,
+            overrides=composition.overrides,
+            settings=settings,
+            device=choose_device(settings, sections["model"].target),
+            **sections,
+            initial_weights=weights,
+            resumes=None if resumed is None else resumed.folder,
+            job=job,
+        )
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
@@ -122,10 +105,10 @@ class Experiment:
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
         model = self.model.build(**known, sentence_end=getattr(dataset, "sentence_end", None))
-        check_reading(model, dataset, self.settings)
+        check_compatible(model, dataset, self.settings)
         model = self.device.place(model)
-        if self.origin is not None:
-            self.origin.load_into(model, dataset)
+        if self.initial_weights is not None:
+            self.initial_weights.load_into(model, dataset)
         return model
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
@@ -134,13 +117,13 @@ class Experiment:
     def run_to_continue(self, fingerprint: str) -> Path | None:
         """The folder of the run that this command goes on with. ConfigError if that read other data."""
         folder = Path(self.tracker.options["folder"]).absolute()
-        if self.member is not None:  # its name says what it computes
-            return folder / self.member.run if (folder / self.member.run / JOURNAL).exists() else None
+        if self.job is not None:  # its name says what it computes
+            return folder / self.job.run if (folder / self.job.run / JOURNAL).exists() else None
         if self.settings.resume == "auto":
-            return resume.newest_unfinished(folder, self.identity(fingerprint))
-        if self.continues is not None and facts(self.continues / JOURNAL)["dataset_fingerprint"] != fingerprint:
-            raise ConfigError(f"the run {self.continues.name} cannot go on with other data than it began with")
-        return self.continues
+            return newest_unfinished(folder, self.identity(fingerprint))
+        if self.resumes is not None and facts(self.resumes / JOURNAL)["dataset_fingerprint"] != fingerprint:
+            raise ConfigError(f"the run {self.resumes.name} cannot go on with other data than it began with")
+        return self.resumes
 
     @contextlib.contextmanager
     def open_run(self, fingerprint: str, continues: Path | None = None, **tags: str) -> Iterator[tuple[Tracker, Stop]]:
@@ -149,15 +132,15 @@ class Experiment:
         From its beginning to its end a signal is only noted in the Stop, so that no run is left as RUNNING.
         """
         name = self._new_name() if continues is None else continues.name
-        tags |= {} if self.origin is None else {"started_from": self.origin.run_id}
+        tags |= {} if self.initial_weights is None else {"started_from": self.initial_weights.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(num_threads()), "device": str(self.device.torch_device)}
-        tags |= {} if self.member is None else self.member.tags(self.settings.seed)
+        tags |= {} if self.job is None else self.job.tags(self.settings.seed)
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
         tracker = self.tracker.build(name=name, tags=tags)
-        asked = self.member.is_stopped if self.member else lambda: False
-        alone = self.settle_others if self.member is None else lambda _: None  # a sweep looks after its own
+        asked = self.job.is_stopped if self.job else lambda: False
+        alone = self.settle_others if self.job is None else lambda _: None  # a sweep looks after its own
         with interruptible(asked) as stop, tracker, in_background(alone, tracker.folder):
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
@@ -167,8 +150,8 @@ class Experiment:
         stop.check()  # one that came while the run was closed ends no run, but what would come after it
 
     def _new_name(self) -> str:
-        if self.member is not None:
-            return self.member.run
+        if self.job is not None:
+            return self.job.run
         now = datetime.datetime.now().strftime("%m%d-%H%M%S")
         return f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
 
@@ -184,14 +167,13 @@ class Experiment:
 
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
-        what = lasting(self.config)
-        what |= {"data": fingerprint, "start": None if self.origin is None else self.origin.run_id}
+        what = identity_options(self.config)
+        what |= {"data": fingerprint, "start": None if self.initial_weights is None else self.initial_weights.run_id}
         return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        options = {key: value for key, value in self.config.items() if key != "sweep"}
-        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(options)
+        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
 
 
 @contextlib.contextmanager
@@ -203,10 +185,13 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
     thread.join(timeout=10.0)
 
 
-def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, flat, that decide what is computed."""
-    return {
-        key: FORMER_NAMES.get(value, value) if key.endswith("._target_") else value
-        for key, value in flatten(config).items()
-        if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
-    }
+def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound]]:
+    """Root keys and sections, checked one by one and together, the tracker's last: importing mlflow takes seconds."""
+    settings = bind_settings(config)
+    sections = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
+    path = sections["data"].options.get("path")
+    if isinstance(path, str):
+        sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
+    choose_device(settings, sections["model"].target)
+    dry_run(sections, settings)
+    return settings, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}

@@ -10,7 +10,7 @@ from scipy import stats
 from experiments.comparison.points import NOT_COMPARED, differing
 from experiments.comparison.rendering import to_html, to_markdown, to_screen
 from experiments.comparison.table import best_row, compare
-from experiments.experiment import NOT_IDENTITY
+from experiments.config.recorded_form import NOT_IDENTITY
 from experiments.tracking.record import Recorded
 
 from .fabricated import a_run, grid

@@ -2,11 +2,10 @@
 
 import pytest
 
-from experiments.data.characters import ALPHABET, EMBEDDED, Characters
+from experiments.data.characters import Characters
+from experiments.data.string import ALPHABET, EMBEDDED, String
 
 OPTIONS = {
-    "path": None,
-    "text": None,
     "alphabet": None,
     "unknown": None,
     "valid_fraction": 0.1,
@@ -19,8 +18,12 @@ def characters(**options):
     return Characters(**{**OPTIONS, **options})
 
 
+def string(**options):
+    return String(**{"text": None, "alphabet": None, "unknown": None, "wrap": False, **options})
+
+
 def test_the_embedded_string_stands_between_start_and_end():
-    data = characters()
+    data = string()
     assert data.vocabulary.decode(data.streams["train"]) == f"0{EMBEDDED}1"
     assert "".join(data.vocabulary.symbols) == ALPHABET == "abcdefghijklmnopqrstuvwxyz ?!.,;01"
     assert (data.num_inputs, data.num_outputs, data.splits) == (34, 34, ("train",))
@@ -49,11 +52,6 @@ def test_held_out_characters_that_training_lacks_are_refused_or_become_unknown(t
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"text": ""}, "text is empty"),
-        ({"text": "Hello"}, "'H' at position 1 .* did you mean 'h'"),
-        ({"text": "abc", "alphabet": "aab01"}, "'a' twice"),
-        ({"text": "abc", "unknown": "??"}, "one character"),
-        ({"text": "a", "path": "b"}, "not both"),
         ({"path": "text.txt", "valid_fraction": 1.0}, "valid_fraction"),
         ({"path": "text.txt", "valid_fraction": 0.6, "test_fraction": 0.5}, "leaves no training text"),
         ({"path": "empty.txt"}, "empty.txt is empty"),
@@ -70,6 +68,20 @@ def test_a_text_that_cannot_be_used_is_refused_with_a_reason(options, part, tmp_
         characters(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"text": ""}, "text is empty"),
+        ({"text": "Hello"}, "'H' at position 1 .* did you mean 'h'"),
+        ({"text": "abc", "alphabet": "aab01"}, "'a' twice"),
+        ({"text": "abc", "unknown": "??"}, "one character"),
+    ],
+)
+def test_a_string_that_cannot_be_used_is_refused_with_a_reason(options, part):
+    with pytest.raises(ValueError, match=part):
+        string(**options)
+
+
 def test_a_file_is_read_as_it_is_but_for_a_mark_of_the_byte_order(tmp_path):
     (tmp_path / "text.txt").write_bytes("\ufeffab\r\n".encode() * 10)
     data = characters(path=str(tmp_path / "text.txt"), valid_fraction=0.0, test_fraction=0.0)
@@ -77,6 +89,6 @@ def test_a_file_is_read_as_it_is_but_for_a_mark_of_the_byte_order(tmp_path):
 
 
 def test_the_fingerprint_tells_texts_apart():
-    assert characters().fingerprint == characters().fingerprint
-    assert characters().fingerprint != characters(text="hello").fingerprint
-    assert characters().fingerprint != characters(alphabet=ALPHABET + "Z").fingerprint
+    assert string().fingerprint == string().fingerprint
+    assert string().fingerprint != string(text="hello").fingerprint
+    assert string().fingerprint != string(alphabet=ALPHABET + "Z").fingerprint

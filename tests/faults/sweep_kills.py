@@ -27,7 +27,13 @@ JOBS = 8
 
 def command(launcher: str, data: Path) -> list[str]:
     """Eight jobs of some seconds with dropout, validation and many checkpoints."""
-    source = [f"data.path={data}/text.txt", "data.valid_fraction=0.1", "data.test_fraction=0.1", "batch_size=8"]
+    source = [
+        "data=characters",
+        f"data.path={data}/text.txt",
+        "data.valid_fraction=0.1",
+        "data.test_fraction=0.1",
+        "batch_size=8",
+    ]
     size = ["model.hidden_size=24", "model.output_dropout=0.2", "epochs=40", "threads=1", "tracker.interval=0.5"]
     often = ["runner.log_interval=20", "runner.checkpoint_targets_interval=2000"]
     return ["-m", "truncation=3,5,7,9", "seed=0,1", *source, *size, *often, *LAUNCHERS[launcher]]

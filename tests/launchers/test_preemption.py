@@ -5,13 +5,13 @@ import signal
 import pytest
 
 from experiments.sweep.job import heed_scheduler
-from experiments.sweep.job_context import Member
+from experiments.sweep.job_context import SweepJob
 
 
 @pytest.fixture
 def calls(monkeypatch):
     """What a handler like submitit's was called with; it is in its place while the test runs."""
-    monkeypatch.setattr(Member, "called_back", False)
+    monkeypatch.setattr(SweepJob, "called_back", False)
     heard = []
     before = signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
     yield heard
@@ -22,7 +22,7 @@ def test_the_signal_is_noted_and_handed_on_when_the_run_has_ended(calls, monkeyp
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     requeue = heed_scheduler()
     signal.raise_signal(signal.SIGUSR2)
-    assert (Member.called_back, calls) == (True, [])
+    assert (SweepJob.called_back, calls) == (True, [])
     requeue()
     assert calls == [signal.SIGUSR2]
 
@@ -41,4 +41,4 @@ def test_elsewhere_the_signal_is_left_alone(calls, monkeypatch):
     monkeypatch.delenv("SUBMITIT_EXECUTOR", raising=False)
     heed_scheduler()()
     signal.raise_signal(signal.SIGUSR2)
-    assert (Member.called_back, calls) == (False, [signal.SIGUSR2])
+    assert (SweepJob.called_back, calls) == (False, [signal.SIGUSR2])

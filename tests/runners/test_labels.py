@@ -139,7 +139,7 @@ def test_a_classifier_has_no_text_to_sample(train, imdb, command):
     assert "this data has labels (neg, pos): use runner=evaluate" in outcome.error
 
 
-TEN = ("data=characters", "data.alphabet='0123456789'", "data.text='23456789'", "model.embedding_size=null")
+TEN = ("data=string", "data.alphabet='0123456789'", "data.text='23456789'", "model.embedding_size=null")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_evaluate_is_independent_of_the_training_windows(command, trained):
     """By hand: the whole string in one go."""
     command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
     from experiments.checkpoints import checkpoint
-    from experiments.data.characters import ALPHABET, EMBEDDED
+    from experiments.data.string import ALPHABET, EMBEDDED
     from experiments.models.torch.network import TorchNetwork
 
     content = checkpoint.load(trained.folder / "best.pt")
@@ -70,7 +70,9 @@ def test_weights_are_not_used_with_another_vocabulary(command, trained):
 
 def test_training_from_a_checkpoint_keeps_how_its_data_was_read(train, tmp_path):
     (tmp_path / "text.txt").write_text("abcdefgh" * 100)
-    first = train("data.path=text.txt", "batch_size=8", "truncation=5", "epochs=2", "model.hidden_size=8")
+    first = train(
+        "data=characters", "data.path=text.txt", "batch_size=8", "truncation=5", "epochs=2", "model.hidden_size=8"
+    )
     on = train(f"checkpoint={first.name}", "optimizer.lr=0.001")
     for key in ("batch_size", "truncation", "epochs", "model.hidden_size", "data.path"):
         assert on.parameters[key] == first.parameters[key]

@@ -26,6 +26,7 @@ def text(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     split = ("data.valid_fraction=0.1", "data.test_fraction=0.1")
     return (
+        "data=characters",
         "data.path=text.txt",
         *split,
         "batch_size=4",
@@ -140,7 +141,7 @@ def test_a_changed_config_is_refused_with_the_keys(command, stopped, change, par
     folder = stopped(updates.TruncatedBptt, "update", 5)
     outcome = command(f"resume={folder.name}", change, "tracker=memory")
     assert outcome.code == 1
-    assert re.search(f"cannot go on with another config: .*{part}", outcome.error)
+    assert re.search(f"cannot be resumed with another config: .*{part}", outcome.error)
 
 
 def test_more_epochs_are_refused_where_the_schedule_depends_on_them(command, train, text):
@@ -252,7 +253,7 @@ def test_a_run_that_began_from_a_checkpoint_goes_on_and_keeps_its_beginning(trai
     first = train(*text)
     folder = stopped(updates.TruncatedBptt, "update", 7, f"checkpoint={first.name}", "batch_size=2")
     other = command(f"resume={folder.name}", "checkpoint=null", "tracker=memory")
-    assert "cannot go on with another config: checkpoint" in other.error
+    assert "cannot be resumed with another config: checkpoint" in other.error
     assert train(f"resume={folder.name}").status == "FINISHED"
 
 

@@ -23,7 +23,14 @@ TEXT = "the quick brown fox jumps over the lazy dog. " * 40
 @pytest.fixture
 def text(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
-    return ("data.path=text.txt", "data.valid_fraction=0.1", "data.test_fraction=0.1", "batch_size=8", *TINY)
+    return (
+        "data=characters",
+        "data.path=text.txt",
+        "data.valid_fraction=0.1",
+        "data.test_fraction=0.1",
+        "batch_size=8",
+        *TINY,
+    )
 
 
 def test_the_main_job_learns_the_string_by_heart(train):
@@ -62,7 +69,7 @@ def test_parameters_choices_and_provenance_are_recorded(train, text):
     assert run.parameters["choice.model"] == "torch_gru"
     assert run.parameters["model.hidden_size"] == "16"
     assert run.parameters["seed"] == "3"
-    assert run.tags["command"].startswith("experiments data.path=text.txt")
+    assert run.tags["command"].startswith("experiments data=characters data.path=text.txt")
     assert run.tags["command"] in run.tags["mlflow.note.content"]
     expected = {"identity", "dataset_fingerprint", "host", "pid", "threads", "device", "version.torch", "runner"}
     assert expected <= set(run.tags)
@@ -87,7 +94,14 @@ def test_the_identity_changes_with_what_is_computed_and_not_with_where(train, te
 def contrary(tmp_path):
     """A text whose validation split runs backwards: the better training, the worse validation."""
     (tmp_path / "contrary.txt").write_text("abcd" * 200 + "dcba" * 20)
-    return ("data.path=contrary.txt", "data.valid_fraction=0.09", "data.test_fraction=0", *TINY, "epochs=4")
+    return (
+        "data=characters",
+        "data.path=contrary.txt",
+        "data.valid_fraction=0.09",
+        "data.test_fraction=0",
+        *TINY,
+        "epochs=4",
+    )
 
 
 def test_the_best_weights_are_those_of_the_best_validation_loss(train, contrary, command):

@@ -15,7 +15,14 @@ from experiments.training import tbptt
 
 TINY = ("model=torch_rnn", "model.hidden_size=8", "model.embedding_size=4", "truncation=7", "epochs=3", "threads=1")
 TEXT = "the quick brown fox jumps over the lazy dog and the dog sleeps. " * 12
-SPLITS = ("data.path=text.txt", "data.valid_fraction=0.1", "data.test_fraction=0.1", "batch_size=4", "epochs=3")
+SPLITS = (
+    "data=characters",
+    "data.path=text.txt",
+    "data.valid_fraction=0.1",
+    "data.test_fraction=0.1",
+    "batch_size=4",
+    "epochs=3",
+)
 
 NAUGHTY = '''
 import os

@@ -15,7 +15,7 @@ import pytest
 
 from experiments.sweep import job_context as module
 from experiments.sweep.job import run_planned
-from experiments.sweep.job_context import STOP, Member, Pruned, alive
+from experiments.sweep.job_context import STOP, Pruned, SweepJob, alive
 from experiments.sweep.search import running_trial, storage
 from experiments.tracking.folder import facts
 
@@ -24,10 +24,10 @@ from .conftest import folder_of, numbers
 
 @pytest.fixture
 def member(tmp_path):
-    def make(**changes) -> Member:
+    def make(**changes) -> SweepJob:
         known = {"name": "sweep-1", "run": "job-1", "point": "truncation=5", "trial": None, "study": None}
         known |= {"folder": str(tmp_path), "host": socket.gethostname(), "pid": os.getpid(), "deadline": None}
-        return Member(**(known | {"threads": None, "cwd": str(tmp_path)} | changes))
+        return SweepJob(**(known | {"threads": None, "cwd": str(tmp_path)} | changes))
 
     return make
 
@@ -70,10 +70,10 @@ def test_no_job_begins_after_the_deadline(member):
     assert member(deadline=time.time() - 1).is_late()
 
 
-def test_a_job_is_conducted_here_only_in_the_process_of_its_sweep(member, dead):
-    assert member().is_conducted_here
-    assert not member(pid=dead).is_conducted_here
-    assert not member(host="elsewhere").is_conducted_here
+def test_a_job_is_in_process_only_in_the_process_of_its_sweep(member, dead):
+    assert member().is_in_process
+    assert not member(pid=dead).is_in_process
+    assert not member(host="elsewhere").is_in_process
 
 
 def test_the_tags_say_sweep_point_and_replicate(member):
@@ -109,7 +109,7 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
             raise Pruned("pruned after epoch 2: other trials do better")
 
     undisturbed = sweep("truncation=7,35", "hydra.sweeper.name=alone")
-    monkeypatch.setattr(Member, "report", report)
+    monkeypatch.setattr(SweepJob, "report", report)
     swept = sweep("truncation=7,35")
     assert swept.code == 0, swept.error
     pruned, other = swept.jobs["truncation=7 seed=0"], swept.jobs["truncation=35 seed=0"]
@@ -127,8 +127,8 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
 def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(member, tmp_path):
     program = (
         "import os, signal, sys, json\nfrom experiments.sweep.job import settle_in\n"
-        "from experiments.sweep.job_context import Member\n"
-        "settle_in(Member(**json.loads(sys.argv[1])))\n"
+        "from experiments.sweep.job_context import SweepJob\n"
+        "settle_in(SweepJob(**json.loads(sys.argv[1])))\n"
         "assert os.getcwd() == sys.path[-1] == sys.argv[2]\n"
         "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
     )
@@ -138,7 +138,7 @@ def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(memb
 
 def test_losses_of_the_pruned_job_are_those_it_reported(sweep, monkeypatch):
     told = {}
-    monkeypatch.setattr(Member, "report", lambda self, _, loss: told.setdefault(self.point, []).append(loss))
+    monkeypatch.setattr(SweepJob, "report", lambda self, _, loss: told.setdefault(self.point, []).append(loss))
     swept = sweep("truncation=7,35")
     for point, losses in told.items():
         values = numbers(folder_of(swept, f"{point} seed=0"))

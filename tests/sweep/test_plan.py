@@ -96,7 +96,7 @@ def test_a_mistake_in_the_last_combination_is_said_before_anything_is_done(comma
         (["model=torch_rnn,torch_gru,nothing"], "there is no model nothing"),
         (["optimizer.lr=0.1,0.2,-1"], "optimizer.lr=-1: optimizer: Invalid learning rate: -1"),
         (["model.hidden_size=4,8", "truncation=5,x"], "model.hidden_size=4 truncation=x: truncation must be"),
-        (["data.path=null,nowhere.txt"], "data.path=nowhere.txt: data:"),
+        (["data=characters", "data.path=here.txt,nowhere.txt"], "data.path=here.txt: data:"),
         (["hydra.sweeper.search=random", "truncation=5,x"], "truncation=x: truncation must be"),
         (["hydra.sweeper.search=random", "optimizer.lr=interval(-1,1)"], "Invalid learning rate"),
     ):

@@ -241,7 +241,7 @@ def test_a_trial_whose_job_was_over_but_not_told_is_told_without_training(sweep,
 def map_folders(swept, told) -> list[Path]:
     """The folder of the run of each trial, by the plans that were written."""
     plans = [json.loads(path.read_text()) for path in (swept.folder / "jobs").glob("*.json")]
-    runs = {plan["config"]["sweep"]["trial"]: plan["config"]["sweep"]["run"] for plan in plans}
+    runs = {plan["context"]["trial"]: plan["context"]["run"] for plan in plans}
     return [swept.folder.parent / runs[trial.number] for trial in told]
 
 

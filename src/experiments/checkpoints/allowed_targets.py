@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config.binding import locate
 from ..config.errors import ConfigError
-from ..config.former_names import PUBLIC_NAMES
+from ..config.recorded_form import PUBLIC_NAMES
 
 # Where the classes of a kind are, and the method that shows that they are of this kind.
 KINDS = {

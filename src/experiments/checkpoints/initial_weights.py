@@ -1,48 +1,52 @@
-"""The checkpoint that an experiment starts from, and what it brings along."""
+"""The checkpoint that an experiment starts from, and the options that come with it."""
 
 import dataclasses
+import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..config.binding import Bound
+from ..config.composition import Composition, merge
 from ..config.errors import ConfigError
 from ..config.paths import cache_folder
+from ..config.recorded_form import todays_form
+from ..interfaces.data import Dataset
 from . import checkpoint
+from .allowed_targets import check_stored
 
 # Taken from the run that left the checkpoint unless typed: what its weights mean, and how its data was read.
-BROUGHT = ("model", "data", "precision", "truncation", "batch_size", "epochs")
-WITH_OTHER_DATA = ("model", "precision")
+TAKEN = ("model", "data", "precision", "truncation", "batch_size", "epochs")
+TAKEN_WITH_OTHER_DATA = ("model", "precision")
 
 
 @dataclasses.dataclass(frozen=True)
-class Origin:
+class InitialWeights:
     """Where the weights come from."""
 
     source: str  # a file, or a run of the tracker's store
     run_id: str
     content: dict[str, Any]
 
-    def brings(self, config: Mapping[str, Any], choices: Mapping[str, str], typed: set[str]) -> tuple[dict, dict]:
-        """Config and choices with what the checkpoint brings; what was typed stays, also single options."""
-        if choices.get("recipe"):
-            raise ConfigError("recipe= and checkpoint= do not go together: a checkpoint brings model and data itself")
-        config, choices, stored = dict(config), dict(choices), dict(self.content["config"])
+    def merged_into(self, composition: Composition) -> Composition:
+        """Model, data and sizes of the checkpoint's run in place of the composed ones, but for what was typed."""
+        if composition.choices.get("recipe"):
+            raise ConfigError("recipe= and checkpoint= do not go together: a checkpoint has model and data itself")
+        typed, choices, stored = composition.typed, dict(composition.choices), todays_form(self.content["config"])
         if "cache" in stored["data"]:
             stored["data"] = {**stored["data"], "cache": cache_folder()}  # this machine's, not that of the run
-        for key in BROUGHT if "data" not in typed else WITH_OTHER_DATA:
-            if key not in typed and key in stored:
-                options = {path.partition(".")[2] for path in typed if path.startswith(f"{key}.")}
-                kept = {option: config[key][option] for option in options if option in config[key]}
-                config[key] = {**stored[key], **kept} if options else stored[key]
-                choices |= {key: self.content["choices"][key]} if key in self.content["choices"] else {}
-        if "seed" in typed and "data" not in typed and config["data"].get("seed") == self.content["config"]["seed"]:
+        keys = TAKEN if "data" not in typed else TAKEN_WITH_OTHER_DATA
+        config = merge(stored, composition.config, typed, keys)
+        taken = [key for key in keys if key not in typed and key in self.content["choices"]]
+        choices |= {key: self.content["choices"][key] for key in taken}
+        if "seed" in typed and "data" not in typed and config["data"].get("seed") == stored["seed"]:
             config["data"] = {**config["data"], "seed": config["seed"]}  # the data's seed follows the root key
-        return config, choices
+        return dataclasses.replace(composition, config=config, choices=choices)
 
-    def load_into(self, model, dataset) -> None:
-        """Put the weights into a model. ConfigError if they are of another network or speak of other symbols."""
+    def load_into(self, model: torch.nn.Module, dataset: Dataset) -> None:
+        """Load the weights into a model. ConfigError if they are of another network or vocabulary."""
         if dataset.vocabulary.fingerprint != self.content["vocabulary"]:
             raise ConfigError(
                 f"the weights in {self.source} are of another vocabulary than that of this data "
@@ -54,19 +58,38 @@ class Origin:
             raise ConfigError(str(error)) from error
 
 
-def find_origin(which: str, tracker: Bound) -> Origin:
+def with_initial_weights(
+    composition: Composition, tracker: Bound, is_resumed: bool
+) -> tuple[Composition, InitialWeights | None]:
+    """The composition with what comes with `checkpoint=`, and the weights. ConfigError if they cannot be used.
+
+    The config of a resumed run already holds what came with its checkpoint.
+    """
+    which = composition.config.get("checkpoint")
+    if which is None:
+        return composition, None
+    weights = find_weights(which, tracker)
+    check_stored(weights.content["config"], composition.folders, weights.source)
+    if not is_resumed:
+        composition = weights.merged_into(composition)
+    command = composition.command.replace("checkpoint=latest", f"checkpoint={weights.run_id}")  # what is latest changes
+    name = os.path.abspath(which) if os.path.exists(which) else weights.run_id
+    return dataclasses.replace(composition, config={**composition.config, "checkpoint": name}, command=command), weights
+
+
+def find_weights(which: str, tracker: Bound) -> InitialWeights:
     """A file, the name of a run's folder, a run id or "latest" -> the checkpoint. ConfigError if there is none."""
     try:
         for path in (Path(which), Path(which) / "best.pt", Path(tracker.options["folder"]) / which / "best.pt"):
             if path.is_file():
                 content = checkpoint.load(path)
-                return Origin(str(path), content["run_id"], content)
+                return InitialWeights(str(path), content["run_id"], content)
         if Path(which).is_dir():
             raise ValueError(f"the folder {which} holds no best.pt; give a file of it, such as last.pt")
         if Path(which).suffix or len(Path(which).parts) > 1:
             raise ValueError(f"there is no file {which}")
         with tempfile.TemporaryDirectory() as folder:
             path, run_id = tracker.target.find_checkpoint(which, Path(folder), **tracker.options)
-            return Origin(f"run {run_id}", run_id, checkpoint.load(path))
+            return InitialWeights(f"run {run_id}", run_id, checkpoint.load(path))
     except (ValueError, OSError) as error:
         raise ConfigError(f"checkpoint: {error}") from error

@@ -1,21 +1,70 @@
-"""Which run a command continues, and whether it may."""
+"""Which run a command resumes, and whether it may."""
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..config.composition import Composition, merge
 from ..config.errors import ConfigError, first_line
+from ..config.recorded_form import identity_options, todays_form
 from ..tracking.folder import DELIVERED, JOURNAL, facts, read_delivered
+from .allowed_targets import check_stored
 
 MAX_CONFIG = 1 << 20  # characters
 ENDED_FOR_GOOD = ("completed", "diverged", "pruned")
 
 
+@dataclasses.dataclass(frozen=True)
+class StoredRun:
+    """A run that `resume=` names, with the config and choices with which it began."""
+
+    folder: Path
+    config: dict[str, Any]
+    choices: dict[str, str]
+
+    def merged_into(self, composition: Composition) -> Composition:
+        """The run's own config with the options that were typed; if a choice was typed, the composed one as it is."""
+        composed, typed = composition.config, composition.typed
+        own = [key for key in self.config if key not in ("tracker", "resume")]
+        is_choice = any(isinstance(composed.get(key), Mapping) for key in typed if key != "tracker")
+        if not is_choice and "recipe" not in typed:
+            composed = merge(self.config, composed, typed, own)
+        return dataclasses.replace(composition, config=composed, choices=self.choices)
+
+    def refuse_changes(self, config: Mapping[str, Any]) -> None:
+        """ConfigError that names the options in which the run would continue differently; more epochs are no change."""
+        began, now = (
+            identity_options(options) | {"checkpoint": options.get("checkpoint")} for options in (self.config, config)
+        )
+        differing = [key for key in {**began, **now} if began.get(key) != now.get(key)]
+        scheduled = began.get("schedule.epochs")
+        if differing == ["epochs"] and now["epochs"] > began["epochs"]:
+            if scheduled is None:
+                return
+            why = f"its schedule ends after schedule.epochs={scheduled}"
+            raise ConfigError(f"the run {self.folder.name} cannot have more epochs: {why}")
+        if differing:
+            changes = ", ".join(f"{key} ({began.get(key)}, now {now.get(key)})" for key in differing)
+            raise ConfigError(f"the run {self.folder.name} cannot be resumed with another config: {changes}")
+
+
+def stored_run(composition: Composition) -> StoredRun | None:
+    """The run that `resume=` names; None if it names none. ConfigError if the run cannot be found or not be trusted."""
+    which = composition.config.get("resume")
+    if which in (None, "auto"):
+        return None
+    folder = find_run(Path(composition.config["tracker"]["folder"]).absolute(), which)
+    config, choices = stored_config(folder)
+    check_stored(config, composition.folders, folder.name)
+    return StoredRun(folder, todays_form(config), choices)
+
+
 def newest_unfinished(folder: Path, identity: str) -> Path | None:
-    """The folder of the newest run of this identity that did not come to its end; None if there is none."""
+    """The folder of the newest run of this identity that did not complete; None if there is none."""
     found = []
     for journal in folder.glob(f"*/{JOURNAL}"):
         with contextlib.suppress(OSError):  # a neighbour that cannot be read is not ours
@@ -39,7 +88,7 @@ def stored_config(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Config and choices with which a run began. ConfigError if they were not written down."""
     path, known = run / "config.yaml", facts(run / JOURNAL)
     if known.get("runner") != "train":
-        raise ConfigError(f"resume: the run {run.name} is no training, so there is nothing to go on with")
+        raise ConfigError(f"resume: the run {run.name} is no training, so it cannot be resumed")
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(MAX_CONFIG + 1)
@@ -53,31 +102,3 @@ def stored_config(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(config, dict):
         raise ConfigError(f"resume: {path} is no config")
     return config, {key.removeprefix("choice."): known[key] for key in known if key.startswith("choice.")}
-
-
-def with_typed(stored: Mapping[str, Any], composed: Mapping[str, Any], typed: set[str]) -> dict[str, Any]:
-    """The stored config with the options that were typed; where a choice was typed, the composed config as it is."""
-    typed = {key for key in typed if key.partition(".")[0] != "tracker"}  # which may change
-    if any("." not in key and isinstance(composed.get(key), Mapping) for key in typed) or "recipe" in typed:
-        return dict(composed)
-    config = dict(stored)
-    for key in typed:
-        section, _, option = key.partition(".")
-        if option:
-            config[section] = {**config[section], option: composed[section].get(option)}
-        elif key in composed:
-            config[key] = composed[key]
-    return config
-
-
-def refuse_changes(began: Mapping[str, Any], now: Mapping[str, Any], run: str) -> None:
-    """ConfigError that names the options, flat, in which a run would go on differently; more epochs are no change."""
-    differing = [key for key in {**began, **now} if began.get(key) != now.get(key)]
-    scheduled = began.get("schedule.epochs")
-    if differing == ["epochs"] and now["epochs"] > began["epochs"]:
-        if scheduled is None:
-            return
-        raise ConfigError(f"the run {run} cannot have more epochs: its schedule ends after schedule.epochs={scheduled}")
-    if differing:
-        changes = ", ".join(f"{key} ({began.get(key)}, now {now.get(key)})" for key in differing)
-        raise ConfigError(f"the run {run} cannot go on with another config: {changes}")

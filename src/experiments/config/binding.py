@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .errors import ConfigError, unknown
-from .former_names import PUBLIC_NAMES
 from .keys import dotted
+from .recorded_form import PUBLIC_NAMES
 from .settings import SECTIONS, Settings
 from .signature import check_options
 

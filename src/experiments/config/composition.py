@@ -1,22 +1,66 @@
-"""What Hydra's side of a sweep hands to ours."""
+"""A config together with what it was composed from."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from .arguments import without_added_keys
 from .errors import ConfigError, first_line
 
 
-class Composed(NamedTuple):
-    """A config as Hydra composes it for one job."""
+@dataclasses.dataclass(frozen=True)
+class Composition:
+    """One composed config."""
 
-    config: dict[str, Any]
-    choices: dict[str, str]
-    overrides: list[str]  # that lead to it
-    folders: list[str]  # that its files are from
-    own: list[str]  # those among them that were typed (--config-dir)
+    config: dict[str, Any]  # plain and resolved
+    choices: dict[str, str]  # model: torch_lstm, data: ptb, ...
+    command: str  # what repeats it
+    overrides: tuple[str, ...]  # KEY=VALUE as typed
+    folders: tuple[Path, ...]  # that hold the YAML files; they say what a stored config may name
+
+    @property
+    def typed(self) -> set[str]:
+        """The keys of the overrides."""
+        return {override.lstrip("+").partition("=")[0] for override in self.overrides}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, from which `from_json` makes it again."""
+        return dataclasses.asdict(self) | {"folders": [str(folder) for folder in self.folders]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "Composition":
+        """The inverse of `to_json`."""
+        overrides, folders = tuple(plain["overrides"]), tuple(map(Path, plain["folders"]))
+        return cls(plain["config"], plain["choices"], plain["command"], overrides, folders)
+
+
+def composition_of(config: dict[str, Any], hydra: DictConfig, overrides: Sequence[str]) -> Composition:
+    """A plain config, Hydra's own section of the same composition and what was typed."""
+    sources = hydra.runtime.config_sources
+    overrides = without_added_keys(overrides)
+    own = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]
+    folders = tuple(Path(source.path) for source in sources if source.schema == "file")
+    command = shlex.join(["experiments", *own, *overrides])
+    return Composition(config, dict(hydra.runtime.choices), command, tuple(overrides), folders)
+
+
+def merge(
+    stored: Mapping[str, Any], composed: Mapping[str, Any], typed: set[str], keys: Sequence[str]
+) -> dict[str, Any]:
+    """The composed config with these keys of a stored one; what was typed stays, also single options of a section."""
+    merged = dict(composed)
+    for key in keys:
+        if key in typed or key not in stored:
+            continue
+        options = {path.partition(".")[2] for path in typed if path.startswith(f"{key}.")}
+        kept = {option: composed[key][option] for option in options if option in composed[key]}
+        merged[key] = {**stored[key], **kept} if options else stored[key]
+    return merged
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from .errors import ConfigError, first_line
 from .settings import Settings
 
 
-def rehearse(bound: Mapping[str, Bound], settings: Settings) -> None:
+def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
     """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
     try:
         with torch.device("meta"):
             model = bound["model"].build(num_inputs=2, num_outputs=2)
         if hasattr(bound["data"].target, "labelled"):  # else it is known when the data is
-            check_reading(model, bound["data"].target, settings)
+            check_compatible(model, bound["data"].target, settings)
     except NotImplementedError:
         pass  # a model that cannot live on the meta device is checked when it is built
     except (RuntimeError, TypeError) as error:
@@ -29,7 +29,7 @@ def rehearse(bound: Mapping[str, Bound], settings: Settings) -> None:
     bound["schedule"].build()
 
 
-def check_reading(model, dataset, settings: Settings) -> None:
+def check_compatible(model, dataset, settings: Settings) -> None:
     """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
     if getattr(model, "labels_only", False) and not getattr(dataset, "labelled", False):
         raise ConfigError(

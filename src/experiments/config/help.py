@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from .paths import HOME
 
 KINDS = ("model", "data", "optimizer", "schedule", "runner", "tracker", "recipe", "sweeps")
@@ -23,9 +25,25 @@ def choices() -> str:
 
 def heads(kind: str) -> Iterator[tuple[str, str]]:
     """(name, first comment) of every YAML file of a kind."""
+    return ((path.stem, first_comment(path)) for path in files(kind))
+
+
+def files(kind: str) -> list[Path]:
+    """The YAML files of a kind; one whose name begins with _ is a part of others and no choice."""
     folder = HOME / "sweeps" if kind == "sweeps" else HOME / "conf" / kind
-    for path in sorted(folder.glob("*.yaml")):
-        yield path.stem, first_comment(path)
+    return sorted(path for path in folder.glob("*.yaml") if not path.stem.startswith("_"))
+
+
+def option_of_another(key: str) -> str | None:
+    """The sentence for an option that the chosen file of its kind does not have but another one has; None otherwise."""
+    kind, _, option = key.partition(".")
+    if kind not in KINDS or not option:
+        return None
+    contents = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files(kind)}
+    names = [name for name, options in contents.items() if option in {**options, **(options.get(kind) or {})}]
+    if not names:
+        return None
+    return f"{key} is no option of the chosen {kind} but of {', '.join(names)}: type {kind}={names[0]} {key}=..."
 
 
 def first_comment(path: Path) -> str:

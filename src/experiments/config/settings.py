@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, Literal
 
+from .checks import above, at_least
+
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
 
@@ -11,7 +13,6 @@ class Settings:
     """The root keys; what each means stands in conf/config.yaml."""
 
     truncation: int | None
-    windows_per_update: int
     steps_per_update: int | None
     reduction: Literal["mean", "sum_over_time"]
     clip_norm: float | None
@@ -27,35 +28,31 @@ class Settings:
     deterministic: bool
     checkpoint: str | None
     resume: str | None
-    sweep: dict[str, Any] | None
+    windows_per_update: int = 1  # a former key: steps_per_update // truncation
 
-    def __post_init__(self):
-        positive = (
-            "truncation",
-            "windows_per_update",
-            "steps_per_update",
-            "batch_size",
-            "eval_batch_size",
-            "epochs",
-            "threads",
-        )
-        for key in (*positive, "patience"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ValueError(f"{key} must be at least 1, got {value}")
-        if self.eval_warm_up < 0:
-            raise ValueError(f"eval_warm_up must be at least 0, got {self.eval_warm_up}")
-        if self.steps_per_update is not None:
-            self._check_steps()
-        if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(f"clip_norm must be above 0 (or null), got {self.clip_norm}")
+    def __post_init__(self) -> None:
+        at_least(1, truncation=self.truncation, steps_per_update=self.steps_per_update, epochs=self.epochs)
+        at_least(1, batch_size=self.batch_size, eval_batch_size=self.eval_batch_size, patience=self.patience)
+        at_least(1, threads=self.threads, windows_per_update=self.windows_per_update)
+        at_least(0, eval_warm_up=self.eval_warm_up)
+        above(0, clip_norm=self.clip_norm)
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
+        if self.steps_per_update is not None:
+            self._check_steps()
 
     @property
     def update_windows(self) -> int:
-        """Windows whose gradients are added up for one update, whichever of the two options says it."""
-        return self.windows_per_update if self.steps_per_update is None else self.steps_per_update // self.truncation
+        """Windows whose gradients are added up for one update."""
+        steps, truncation = self.steps_per_update, self.truncation
+        return self.windows_per_update if steps is None or truncation is None else steps // truncation
+
+    def config(self) -> dict[str, Any]:
+        """The root keys as they would stand in a config."""
+        options = dataclasses.asdict(self)
+        if self.windows_per_update == 1:
+            del options["windows_per_update"]
+        return options
 
     def _check_steps(self) -> None:
         if self.windows_per_update != 1:

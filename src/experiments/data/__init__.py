@@ -3,6 +3,7 @@
 from ..config.lazy import lazy
 
 PUBLIC = {
+    "String": "string",
     "Characters": "characters",
     "Words": "words",
     "PennTreebank": "ptb",

@@ -18,8 +18,8 @@ class Evaluate:
         self.split = split
 
     def run(self, experiment) -> float:
-        origin = experiment.origin
-        if origin is None:
+        weights = experiment.initial_weights
+        if weights is None:
             raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
         if self.split not in dataset.splits:
@@ -28,7 +28,7 @@ class Evaluate:
         dataset.windows(self.split, batch_size, None)  # refuses a batch that the split cannot fill
         model = experiment.build_model(dataset)
         how = how_read(dataset, experiment.settings, batch_size)
-        tags = {"runner": "evaluate", "evaluated": origin.run_id, "evaluation": how}
+        tags = {"runner": "evaluate", "evaluated": weights.run_id, "evaluation": how}
         with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
             labels = [] if is_labelled(dataset) else None
             read = stop.check, labels, experiment.settings.eval_warm_up
@@ -36,12 +36,12 @@ class Evaluate:
             metrics = finite(tally.compute(), "evaluation")
             if labels:
                 metrics |= report(labels, dataset.labels, self.split, tracker)
-            step = origin.content["best"]["targets"]
+            step = weights.content["best"]["targets"]
             tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
         log.info(
             "%s of %s: %s over %s targets (%s)",
             self.split,
-            origin.source,
+            weights.source,
             short(metrics),
             f"{tally.count:,}",
             how,

@@ -33,7 +33,7 @@ class Sample:
         self.cut = Cut(temperature, top_k, top_p)
 
     def run(self, experiment) -> None:
-        if experiment.origin is None:
+        if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
         if is_labelled(dataset):

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..config.composition import Composition
 from ..config.errors import ConfigError, first_line, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
-from .job_context import Member
+from .job_context import SweepJob
 from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
@@ -27,35 +28,34 @@ def run_planned(cfg) -> dict[str, Any]:
     """
     session = dict(cfg.session)
     plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
-    member = Member(**plan["config"]["sweep"], **session)
-    if member.is_conducted_here:
-        return run_member(plan, member, session)
-    settle_in(member)
+    job = SweepJob(**plan["context"], **session)
+    if job.is_in_process:
+        return run_job(plan, job)
+    settle_in(job)
     requeue = heed_scheduler()
-    result = run_member(plan, member, session)
-    if Member.called_back and result["outcome"] in ("interrupted", "left out"):
+    result = run_job(plan, job)
+    if SweepJob.called_back and result["outcome"] in ("interrupted", "left out"):
         requeue()
     return result
 
 
-def run_member(plan: dict[str, Any], member: Member, session: dict[str, Any]) -> dict[str, Any]:
+def run_job(plan: dict[str, Any], job: SweepJob) -> dict[str, Any]:
     """Run a job in this process, which is settled in."""
-    watch = Watch(Path(member.folder).parent / member.run)
+    watch = Watch(Path(job.folder).parent / job.run)
     watch.refresh()
     if watch.is_over:  # another start of the sweep was faster
         return {"outcome": watch.outcome}
-    if member.is_stopped() or member.is_late():
+    if job.is_stopped() or job.is_late():
         return {"outcome": "left out"}
-    if plan["config"]["threads"] is None:
-        plan["config"]["threads"] = member.threads
-    plan["config"]["sweep"] |= session
-    plan["folders"] = [Path(folder) for folder in plan["folders"]]
+    composition = Composition.from_json(plan["composition"])
+    if composition.config["threads"] is None:
+        composition.config["threads"] = job.threads
     try:
         from ..experiment import Experiment
 
-        Experiment.of(**plan).run()
+        Experiment.of(composition, job).run()
     except Interrupted:
-        if member.is_conducted_here:
+        if job.is_in_process:
             raise
         return {"outcome": "interrupted"}
     except Busy:
@@ -67,11 +67,11 @@ def run_member(plan: dict[str, Any], member: Member, session: dict[str, Any]) ->
     return {"outcome": "completed"}
 
 
-def settle_in(member: Member) -> None:
+def settle_in(job: SweepJob) -> None:
     """Make a worker's process like the one that sent the job."""
-    os.chdir(member.cwd)
-    if member.cwd not in sys.path:
-        sys.path.append(member.cwd)  # where a model or dataset of the user's own may be
+    os.chdir(job.cwd)
+    if job.cwd not in sys.path:
+        sys.path.append(job.cwd)  # where a model or dataset of the user's own may be
     with contextlib.suppress(ValueError):  # not the main thread: signals are somebody else's
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever conducts the sweep says when to stop
 
@@ -87,7 +87,7 @@ def heed_scheduler() -> Callable[[], None]:
         return lambda: None
 
     def note(*_) -> None:
-        Member.called_back = True
+        SweepJob.called_back = True
 
     def requeue() -> None:  # ends this process; if it cannot, the sweep launches the job again
         try:

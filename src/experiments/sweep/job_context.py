@@ -18,8 +18,8 @@ class Pruned(Exception):
 
 
 @dataclasses.dataclass
-class Member:
-    """The root key `sweep` of a job."""
+class SweepJob:
+    """A `JobContext`: the part that the plan says, then what holds for this start of the sweep."""
 
     called_back: ClassVar[bool] = False  # whether a scheduler wants this process to end, to begin its job again later
     name: str  # of the parent run
@@ -29,7 +29,7 @@ class Member:
     study: dict[str, Any] | None  # where trials are compared while they run, if they are
     folder: str  # of the parent run
     host: str
-    pid: int  # of the process that conducts the sweep
+    pid: int  # of the sweep's own process
     deadline: float | None  # seconds since 1970 after which no job is begun
     threads: int | None  # for a job that says nothing of them
     cwd: str
@@ -39,7 +39,7 @@ class Member:
         self._trial = None
 
     @property
-    def is_conducted_here(self) -> bool:
+    def is_in_process(self) -> bool:
         """Whether the job runs in the process that conducts the sweep."""
         return self.pid == os.getpid() and self.host == socket.gethostname()
 

@@ -3,14 +3,13 @@
 import dataclasses
 import hashlib
 import json
-import os
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config.composition import Composed
+from ..config.atomic import atomic_write
+from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..experiment import Experiment
 
@@ -36,49 +35,44 @@ class Job:
         """Write the plan into the sweep's folder; its path."""
         path = folder / PLANS / f"{self.name}.json"
         path.parent.mkdir(exist_ok=True)
-        building = path.with_suffix(".building")
-        building.write_text(json.dumps(self.plan, indent=1), encoding="utf-8")
-        os.replace(building, path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(self.plan, indent=1), encoding="utf-8")
         return str(path)
 
 
 class Planner:
     """Combinations of overrides -> jobs. Data sets are read to know what a job will compute, each of them once."""
 
-    def __init__(self, compose: Callable[[Sequence[str]], Composed], fixed: Sequence[str], sweep: str):
+    def __init__(self, compose: Callable[[Sequence[str]], Composition], fixed: Sequence[str], sweep: str):
         """`fixed` overrides hold for all jobs; `sweep` is the name of the parent run."""
         self._compose, self._sweep = compose, sweep
-        # a sweep's file sets options for its jobs, but a job is to be repeated without its sweep
-        self._mode = ["hydra.mode=RUN"] if any(override.startswith("sweeps=") for override in fixed) else []
+        self._is_file = any(override.startswith("sweeps=") for override in fixed)
         self._fingerprints: dict[str, str] = {}
 
     def job(self, chosen: Sequence[str], trial: int | None = None, study: Mapping[str, Any] | None = None) -> Job:
         """The job of one combination. ConfigError if it cannot be run."""
-        composed = self._compose(chosen)
-        own = [part for folder in composed.own for part in ("--config-dir", folder)]
-        command = shlex.join(["experiments", *own, *composed.overrides, *self._mode])
+        composition = self._compose(chosen)
         point = " ".join(override for override in chosen if not override.startswith("seed="))
         try:
-            if composed.config["checkpoint"] == "latest":
-                raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep goes on")
-            config = {**composed.config, "resume": None, "sweep": None}
-            folders = [Path(folder) for folder in composed.folders]
-            experiment = Experiment.of(config, composed.choices, command, composed.overrides, folders)
+            if composition.config["checkpoint"] == "latest":
+                raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep is resumed")
+            composition = dataclasses.replace(composition, command=self._single(composition.command))
+            composition.config["resume"] = None
+            experiment = Experiment.of(composition)
             identity = experiment.identity(self._fingerprint(experiment))
         except ConfigError as error:
             raise ConfigError(f"{' '.join(chosen)}: {error}") from error
         seed = experiment.settings.seed
         known = [*(override for override in chosen if not override.startswith("seed=")), f"seed={seed}"]
         name = f"{slug(known)}-{short_hash(self._sweep, identity, point)}"  # however the seed was given
-        member = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
-        plan = {
-            "config": experiment.config | {"sweep": member},
-            "choices": composed.choices,
-            "command": experiment.command,
-            "overrides": composed.overrides,
-            "folders": composed.folders,
-        }
+        context = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
+        planned = dataclasses.replace(composition, config=experiment.config, command=experiment.command)
+        plan = {"composition": planned.to_json(), "context": context}
         return Job(name, point, seed, experiment.settings.epochs, plan, trial)
+
+    def _single(self, command: str) -> str:
+        """The command of a job without its sweep: a sweep's file sets hydra.mode for its jobs."""
+        return f"{command} hydra.mode=RUN" if self._is_file else command
 
     def _fingerprint(self, experiment: Experiment) -> str:
         section = json.dumps(experiment.data.config(), sort_keys=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 import joblib
 
 from ..config.binding import bind
-from ..config.composition import Composed
+from ..config.composition import Composition
 from ..config.errors import ConfigError
-from ..experiment import LATE, lasting
+from ..config.recorded_form import identity_options
+from ..experiment import LATE
 from ..tracking import provenance
 from ..tracking.interruption import interruptible
 from ..training.final_report import program
@@ -27,7 +28,7 @@ from .scheduler import Rounds, TimeOver
 log = logging.getLogger("experiments.sweep")
 
 
-def conduct(options: Options, dimensions: Sequence[Dimension], composer, launcher) -> None:
+def run_sweep(options: Options, dimensions: Sequence[Dimension], composer, launcher) -> None:
     """Plan, run and compare. ConfigError before anything is written if a job cannot be run; Incomplete if some failed.
 
     `composer` makes configs of overrides, `launcher` runs jobs: the two sides of Hydra.
@@ -35,8 +36,6 @@ def conduct(options: Options, dimensions: Sequence[Dimension], composer, launche
     base = composer(())
     if base.config["resume"] not in (None, "auto"):
         raise ConfigError("resume names one run: a sweep goes on by itself when its command is given again")
-    if base.config["sweep"] is not None:
-        raise ConfigError("sweep is what a sweep tells its jobs, and nothing to be typed")
     dimensions = checked(dimensions, options, base.config["seed"])
     bound = bind(base.config, "tracker", LATE["tracker"])
     store = bound.build(name="sweep", tags={}).store
@@ -97,7 +96,7 @@ def check_corners(planner: Planner, dimensions: Sequence[Dimension]) -> None:
             planner.job(sum([*first[:k], corner, *first[k + 1 :]], ()))
 
 
-def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composed, store: str) -> str:
+def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:
     """What the same command finds again: the question, and a hash of all that holds for every job.
 
     A grid may get more values and more seeds, a search more trials: it stays the same sweep. Another store has its own.
@@ -105,6 +104,15 @@ def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composed
     keys = [key for dimension in dimensions for key in dimension.keys if key != "seed"]
     axes = keys if options.search == "grid" else [repr(dimension) for dimension in dimensions]
     typed = sorted(text for text in base.overrides if text.partition("=")[0] in ("data.path", "checkpoint"))
-    what = [store, options.search, options.pruner, options.seed, options.name, axes, typed, lasting(base.config)]
+    what = [
+        store,
+        options.search,
+        options.pruner,
+        options.seed,
+        options.name,
+        axes,
+        typed,
+        identity_options(base.config),
+    ]
     title = options.name or base.choices.get("sweeps") or "-".join(key.rpartition(".")[2] for key in keys) or "seed"
     return f"sweep-{title[:40]}-{short_hash(json.dumps(what, sort_keys=True))}"

@@ -42,7 +42,7 @@ class Training(abc.ABC):
         """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
         self.tracker, self.saved_at, self.saved_targets = tracker, time.monotonic(), self.targets
         patience = self.settings.patience
-        with Progress(self.windows_per_epoch, self.epochs, self.experiment.member is not None) as progress:
+        with Progress(self.windows_per_epoch, self.epochs, self.experiment.job is not None) as progress:
             while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
                 self._epoch(stop, progress)
 
@@ -109,8 +109,8 @@ class Training(abc.ABC):
         self.best.update(deciding_loss, self.model, self.epoch, self.targets)
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
-        if self.experiment.member is not None:
-            self.experiment.member.report(self.epoch, self.best.loss)
+        if self.experiment.job is not None:
+            self.experiment.job.report(self.epoch, self.best.loss)
 
     def _finish_epoch(self) -> None:
         self.epoch += 1

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from experiments.config.composition import Composed, resolve
+from experiments.config.composition import Composition, composition_of, resolve
 from experiments.config.errors import ConfigError, unknown
 from experiments.config.help import KINDS
 from experiments.config.keys import dotted
@@ -23,24 +23,17 @@ class Composer:
         self.fixed = list(fixed)
         self._read: dict[tuple[str, ...], DictConfig] = {}
 
-    def __call__(self, chosen: Sequence[str]) -> Composed:
+    def __call__(self, chosen: Sequence[str]) -> Composition:
         """The config of one job. ConfigError, or one of Hydra's, if it cannot be composed."""
         overrides = self._parser.parse_overrides(list(chosen))
         files = tuple(o.input_line for o in overrides if not _is_value(o))
         if files not in self._read:
             self._read[files] = self._loader.load_sweep_config(self._master, [*self.fixed, *files])
-        composition = self._read[files].hydra
+        hydra = self._read[files].hydra
         config = OmegaConf.masked_copy(self._read[files], [key for key in self._read[files] if key != "hydra"])
         for override in filter(_is_value, overrides):
             _set(config, override)
-        sources = composition.runtime.config_sources
-        return Composed(
-            resolve(config),
-            dict(composition.runtime.choices),
-            [*self.fixed, *chosen],
-            [source.path for source in sources if source.schema == "file"],
-            [source.path for source in sources if source.provider == "command-line"],
-        )
+        return composition_of(resolve(config), hydra, [*self.fixed, *chosen])
 
 
 class Frozen:

@@ -39,9 +39,9 @@ class ExperimentsSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=loader)
         axes = read_axes(options.params or {}, arguments, options.zip, parser)
         composer = Composer(loader, self.config, axes.fixed, parser)
-        from experiments.sweep.sweep import conduct  # imports torch
+        from experiments.sweep.sweep import run_sweep  # imports torch
 
-        conduct(options, axes.dimensions, composer, self)
+        run_sweep(options, axes.dimensions, composer, self)
 
     @property
     def launcher_name(self) -> str:

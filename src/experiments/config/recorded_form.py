@@ -1,0 +1,96 @@
+"""Recorded configs and today's: what once had another name or form goes on loading and keeps its identity.
+
+An identity is computed from the form in which a config was first recorded. So when a class or an option is renamed, the
+former form is written down here and no recorded run becomes another one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .keys import flatten
+
+FORMER_NAMES = {  # public name -> the name that stands in identities
+    "experiments.models.TorchNetwork": "experiments.models.torch_network.TorchNetwork",
+    "experiments.models.NumpyNetwork": "experiments.models.numpy_network.NumpyNetwork",
+    "experiments.models.BagOfWords": "experiments.models.bag_of_words.BagOfWords",
+    "experiments.models.Ngram": "experiments.models.ngram.Ngram",
+    "experiments.models.ContextNetwork": "experiments.models.context_network.ContextNetwork",
+    "experiments.tracking.MemoryTracker": "experiments.memory_tracking.MemoryTracker",
+    "experiments.tracking.MlflowTracker": "experiments.mlflow_tracking.MlflowTracker",
+    "experiments.data.Words": "experiments.data.words.Words",
+    "experiments.data.PennTreebank": "experiments.data.ptb.PennTreebank",
+    "experiments.data.Characters": "experiments.data.characters.Characters",
+    "experiments.data.Imdb": "experiments.data.imdb.Imdb",
+    "experiments.runners.Train": "experiments.runners.train.Train",
+    "experiments.runners.Evaluate": "experiments.runners.evaluate.Evaluate",
+    "experiments.runners.Sample": "experiments.runners.sample.Sample",
+    "experiments.runners.Summary": "experiments.runners.summary.Summary",
+    "experiments.runners.Compare": "experiments.runners.compare.Compare",
+    "experiments.runners.Dashboard": "experiments.runners.dashboard.Dashboard",
+    "experiments.runners.Doctor": "experiments.runners.doctor.Doctor",
+    "experiments.training.Constant": "experiments.schedules.Constant",
+    "experiments.training.StepDecay": "experiments.schedules.StepDecay",
+    "experiments.training.Plateau": "experiments.schedules.Plateau",
+    "experiments.training.Linear": "experiments.schedules.Linear",
+    "experiments.training.Cosine": "experiments.schedules.Cosine",
+    "experiments.data.String": "experiments.data.characters.Characters",
+}
+PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
+    "experiments.data.characters.Characters": "experiments.data.Characters"
+}
+CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
+OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # of no effect, but they stood beside the embedded string
+
+
+def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config, perhaps recorded by an earlier version, with today's names, sections and keys."""
+    today = {key: _with_public_name(value) for key, value in config.items() if key != "sweep"}
+    data = today.get("data")
+    if isinstance(data, dict) and data.get("_target_") == CHARACTERS:
+        if data.get("path") is None and "text" in data:
+            left_out = ("path", *OF_STRING)
+            today["data"] = {**{k: v for k, v in data.items() if k not in left_out}, "_target_": STRING}
+        else:
+            data.pop("text", None)
+    if today.get("windows_per_update") == 1:
+        del today["windows_per_update"]
+    return today
+
+
+def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config of today in the form from which identities are computed."""
+    today = todays_form(config)
+    recorded = {"windows_per_update": 1, **{key: _with_former_name(value) for key, value in today.items()}}
+    target = today["data"].get("_target_")
+    if target == STRING:
+        recorded["data"] |= OF_STRING
+    elif target == CHARACTERS:
+        recorded["data"]["text"] = None
+    return recorded
+
+
+def _with_public_name(section: Any) -> Any:
+    if not isinstance(section, Mapping) or "_target_" not in section:
+        return section
+    return {**section, "_target_": PUBLIC_NAMES.get(section["_target_"], section["_target_"])}
+
+
+def _with_former_name(section: Any) -> Any:
+    if not isinstance(section, Mapping) or "_target_" not in section:
+        return section
+    return {**section, "_target_": FORMER_NAMES.get(section["_target_"], section["_target_"])}
+
+
+# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
+# The data counts by its fingerprint, a checkpoint by its run.
+NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
+NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+
+
+def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that decide what is computed, as dotted keys, in the form in which they were first recorded."""
+    return {
+        key: value
+        for key, value in flatten(recorded_form(config)).items()
+        if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
+    }
