@@ -139,9 +139,9 @@ class Experiment:
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
         tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
         tracker = self.tracker.build(name=name, tags=tags)
-        asked = self.job.is_stopped if self.job else lambda: False
+        listening = interruptible() if self.job is None else interruptible(self.job.is_stopped)
         alone = self.settle_others if self.job is None else lambda _: None  # a sweep looks after its own
-        with interruptible(asked) as stop, tracker, in_background(alone, tracker.folder):
+        with listening as stop, tracker, in_background(alone, tracker.folder):
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
             tracker.log_config(self.parameters())

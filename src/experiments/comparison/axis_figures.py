@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from ..tracking.record import Recorded
-from ..training.pictures import blank
 from .measures import Judge, Mean, best, completed, mean
 from .points import Point, Value, group, levels, numeric, wide
-from .styling import COLOURS, MARKERS, OTHERS, band, label, name_of, places, scale_scores
+from .styling import COLOURS, MARKERS, OTHERS, band, blank, label, name_of, places, scale_scores
 
 STOPPED = "did not complete: best until then"
 

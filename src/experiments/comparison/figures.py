@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..tracking.record import Recorded
-from ..training.pictures import blank
 from .axis_figures import draw_against_axis, draw_scatter, scores
 from .importance import importance
 from .measures import Judge, Mean, best, completed, judge, mean
 from .points import Point, differing, group, levels, wide, without_seed
-from .styling import COLOURS, MARKERS, OTHERS, band, label, name_of, plain_numbers, scale_scores
+from .styling import COLOURS, MARKERS, OTHERS, band, blank, label, name_of, plain_numbers, scale_scores
 
 Curve = dict[int, Mean]  # step -> mean over seeds
 

@@ -12,6 +12,14 @@ OTHERS = "#bbbbbb"
 UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
 
 
+def blank(width: float, height: float):
+    """An empty figure in inches and its axes."""
+    from matplotlib.figure import Figure  # half a second, so only when something is drawn
+
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    return figure, figure.subplots()
+
+
 def label(judged_by: Judge, which: str) -> str:
     """What stands beside an axis of scores, like "best valid perplexity"."""
     return f"{which} {judged_by.split} {UNITS[judged_by.metric]}".strip()

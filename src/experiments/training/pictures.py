@@ -47,9 +47,7 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, 
 
 def blank(width: float, height: float):
     """An empty figure in inches and its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, so only when a run ends
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # half a second, so only when a run ends
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return figure, figure.subplots()
