@@ -1,5 +1,5 @@
 # make demo       the main job: an LSTM on the embedded string
-# make test       style and the default tests            make test-slow   the recipes against their published numbers
+# make test       style, types and the default tests     make test-slow   the recipes against their published numbers
 # make test-long  the best network on IMDB, three seeds
 # make test-faults    kills real runs and sweeps at random moments and compares what they become (some minutes)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
@@ -9,6 +9,8 @@
 VENV    ?= .venv
 PYTHON  ?= python3
 BIN      = $(VENV)/bin
+# Tests wait for processes that they start, so there may be one more than there are cores.
+JOBS    ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED = $(VENV)/.installed
 
 .PHONY: demo test test-slow test-long test-faults test-browser test-launchers bench dashboard constraints clean
@@ -19,10 +21,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
+# One training on one thread for each core, the longest first.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n $$(getconf _NPROCESSORS_ONLN) --maxschedchunk 1 $(PYTEST_ARGS) tests/test_recipes.py tests
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
