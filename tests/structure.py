@@ -198,9 +198,8 @@ def describe(checkout: Path) -> None:
     files, rooms = structure.files, structure.rooms
     for name in sorted(rooms):
         inside = [path for path in files if room(path) == name]
-        print(
-            f"{name:15} {len(inside):3} files {structure.num_lines(inside):6,} lines  -> {' '.join(sorted(rooms[name]))}"
-        )
+        size = f"{len(inside):3} files {structure.num_lines(inside):6,} lines"
+        print(f"{name:15} {size}  -> {' '.join(sorted(rooms[name]))}")
     total = structure.num_lines(files)
     print(f"\nrooms: {len(rooms)}, {num_arrows(rooms)} arrows, {len(circles(rooms))} circles")
     print(f"files: {len(files)} ({total:,} lines), {num_arrows(files)} arrows, {len(circles(files))} circles")
