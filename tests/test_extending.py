@@ -1,8 +1,12 @@
 """A new model and a new dataset are one Python file and one YAML each; nothing else is edited."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
+
+from experiments.config.paths import HOME
 
 from .conftest import values
 
@@ -88,3 +92,29 @@ def test_its_checkpoint_can_be_evaluated_sampled_and_summarized(command, train, 
     assert "perplexity 1.00" in command(*again, "runner=evaluate").out
     assert command(*again, "runner=sample", "runner.temperature=0", "runner.length=5").out == "ababab\n"
     assert "total" in command(*again, "runner=summary").out
+
+
+@pytest.fixture
+def contributing(tmp_path):
+    """The files that CONTRIBUTING.md shows, in a folder of the user's own."""
+    blocks = re.findall(r"```(yaml|python)\n(.*?)```", (HOME / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    recipe, sweep, runner = (text for _, text in blocks)
+    files = {
+        "recipe/mine.yaml": recipe,
+        "sweeps/mine.yaml": sweep,
+        "runner/count.yaml": "_target_: count.CountParameters",
+    }
+    for name, text in files.items():
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text(text)
+    (tmp_path / "count.py").write_text(runner)
+    yield ["--config-dir", "mine"]
+    sys.modules.pop("count", None)
+
+
+def test_a_recipe_a_sweep_and_a_runner_of_ones_own_work_as_documented(command, train, contributing):
+    run = train(*contributing, "recipe=mine")
+    assert (run.parameters["choice.model"], run.parameters["model.hidden_size"]) == ("torch_gru", "32")
+    assert run.tags["command"] == f"experiments --config-dir {Path('mine').absolute()} recipe=mine tracker=memory"
+    assert command(*contributing, "runner=count", "model.hidden_size=4", "tracker=memory").out.strip().isdigit()
+    assert "2 jobs" in command(*contributing, "sweeps=mine", "tracker=memory").out
