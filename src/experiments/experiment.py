@@ -19,17 +19,18 @@ from .checkpoints.initial_weights import InitialWeights, with_initial_weights
 from .checkpoints.resume import newest_unfinished, stored_run
 from .config.binding import Bound, bind, bind_settings
 from .config.composition import Composition, to_yaml
-from .config.dry_run import check_compatible, dry_run
 from .config.errors import ConfigError
 from .config.keys import flatten
 from .config.recorded_form import identity_options, todays_form
 from .config.settings import Settings
+from .interfaces.data import Dataset
 from .interfaces.job import JobContext
 from .tracking import provenance
 from .tracking.folder import JOURNAL, facts, left_open
 from .tracking.interruption import Stop, interruptible
 from .tracking.run import SILENT, Tracker
 from .training.device import Device, choose_device, num_threads, set_up_process
+from .training.dry_run import check_compatible, dry_run
 
 log = logging.getLogger("experiments")
 
@@ -96,15 +97,21 @@ class Experiment:
         set_up_process(self.settings, self.model.target)
         return self.runner.build().run(self)
 
-    def build_dataset(self):
+    def build_dataset(self) -> Dataset:
         """Read the data. ConfigError if it cannot be used."""
-        return self.data.build()
+        dataset = self.data.build()
+        if not isinstance(dataset, Dataset):
+            name = type(dataset).__name__
+            raise ConfigError(
+                f"data: {name} must derive from experiments.interfaces.Dataset: write class {name}(Dataset)"
+            )
+        return dataset
 
     def build_model(self, dataset) -> torch.nn.Module:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
-        model = self.model.build(**known, sentence_end=getattr(dataset, "sentence_end", None))
+        model = self.model.build(**known, sentence_end=dataset.sentence_end)
         check_compatible(model, dataset, self.settings)
         model = self.device.place(model)
         if self.initial_weights is not None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from experiments.checkpoints import checkpoint
+from experiments.config import atomic
 from experiments.tracking.memory import MemoryTracker
 from experiments.training import evaluation, loop
 
@@ -285,7 +286,7 @@ def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(loop.checkpoint.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     code, _, error = command(*text, "tracker=memory", "runner.checkpoint_interval=0")
     assert (code, error) == (1, "experiments: [Errno 28] No space left on device\n")
     run = MemoryTracker.ended[-1]

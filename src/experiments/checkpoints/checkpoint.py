@@ -1,13 +1,13 @@
 """Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
+from ..config.atomic import atomic_write
 from ..config.errors import first_line
 
 log = logging.getLogger("experiments")
@@ -25,22 +25,12 @@ def save(path: Path, content: Mapping[str, Any], keep: Path | None = None) -> No
 
     The old one is kept under the name `keep`, if that is given.
     """
-    building = path.with_name(f"{path.name}.building")
-    try:
-        with building.open("wb") as file:
-            writer = _Writer(file)
-            try:
-                torch.save({"format": FORMAT, **content}, writer)
-            except Exception as error:
-                raise writer.error or error from None
-            file.flush()
-            os.fsync(file.fileno())
-        if keep is not None and path.exists():
-            os.replace(path, keep)
-        os.replace(building, path)
-        _sync_folder(path.parent)
-    finally:
-        building.unlink(missing_ok=True)
+    with atomic_write(path, durable=True, keep=keep) as temporary, temporary.open("wb") as file:
+        writer = _Writer(file)
+        try:
+            torch.save({"format": FORMAT, **content}, writer)
+        except Exception as error:
+            raise writer.error or error from None
 
 
 def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
@@ -65,15 +55,6 @@ def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
     if damage is not None:
         raise damage
     return None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming last through a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class _Writer:

@@ -4,12 +4,12 @@ import base64
 import dataclasses
 import functools
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from ..config.atomic import atomic_write
 from ..tracking.record import Recorded
 from . import figures, rendering
 from .table import compare
@@ -62,10 +62,6 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 def write(path: Path, content: bytes) -> Path:
     """Put a file in place whole, so that nobody ever meets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    building = path.with_name(f"{path.name}.building")
-    try:
-        building.write_bytes(content)
-        os.replace(building, path)
-    finally:
-        building.unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
     return path

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..config.checks import at_least
 from ..interfaces.vocabulary import Vocabulary
 from .files.fetching import fetch
 from .files.reading import check_fractions
@@ -48,13 +49,9 @@ class Imdb(LabelledSequences):
         split_seed: int,
         seed: int,
     ):
-        least = 2 if unknown == "keep" else 1
-        for name, size, smallest in (("vocabulary_size", vocabulary_size, least), ("max_length", max_length, 1)):
-            if size is not None and size < smallest:
-                raise ValueError(f"{name} must be at least {smallest}, got {size}")
-        for name, size in (("skip_top", skip_top), ("split_seed", split_seed)):
-            if size < 0:
-                raise ValueError(f"{name} must be at least 0, got {size}")
+        at_least(2 if unknown == "keep" else 1, vocabulary_size=vocabulary_size)
+        at_least(1, max_length=max_length)
+        at_least(0, skip_top=skip_top, split_seed=split_seed)
         check_fractions(valid_fraction, 0.0)
         check_pattern(pattern)
         if path is None:

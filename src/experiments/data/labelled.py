@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..interfaces.data import IGNORE, PADDING, Window
+from ..interfaces.data import IGNORE, PADDING, Dataset, Window
 from ..interfaces.vocabulary import Vocabulary
 from .windows import Windows
 
@@ -38,7 +38,7 @@ class Sequences(NamedTuple):
         return np.diff(self.starts)
 
 
-class LabelledSequences:
+class LabelledSequences(Dataset):
     """A dataset of sequences and labels, see `windows.Dataset`; a new one only has to build these arrays.
 
     Every batch holds sequences of similar length. Each begins with the initial state, so that an evaluation is exact
@@ -56,7 +56,14 @@ class LabelledSequences:
         self.num_inputs, self.num_outputs = len(vocabulary), len(labels)
         self._seed = seed
 
-    def windows(self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None) -> Windows:
+    def windows(
+        self,
+        split: str,
+        batch_size: int,
+        truncation: int | None,
+        epoch: int | None = None,
+        warm_up: int = 0,  # noqa: ARG002
+    ) -> Windows:
         """See `windows.Dataset`. Raises ValueError for a split that is not there."""
         if split not in self.sequences:
             raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")

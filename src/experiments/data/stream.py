@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..interfaces.data import Window
+from ..interfaces.data import Dataset, Window
 from ..interfaces.vocabulary import Vocabulary
 from .windows import stream_windows, wrapped_windows
 
 
-class SymbolStreams:
+class SymbolStreams(Dataset):
     """One stream of ids (N,) per split over one vocabulary; a new text dataset only has to build these."""
-
-    labelled = False
 
     def __init__(self, vocabulary: Vocabulary, streams: Mapping[str, np.ndarray], *, wrap: bool):
         """With `wrap` the training split is read as the textbook does, see `wrapped_windows`."""

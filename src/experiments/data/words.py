@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from ..config.checks import at_least
 from .files.corpus import Part, Rules, cached_corpus, cut_file
 from .files.reading import check_fractions, checked_file
 from .stream import SymbolStreams
@@ -38,10 +39,8 @@ class Words(SymbolStreams):
         cache: str,
         wrap: bool,
     ):
-        sizes = {"min_count": (1, min_count), "vocabulary_size": (1, vocabulary_size), "corpus_size": (2, corpus_size)}
-        for name, (least, size) in sizes.items():
-            if size is not None and size < least:
-                raise ValueError(f"{name} must be at least {least}, got {size}")
+        at_least(1, min_count=min_count, vocabulary_size=vocabulary_size)
+        at_least(2, corpus_size=corpus_size)
         for name, word in (("end_of_line", end_of_line), ("unknown", unknown)):
             if word is not None and word.split() != [word]:
                 raise ValueError(f"{name} must be one word or null, got {word!r}")

@@ -1,7 +1,7 @@
 """What a dataset hands to the training loop."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,25 +20,29 @@ class Window(NamedTuple):
     count: int  # targets that are predicted
 
 
-class Dataset(Protocol):
-    """What every dataset is. Any sequence of Window will do for `windows`, a list too."""
+class Dataset:
+    """The base class of every dataset. Any sequence of Window will do for `windows`, a list too."""
 
     num_inputs: int  # V
     num_outputs: int  # K
     splits: tuple[str, ...]  # "train", and of "valid" and "test" what there is
     vocabulary: Vocabulary
-    fingerprint: str  # changes when the symbols do
-    labelled: bool  # every column is a sequence of its own, with one target at its end; absent means False
-    labels: tuple[str, ...]  # the names of the K classes, where labelled
-    sentence_end: int | None  # the symbol that ends a sentence; absent means None
+    labelled = False  # whether every column is a sequence of its own, with one target at its end
+    labels: tuple[str, ...] = ()  # the names of the K classes, where labelled
+    sentence_end: int | None = None  # the symbol that ends a sentence
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digits that change when the symbols do."""
+        raise NotImplementedError
 
     def windows(
         self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
     ) -> Sequence[Window]:
         """The windows of one training epoch, or with epoch None those of an evaluation: every target once.
 
-        `warm_up` is given for the evaluation of a text if eval_warm_up asks for it, see `stream_windows`.
-
         A pure function of its arguments (and the dataset's options), so that resuming means skipping k windows.
-        truncation None means windows as long as the columns.
+        `truncation` None means windows as long as the columns. With `warm_up`, the columns of an evaluation of a text
+        read so many steps of their past first, see `stream_windows`. Raises ValueError for a split that is not there.
         """
+        raise NotImplementedError

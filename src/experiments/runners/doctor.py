@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from ..config.checks import at_least
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL, Busy, facts
 from ..training.final_report import typed_of_tracker
@@ -22,8 +23,7 @@ class Doctor:
     """
 
     def __init__(self, *, action: Literal["close", "resume"], silent: float):
-        if silent < 60:
-            raise ValueError(f"silent must be at least 60 seconds, got {silent}")
+        at_least(60, silent=silent)
         self.action, self.silent = action, silent
 
     def run(self, experiment) -> None:

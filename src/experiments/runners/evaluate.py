@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..config.errors import ConfigError
 from ..training.classification import report
-from ..training.evaluation import columns, finite, how_read, is_labelled, score_split
+from ..training.evaluation import columns, finite, how_read, score_split
 from ..training.progress import short
 
 log = logging.getLogger("experiments")
@@ -30,7 +30,7 @@ class Evaluate:
         how = how_read(dataset, experiment.settings, batch_size)
         tags = {"runner": "evaluate", "evaluated": weights.run_id, "evaluation": how}
         with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
-            labels = [] if is_labelled(dataset) else None
+            labels = [] if dataset.labelled else None
             read = stop.check, labels, experiment.settings.eval_warm_up
             tally = score_split(model, dataset, self.split, experiment.device, batch_size, *read)
             metrics = finite(tally.compute(), "evaluation")

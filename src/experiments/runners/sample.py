@@ -4,8 +4,8 @@ import sys
 
 import torch
 
+from ..config.checks import at_least
 from ..config.errors import ConfigError
-from ..training.evaluation import is_labelled
 from ..training.sampling import Cut, continuation, first_symbol
 
 
@@ -22,11 +22,8 @@ class Sample:
         top_p: float | None,
         samples: int,
     ):
-        for name, value in (("length", length), ("top_k", top_k), ("samples", samples)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if temperature < 0:
-            raise ValueError(f"temperature must be at least 0, got {temperature}")
+        at_least(1, length=length, top_k=top_k, samples=samples)
+        at_least(0, temperature=temperature)
         if top_p is not None and not 0.0 < top_p <= 1.0:
             raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
         self.prompt, self.length, self.samples = prompt, length, samples
@@ -36,7 +33,7 @@ class Sample:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
-        if is_labelled(dataset):
+        if dataset.labelled:
             names = ", ".join(dataset.labels)
             raise ConfigError(
                 f"runner=sample continues a text, but this data has labels ({names}): use runner=evaluate"

@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..config.atomic import atomic_write
 from .journal import Journal, read_lines
 
 JOURNAL, LOCK, DELIVERED = "journal.jsonl", "lock", "delivered.json"
@@ -54,13 +54,9 @@ class RunFolder:
     def delivered(self, store_id: str, offset: int) -> None:
         """Remember how far the store has come. Losing this only means to send again what changes nothing."""
         self.store_id, self.offset = store_id, offset
-        building = self.path / f"{DELIVERED}.building"
-        try:
-            known = {"store": self._store, "store_id": store_id, "offset": offset}
-            building.write_text(json.dumps(known), encoding="utf-8")
-            os.replace(building, self.path / DELIVERED)
-        except OSError:  # a full disk, say, is the journal's to report
-            building.unlink(missing_ok=True)
+        known = {"store": self._store, "store_id": store_id, "offset": offset}
+        with contextlib.suppress(OSError), atomic_write(self.path / DELIVERED) as temporary:  # the journal reports it
+            temporary.write_text(json.dumps(known), encoding="utf-8")
 
     def forget(self) -> None:
         """The store knows nothing of the run."""

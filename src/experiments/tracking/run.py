@@ -6,7 +6,6 @@ because of one that is away; what it has not taken waits in the journal.
 
 import contextlib
 import logging
-import os
 import threading
 import time
 import traceback
@@ -15,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ..config.atomic import atomic_write
+from ..config.checks import at_least
 from ..config.errors import first_line
 from .delivery import Delivery
 from .folder import JOURNAL, facts
@@ -48,8 +49,7 @@ class Tracker(Delivery):
 
         With `required`, a store in trouble fails the run. A run of this name that is in the folder is continued.
         """
-        if interval < 0:
-            raise ValueError(f"interval must be at least 0 seconds, got {interval}")
+        at_least(0, interval=interval)
         super().__init__(Path(folder).absolute() / name, interval)
         self.name, self.tags, self.required = name, dict(tags), required
         self.undelivered = 0  # lines that the store had not taken when the run ended
@@ -150,14 +150,11 @@ class Tracker(Delivery):
 
     def log_text(self, name: str, text: str) -> None:
         """Write a file into the run's folder and keep it; a folder in trouble is said and does not stop the run."""
-        building = self.folder / f"{name}.building"
         try:
-            building.write_text(text, encoding="utf-8")
-            os.replace(building, self.folder / name)
+            with atomic_write(self.folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
             self.log_file(self.folder / name)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                building.unlink(missing_ok=True)
             log.warning("%s could not be written: %s", name, first_line(error))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:

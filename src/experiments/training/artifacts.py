@@ -5,7 +5,6 @@ import logging
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
-from .evaluation import is_labelled
 from .layer_table import layer_table
 from .pictures import draw_learning_curve
 from .sampling import specimen
@@ -33,7 +32,7 @@ def describe(training, tracker) -> None:
     model, dataset = training.model.eval(), training.dataset
     try:
         tracker.log_text("layers.txt", layer_table(model, training.settings) + "\n")
-        if not is_labelled(dataset) and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
+        if not dataset.labelled and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
             tracker.log_text("sample.txt", specimen(model, training.experiment.device, dataset))
     except Exception as error:  # an ornament: a trained network is worth more than its description
         log.warning("the network could not be described: %s", first_line(error))

@@ -6,7 +6,7 @@ import torch
 
 from ..interfaces.data import Dataset
 from ..tracking.interruption import Stop
-from .evaluation import columns, is_labelled
+from .evaluation import columns
 from .loop import Training
 from .metrics import TimedMetrics
 from .progress import Progress
@@ -33,7 +33,7 @@ class CountedTraining(Training):
 
     def _learn(self, stop: Stop, progress: Progress) -> tuple[dict[str, float] | None, float]:  # noqa: ARG002
         clock = TimedMetrics()
-        steps = None if is_labelled(self.dataset) else STEPS
+        steps = None if self.dataset.labelled else STEPS
         windows = self.dataset.windows("train", columns(self.dataset, self.settings, exact=True), steps)
         self.model.fit(windows)
         stop.check()

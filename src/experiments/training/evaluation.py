@@ -25,14 +25,9 @@ def finite(metrics: dict[str, float], what: str, advice: str = "") -> dict[str, 
     raise Diverged(f"{what} diverged: {short(metrics)}{advice}")
 
 
-def is_labelled(dataset) -> bool:
-    """Whether every column is a sequence of its own with one label, see `data.windows.Dataset`."""
-    return getattr(dataset, "labelled", False)
-
-
 def is_exact(dataset, batch_size: int) -> bool:
     """Whether an evaluation in so many columns is exact: of a text, all but the first begin without their past."""
-    return batch_size == 1 or is_labelled(dataset)
+    return batch_size == 1 or dataset.labelled
 
 
 def how_read(dataset, settings, batch_size: int) -> str:
@@ -45,14 +40,14 @@ def how_read(dataset, settings, batch_size: int) -> str:
 
 def columns(dataset, settings, exact: bool) -> int:
     """How many columns to read in an evaluation; with labels any number is exact, so one is never the best choice."""
-    if is_labelled(dataset):
+    if dataset.labelled:
         return settings.eval_batch_size if settings.eval_batch_size > 1 else settings.batch_size
     return 1 if exact else settings.eval_batch_size
 
 
 def evaluation_windows(dataset, split: str, batch_size: int, warm_up: int = 0):
     """The windows of an evaluation: short ones of a text, whole sequences where these have labels."""
-    if is_labelled(dataset):
+    if dataset.labelled:
         return dataset.windows(split, batch_size, None)
     warmed = {"warm_up": warm_up} if warm_up and batch_size > 1 else {}
     return dataset.windows(split, batch_size, max(1, ROWS // batch_size), **warmed)

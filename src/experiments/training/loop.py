@@ -12,7 +12,7 @@ from ..interfaces.data import Dataset
 from ..tracking.interruption import Stop
 from .best import Best
 from .classification import report
-from .evaluation import Diverged, columns, finite, is_labelled, score_split
+from .evaluation import Diverged, columns, finite, score_split
 from .metrics import Metrics
 from .progress import Progress
 
@@ -50,7 +50,7 @@ class Training(abc.ABC):
         """Score the test split exactly, with the weights the model has now."""
         if "test" not in self.dataset.splits:
             return
-        labels: list | None = [] if is_labelled(self.dataset) else None
+        labels: list | None = [] if self.dataset.labelled else None
         metrics = finite(self._score("test", stop, exact=True, labels=labels).compute(), "the test")
         if labels:
             metrics |= report(labels, self.dataset.labels, "test", tracker)

@@ -8,6 +8,8 @@ import requests
 from filelock import FileLock
 from pooch import HTTPDownloader, file_hash
 
+from ...config.checks import above
+
 
 def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Path:
     """The file behind the address, in the folder under the address's last name; downloaded unless it is there.
@@ -16,8 +18,7 @@ def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Pat
     A partial download is never taken for the file: it has another name until its checksum is right.
     Raises ValueError or OSError with a sentence.
     """
-    if timeout <= 0:
-        raise ValueError(f"timeout must be above 0 seconds, got {timeout}")
+    above(0, timeout=timeout)
     target = folder / url.rpartition("/")[2]
     partial = target.with_name(f"{target.name}.partial")
     try:

@@ -1,12 +1,14 @@
 """What can be refused before data is read: sections that cannot be built, and that do not go together."""
 
+import inspect
 from collections.abc import Mapping
 
 import torch
 
-from .binding import Bound
-from .errors import ConfigError, first_line
-from .settings import Settings
+from ..config.binding import Bound
+from ..config.errors import ConfigError, first_line
+from ..config.settings import Settings
+from ..interfaces.data import Dataset
 
 
 def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
@@ -14,8 +16,9 @@ def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
     try:
         with torch.device("meta"):
             model = bound["model"].build(num_inputs=2, num_outputs=2)
-        if hasattr(bound["data"].target, "labelled"):  # else it is known when the data is
-            check_compatible(model, bound["data"].target, settings)
+        dataset = bound["data"].target
+        if inspect.isclass(dataset) and issubclass(dataset, Dataset):  # else it is known when the data is
+            check_compatible(model, dataset, settings)
     except NotImplementedError:
         pass  # a model that cannot live on the meta device is checked when it is built
     except (RuntimeError, TypeError) as error:
@@ -31,7 +34,7 @@ def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
 
 def check_compatible(model, dataset, settings: Settings) -> None:
     """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
-    if getattr(model, "labels_only", False) and not getattr(dataset, "labelled", False):
+    if getattr(model, "labels_only", False) and not dataset.labelled:
         raise ConfigError(
             "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
             "it is no language model: choose data=imdb, or model.bidirectional=false and model.pooling=last"
