@@ -13,12 +13,11 @@ from .conftest import values
 MODEL = '''
 import torch
 import torch.nn.functional as F
+from experiments.interfaces import Model, Score
 
 
-class Bigram(torch.nn.Module):
+class Bigram(Model):
     """The next symbol depends on this one alone: a table of logits."""
-
-    devices, precisions = ("cpu",), ("float32", "float64")
 
     def __init__(self, num_inputs: int, num_outputs: int, *, scale: float):
         super().__init__()
@@ -34,11 +33,6 @@ class Bigram(torch.nn.Module):
         log_probs, state = self.predict(inputs, state)
         nats = F.nll_loss(log_probs.flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")
         return Score(nats, nats.detach(), (log_probs.argmax(-1) == targets).sum()), state
-
-    forward = score
-
-
-from experiments.interfaces import Score
 '''
 
 DATASET = '''
@@ -118,3 +112,11 @@ def test_a_recipe_a_sweep_and_a_runner_of_ones_own_work_as_documented(command, t
     assert run.tags["command"] == f"experiments --config-dir {Path('mine').absolute()} recipe=mine tracker=memory"
     assert command(*contributing, "runner=count", "model.hidden_size=4", "tracker=memory").out.strip().isdigit()
     assert "2 jobs" in command(*contributing, "sweeps=mine", "tracker=memory").out
+
+
+def test_a_model_that_is_a_plain_torch_module_is_refused_with_the_line_to_change(command, mine):
+    plain = MODEL.replace("Bigram(Model)", "Plain(torch.nn.Module)")
+    Path("plain.py").write_text(plain)
+    Path("conf/model/plain.yaml").write_text("_target_: plain.Plain\nscale: 0.1\n")
+    refused = command(*mine, "model=plain", "data=alternating")
+    assert "got Plain: write class Plain(Model)" in refused.error

@@ -25,6 +25,7 @@ from .config.recorded_form import identity_options, todays_form
 from .config.settings import Settings
 from .interfaces.data import Dataset
 from .interfaces.job import JobContext
+from .interfaces.model import Model, check_model
 from .tracking import provenance
 from .tracking.folder import JOURNAL, facts, left_open
 from .tracking.interruption import Stop, interruptible
@@ -107,7 +108,7 @@ class Experiment:
             )
         return dataset
 
-    def build_model(self, dataset) -> torch.nn.Module:
+    def build_model(self, dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
@@ -199,6 +200,7 @@ def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound]]:
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
+    check_model(sections["model"].target)
     choose_device(settings, sections["model"].target)
     dry_run(sections, settings)
     return settings, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}

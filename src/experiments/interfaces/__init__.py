@@ -10,6 +10,7 @@ PUBLIC = {
     "Vocabulary": "vocabulary",
     "Score": "model",
     "State": "model",
-    "SequenceModel": "model",
+    "Model": "model",
+    "CountedModel": "model",
 }
 __getattr__ = lazy(__name__, PUBLIC)

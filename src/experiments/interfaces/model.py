@@ -1,45 +1,86 @@
-"""What every model is: a `torch.nn.Module` with the verbs `initial_state`, `predict` and `score`."""
+"""What every model is: a base class with two kinds, one trained by gradients and one that counts."""
 
-from typing import NamedTuple, Protocol
+import inspect
+from collections.abc import Iterable
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-State = tuple[Tensor, ...]  # opaque to the loop, which detaches and saves it; dimension 1 is the batch
+from ..config.errors import ConfigError
+from .data import Window
+
+State = tuple[Tensor, ...]  # opaque to the training loop, which saves it; dimension 1 is the batch
+SummaryRow = tuple[str, tuple[int | str, ...], int]  # name, output shape, number of parameters
 
 
 class Score(NamedTuple):
     """What a window's targets cost: sums over the targets that count, never means."""
 
-    loss: Tensor | float  # the objective: 0-d and differentiable, or a number if `learn` has its gradients already
-    nats: Tensor | float | None  # negative log-likelihood: the loss itself, or another beside it; None if there is none
+    loss: Tensor | float  # the objective, 0-d; differentiable if it comes from `score`
+    nats: Tensor | float | None  # negative log-likelihood: the loss itself or another number; None if there is none
     correct: Tensor | int  # targets that were the most probable symbol
 
 
-class SequenceModel(Protocol):
-    """A `torch.nn.Module` over sequences, time-major: inputs and targets are (T, B) int64.
+class Model(torch.nn.Module):
+    """A network over sequences, time-major: inputs and targets are (T, B) int64.
 
-    Inputs of -1 are padding and leave the state unchanged; targets of -100 are not predicted.
+    A subclass implements `initial_state`, `predict` and `score`. Inputs of PADDING leave the state unchanged, targets
+    of IGNORE are not predicted. The class attributes are defaults that a subclass overrides.
     """
 
-    devices: tuple[str, ...]  # where it can run: "cpu", "cuda", "mps"
-    precisions: tuple[str, ...]  # of "float32", "float64", "bfloat16"
-    computes_without_torch: bool  # torch's threads would only stand in the way; absent means False
-    labels_only: bool  # what it says belongs to the whole sequence read so far, at every step alike; absent means False
-    sparse_gradients: bool  # set to true where the optimizer takes row-sparse gradients; absent means never
-    needs_whole_sequences: bool  # its state cannot be carried from window to window; absent means False
+    devices: tuple[str, ...] = ("cpu",)  # where it can run: "cpu", "cuda", "mps"
+    precisions: tuple[str, ...] = ("float32", "float64")  # of "float32", "float64", "bfloat16"
+    computes_without_torch = False  # then torch is given a single thread, so that its pool does not compete
+    labels_only = False  # its output belongs to the whole sequence read so far, and is the same at every step
+    needs_whole_sequences = False  # its state cannot be carried from window to window
+    sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first symbol."""
+        raise NotImplementedError
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities (T, B, K) of what follows each input, state after."""
+        raise NotImplementedError
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
-        """inputs and targets (T, B) -> what the targets cost, state after. `forward` is `score`."""
+        """inputs and targets (T, B) -> Score, state after."""
+        raise NotImplementedError
 
-    # A model that computes gradients itself may have learn(inputs, targets, state), which is `score` and adds them to
-    # the parameters' own; the state it returns has no graph. The training loop calls it in place of `score`, so who
-    # overrides one overrides both. Autograd's graph would cost a small network a quarter of its time.
+    def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
+        """`score`, so that calling the module scores."""
+        return self.score(inputs, targets, state)
 
-    # A model that learns without gradients has no parameters but a method fit(windows), which is given the training
-    # split once and in order: windows of a text as one column, or of sequences and their labels.
+    def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
+        """`score`, and add the gradients of the loss to those of the parameters; the state after has no graph.
+
+        Detaching the state truncates backpropagation through time: no gradient reaches an earlier window.
+        """
+        score, after = self(inputs, targets, state)
+        assert isinstance(score.loss, Tensor)
+        with torch.autocast(inputs.device.type, enabled=False):  # autocast is for forward passes only
+            score.loss.backward()
+        return score, tuple(part.detach() for part in after)
+
+    def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
+        """The rows of a table of layers for windows of (steps, batch_size): one row for each direct child."""
+        sizes = ((name, sum(p.numel() for p in child.parameters())) for name, child in self.named_children())
+        return [(name, (steps, batch_size, "?"), size) for name, size in sizes]
+
+
+class CountedModel(Model):
+    """A model without parameters or gradients: it learns by reading the training split once."""
+
+    def fit(self, windows: Iterable[Window]) -> None:
+        """Learn from the training split in order, read as one column of text or as sequences with their labels."""
+        raise NotImplementedError
+
+
+def check_model(target: object) -> None:
+    """ConfigError unless what model._target_ names is a subclass of `Model`."""
+    if not (inspect.isclass(target) and issubclass(target, Model)):
+        name = getattr(target, "__name__", str(target))
+        raise ConfigError(
+            f"the model must be a subclass of experiments.interfaces.Model, got {name}: write class {name}(Model)"
+        )

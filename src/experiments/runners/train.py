@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..config.checks import at_least
+from ..interfaces.model import CountedModel
 from ..tracking.interruption import Interrupted
 from ..training.artifacts import describe, keep_files
 from ..training.counting import CountedTraining
@@ -58,5 +59,6 @@ class Train:
         """Data and model, and the kind of training that the model needs."""
         dataset = experiment.build_dataset()
         model = experiment.build_model(dataset).train()
-        kind = CountedTraining if hasattr(model, "fit") else GradientTraining
-        return kind(experiment, self, dataset, model)
+        if isinstance(model, CountedModel):
+            return CountedTraining(experiment, self, dataset, model)
+        return GradientTraining(experiment, self, dataset, model)

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from ..interfaces.data import Dataset
+from ..interfaces.model import CountedModel
 from ..tracking.interruption import Stop
 from .evaluation import columns
 from .loop import Training
@@ -27,15 +26,16 @@ class CountedTraining(Training):
 
     train_metrics_are = "what was counted, exact"
 
-    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: torch.nn.Module):
+    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: CountedModel):
         super().__init__(experiment, runner, dataset, model)
+        self.counted = model
         self.epochs = 1
 
     def _learn(self, stop: Stop, progress: Progress) -> tuple[dict[str, float] | None, float]:  # noqa: ARG002
         clock = TimedMetrics()
         steps = None if self.dataset.labelled else STEPS
         windows = self.dataset.windows("train", columns(self.dataset, self.settings, exact=True), steps)
-        self.model.fit(windows)
+        self.counted.fit(windows)
         stop.check()
         self.targets = clock.count = sum(window.count for window in windows)
         train = None if "valid" in self.dataset.splits else self._finite(self._score("train", stop, exact=True))

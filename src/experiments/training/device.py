@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..config.errors import ConfigError
 from ..config.settings import Settings
+from ..interfaces.model import Model
 
 log = logging.getLogger("experiments")
 
@@ -57,10 +58,9 @@ class Device(NamedTuple):
         return torch.autocast(self.torch_device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
 
 
-def choose_device(settings: Settings, model: type) -> Device:
+def choose_device(settings: Settings, model: type[Model]) -> Device:
     """The device and precision for this kind of model. ConfigError if it or the machine has none such."""
-    devices, name = getattr(model, "devices", ("cpu",)), getattr(model, "__name__", str(model))
-    precisions = getattr(model, "precisions", ("float32", "float64"))
+    devices, precisions, name = model.devices, model.precisions, model.__name__
     most = 4 * (os.cpu_count() or 1)
     if settings.threads is not None and settings.threads > most:
         raise ConfigError(f"threads must be at most {most} (four times the processors here), got {settings.threads}")
@@ -79,14 +79,13 @@ def choose_device(settings: Settings, model: type) -> Device:
     return Device(torch.device(settings.device), settings.precision)
 
 
-def set_up_process(settings: Settings, model: type) -> None:
+def set_up_process(settings: Settings, model: type[Model]) -> None:
     """Threads, allocation, determinism and seed of this process, which is to compute with this kind of model."""
     global _limited
     if _limited is not None:
         _limited.restore_original_limits()  # an earlier job of this process set them
     _limited = threadpool_limits(settings.threads)  # of NumPy's products; None: as they are
-    idle = getattr(model, "computes_without_torch", False)  # two crews that wait for work are in each other's way
-    torch.set_num_threads(1 if idle else settings.threads or THREADS)
+    torch.set_num_threads(1 if model.computes_without_torch else settings.threads or THREADS)
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
     torch.use_deterministic_algorithms(settings.deterministic)

@@ -34,12 +34,12 @@ def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
 
 def check_compatible(model, dataset, settings: Settings) -> None:
     """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
-    if getattr(model, "labels_only", False) and not dataset.labelled:
+    if model.labels_only and not dataset.labelled:
         raise ConfigError(
             "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
             "it is no language model: choose data=imdb, or model.bidirectional=false and model.pooling=last"
         )
-    if getattr(model, "needs_whole_sequences", False) and settings.truncation is not None:
+    if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(
             "the state of a bidirectional network cannot be carried from window to window: "
             f"give truncation=null, got {settings.truncation}"

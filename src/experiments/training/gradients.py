@@ -1,31 +1,33 @@
-"""From the gradient of a summed loss to a step: divided, measured and clipped in as few passes as can be."""
+"""From the gradient of a summed loss to a step: divided, measured and clipped in as few passes as possible."""
 
 import torch
 from torch import Tensor
 
+from ..interfaces.model import Model
+
 
 class Gradients:
-    """The gradients of a model's parameters, and the optimizer that is to use them."""
+    """The gradients of a model's parameters, and the optimizer that uses them."""
 
-    def __init__(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, clip_norm: float | None):
+    def __init__(self, model: Model, optimizer: torch.optim.Optimizer, clip_norm: float | None):
         self._optimizer, self._clip_norm = optimizer, clip_norm
         self._parameters = list(model.parameters())
-        on_cpu = all(p.device.type == "cpu" for p in self._parameters)  # a GPU would be asked for factors and rows
+        on_cpu = all(p.device.type == "cpu" for p in self._parameters)  # on a GPU factors and rows would synchronize
         self._is_linear = on_cpu and _is_linear(optimizer)
-        if hasattr(model, "sparse_gradients"):
-            model.sparse_gradients = on_cpu and takes_sparse(optimizer)
-            torch.sparse.check_sparse_tensor_invariants.disable()  # said aloud, as torch's Adagrad warns otherwise
+        model.sparse_gradients = on_cpu and takes_sparse(optimizer)
+        torch.sparse.check_sparse_tensor_invariants.disable()  # explicitly, or torch's Adagrad warns
 
     def step(self, divisor: int, measured: bool) -> Tensor | None:
-        """Divide the gradients, clip their norm, step, forget them; the norm before clipping, 0-d.
+        """Divide the gradients, clip their norm, step, clear them; the norm before clipping, 0-d.
 
         Without clipping the norm is computed only if it shall be `measured`, otherwise None.
         """
         gradients = [_values(p) for p in self._parameters if p.grad is not None]
-        norm, factor = None, 1.0 / divisor
+        norm: Tensor | None = None
+        factor: float | Tensor = 1.0 / divisor
         if measured or self._clip_norm is not None:
             norm = torch.nn.utils.get_total_norm(gradients) / divisor
-        if self._clip_norm is not None:
+        if norm is not None and self._clip_norm is not None:
             factor = factor * (self._clip_norm / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grad_norm_
         if self._is_linear:
             self._descend(float(factor))
@@ -38,14 +40,14 @@ class Gradients:
 
     @torch.no_grad()
     def _descend(self, factor: float) -> None:
-        """The step of plain gradient descent, by a factor that costs no pass of its own."""
+        """The step of plain gradient descent, with the factor in the same pass as the learning rate."""
         for group in self._optimizer.param_groups:
             learning = [parameter for parameter in group["params"] if parameter.grad is not None]
             torch._foreach_add_(learning, [p.grad for p in learning], alpha=-group["lr"] * factor)
 
 
 def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether a gradient that holds only some rows has the effect of the whole one, and the optimizer accepts it."""
+    """Whether a row-sparse gradient has the effect of the dense one, and the optimizer accepts it."""
     other = any(group.get("weight_decay") or group.get("fused") for group in optimizer.param_groups)
     return _is_linear(optimizer) or (type(optimizer) is torch.optim.Adagrad and not other)
 
@@ -59,7 +61,9 @@ def _is_linear(optimizer: torch.optim.Optimizer) -> bool:
 
 def _values(parameter: torch.nn.Parameter) -> Tensor:
     """The gradient's numbers, of a sparse one those of its rows."""
-    if not parameter.grad.is_sparse:
-        return parameter.grad
-    parameter.grad = parameter.grad.coalesce()
-    return parameter.grad.values()
+    gradient = parameter.grad
+    assert gradient is not None
+    if not gradient.is_sparse:
+        return gradient
+    parameter.grad = gradient = gradient.coalesce()
+    return gradient.values()

@@ -5,10 +5,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from ..checkpoints import checkpoint
 from ..interfaces.data import Dataset
+from ..interfaces.model import Model
 from ..tracking.interruption import Stop
 from .best import Best
 from .classification import report
@@ -26,7 +25,7 @@ class Training(abc.ABC):
 
     train_metrics_are = "last epoch, running"  # how the final report explains the metrics of the training split
 
-    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: torch.nn.Module):
+    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
         self.dataset, self.model = dataset, model
         if "valid" in dataset.splits:  # raises if the batch has more columns than the split fills

@@ -9,6 +9,7 @@ import torch
 from ..checkpoints import training_state
 from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset, Window
+from ..interfaces.model import Model
 from ..tracking.interruption import Stop
 from .device import RandomState
 from .loop import Training
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class GradientTraining(Training):
     """A training whose state (weights, optimizer, place in the epoch, ...) can be saved after every update."""
 
-    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: torch.nn.Module):
+    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         super().__init__(experiment, runner, dataset, model)
         self.windows_per_epoch = len(self._windows(0))
         how = {"reduction": self.settings.reduction, "clip_norm": self.settings.clip_norm}

@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...interfaces.data import IGNORE
-from ...interfaces.model import Score, State
+from ...interfaces.model import CountedModel, Score, State
 
 FOLDS = 3  # of the cross-validation that chooses the strength
 
 
-class BagOfWords(nn.Module):
+class BagOfWords(CountedModel):
     """Which words a sequence holds, and which groups of up to `max_ngram` neighbours; nothing else of their order.
 
     A term counts 1 + log(its number in the sequence), times its inverse document frequency, and the sequence's vector
@@ -20,8 +20,6 @@ class BagOfWords(nn.Module):
     Raises ValueError for impossible options.
     """
 
-    devices = ("cpu",)
-    precisions = ("float32", "float64")
     labels_only = True
 
     def __init__(self, num_inputs: int, num_outputs: int, *, max_ngram: int, min_count: int, strengths: list[float]):
@@ -80,8 +78,6 @@ class BagOfWords(nn.Module):
         log_probs, state = self.predict(inputs, state)
         nats = F.nll_loss(log_probs.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
         return Score(nats, nats, (log_probs.argmax(dim=2) == targets).sum()), state
-
-    forward = score
 
     def summary(self, steps: int, batch_size: int) -> list[tuple[str, tuple[int, ...], int]]:
         """One row per length of terms, and the regression: name, shape of what it reads or says, numbers learnt."""

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...interfaces.data import PADDING
-from ...interfaces.model import Score, State
+from ...interfaces.model import Model, Score, State
 from ..layers import num_parameters
 from ..torch import heads
 from .context import contexts, no_context
 
 
-class ContextNetwork(nn.Module):
+class ContextNetwork(Model):
     """Embeddings of the last C symbols combined to one vector, perhaps a tanh layer, an affine layer over K symbols.
 
     `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, whatever
@@ -65,10 +65,6 @@ class ContextNetwork(nn.Module):
         features, state = self.features(inputs, state)
         output = self.output.weight, self.output.bias
         return heads.affine_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
-
-    def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
-        """`score`, so that a call of the module scores."""
-        return self.score(inputs, targets, state)
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> what the output layer sees (T, B, F), state after."""

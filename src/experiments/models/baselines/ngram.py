@@ -5,15 +5,15 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...interfaces.data import IGNORE, PADDING
-from ...interfaces.model import Score, State
+from ...interfaces.model import CountedModel, Score, State
 from .context import contexts, no_context
 from .kneser_ney import KneserNey, Level, count, walk
 
 
-class Ngram(nn.Module):
+class Ngram(CountedModel):
     """Interpolated Kneser-Ney of `order` N: a word is predicted from the N-1 symbols before it.
 
     `sentence_end` is the id of the symbol that ends a sentence: no context reaches back beyond it, and it is itself
@@ -23,9 +23,6 @@ class Ngram(nn.Module):
     equally probable. It computes in float64, whatever the precision.
     Raises ValueError for an impossible order or sentence_end.
     """
-
-    devices = ("cpu",)
-    precisions = ("float32", "float64")
 
     def __init__(
         self,
@@ -68,10 +65,6 @@ class Ngram(nn.Module):
         words, found = words[counted], self.model.find(before[counted])
         nats = torch.tensor(-np.log(self.model.probabilities(found, words)).sum())
         return Score(nats, nats, torch.tensor((self.model.most_probable(found) == words).sum())), state
-
-    def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
-        """`score`, so that a call of the module scores."""
-        return self.score(inputs, targets, state)
 
     def summary(self, steps: int, batch_size: int) -> list[tuple[str, tuple[int, ...], int]]:
         """One row per order: name, output shape (T, B, K), number of n-grams."""
