@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.models.numpy import heads
+from experiments.models.numpy.layers import live_steps
 
 from . import ours
 from .problem import Problem
@@ -15,11 +16,12 @@ def updates(problem: Problem) -> Iterator[None]:
     yield None
     model = build().model
     parameters = {name: weight.detach().numpy() for name, weight in model.named_weights()}
-    state = tuple(part.numpy() for part in model.initial_state(problem.batch))
-    nothing = tuple(np.zeros_like(part) for part in state)
     masks = [None] * (problem.layers + 1)
+    states = model.split(tuple(part.numpy() for part in model.initial_state(problem.batch)))
+    nothing = [tuple(np.zeros_like(part) for part in own) for own in states]
     for window in windows:
-        outputs, state, cache = model.read(parameters, window.inputs, state, masks)
-        _, d_outputs, _ = heads.cross_entropy(outputs, window.targets.ravel())
-        model.read_backward(cache, d_outputs, nothing)
+        stack = model.stack(parameters, problem.truncation, masks)
+        outputs, states, caches = stack.forward(window.inputs, states, live_steps(window.inputs))
+        _, d_outputs, _ = heads.cross_entropy(outputs, window.targets)
+        stack.backward(d_outputs, nothing, caches)
         yield None

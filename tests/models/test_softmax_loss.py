@@ -145,20 +145,20 @@ def test_bfloat16_leaves_sums_and_probabilities_in_float32(loss):
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_an_affine_product_is_torchs(dtype, transposed):
+def test_an_linear_product_is_torchs(dtype, transposed):
     generator = torch.Generator().manual_seed(0)
     x, W = torch.randn(40, 30, generator=generator), torch.randn(20, 30, generator=generator)
     x, W = (x.T.contiguous().T, W.T.contiguous().T) if transposed else (x, W)
     x, W, b = x.to(dtype), W.to(dtype), torch.randn(20, generator=generator).to(dtype)
     tolerance = {torch.float32: 1e-5, torch.float64: 1e-13, torch.bfloat16: 0.2}[dtype]
-    torch.testing.assert_close(products.affine(x, W, b), F.linear(x, W, b), rtol=0, atol=tolerance)
-    torch.testing.assert_close(products.affine(x, W), F.linear(x, W), rtol=0, atol=tolerance)
+    torch.testing.assert_close(products.linear(x, W, b), F.linear(x, W, b), rtol=0, atol=tolerance)
+    torch.testing.assert_close(products.linear(x, W), F.linear(x, W), rtol=0, atol=tolerance)
 
 
 def test_few_logits_and_many_have_the_same_loss(monkeypatch):
     weights, targets = tensors(ignored=(4,))
-    few = heads.affine_cross_entropy(*weights, targets)
+    few = heads.linear_cross_entropy(*weights, targets)
     monkeypatch.setattr(heads, "FEW", 0)
-    many = heads.affine_cross_entropy(*weights, targets)
+    many = heads.linear_cross_entropy(*weights, targets)
     assert many.loss.item() == pytest.approx(few.loss.item(), rel=1e-13)
     assert (many.nats, many.correct) == (many.loss, few.correct)

@@ -1,4 +1,4 @@
-"""How a recurrent network's parameters begin. Every scheme draws from torch's global generator, in a fixed order."""
+"""Initial values of a recurrent network's parameters, drawn from torch's global generator in a fixed order."""
 
 import math
 
@@ -10,15 +10,15 @@ from torch import nn
 def initialize(network: nn.Module, scheme: str, uniform_range: float | None, forget_bias: float) -> None:
     """Fill the parameters of a `RecurrentNetwork` in place.
 
-    torch      what nn.Embedding, nn.LSTM and nn.Linear do: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H)); a tied embedding
-               begins as the output's weights, since N(0, 1) would make its first guesses far too bold
+    torch      as nn.Embedding, nn.LSTM and nn.Linear: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H)); a tied embedding is
+               drawn as the output's weights, since N(0, 1) would make the first outputs far too large
     uniform    U(-a, a) for everything, a = uniform_range (Zaremba et al., 2014: 0.1)
     textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
     keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
-               U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates: what Keras does
+               U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates, as in Keras
 
-    forget_bias is added to the forget gates' input bias afterwards, to the 1 of keras too (Jozefowicz et al., 2015).
-    Raises ValueError if range or bias do not fit scheme and cell.
+    forget_bias is added to the forget gates' input bias afterwards, also to the 1 of keras (Jozefowicz et al., 2015).
+    Raises ValueError if uniform_range or forget_bias do not fit scheme and cell.
     """
     if (uniform_range is None) == (scheme == "uniform"):
         wanted = "a number" if scheme == "uniform" else "null"

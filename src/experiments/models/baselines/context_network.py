@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...config.checks import at_least, probabilities
 from ...interfaces.data import PADDING
 from ...interfaces.model import Model, Score, State
-from ..layers import num_parameters
 from ..torch import heads
+from ..weights import num_parameters
 from .context import contexts, no_context
 
 
@@ -40,11 +41,8 @@ class ContextNetwork(Model):
     ):
         super().__init__()
         sizes = {"context_size": context_size, "embedding_size": embedding_size, "hidden_size": hidden_size}
-        for name, size in sizes.items():
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout must be a probability from 0 to below 1, got {dropout}")
+        at_least(1, **sizes)
+        probabilities(dropout=dropout)
         self.combine, self.context_size, self.dropout = combine, context_size, dropout
         width = embedding_size * (context_size if combine == "concatenate" else 1)
         self.embedding = nn.Embedding(num_inputs, embedding_size)
@@ -64,7 +62,7 @@ class ContextNetwork(Model):
         """inputs and targets (T, B) -> Score, state after."""
         features, state = self.features(inputs, state)
         output = self.output.weight, self.output.bias
-        return heads.affine_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
+        return heads.linear_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> what the output layer sees (T, B, F), state after."""

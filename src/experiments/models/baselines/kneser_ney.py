@@ -9,8 +9,8 @@ Without its oldest symbol a context is one that is read less far back in time, s
     depth 2         the mat              seen, the way ends and the last context found decides
     depth 3      on the mat
 
-The contexts of one depth are a sorted array of keys (rank of the context one shorter, oldest symbol), their n-grams one
-of keys (rank of the context, word). Ranks are what a binary search finds, for any number of contexts at once.
+The contexts of one depth are a sorted array of keys (index of the context one shorter, oldest symbol), their n-grams
+one of keys (index of the context, word). Indices are found by binary search, for any number of contexts at once.
 V symbols make up contexts, K words are predicted; a model of order N has contexts of C = N-1 symbols.
 """
 
@@ -27,8 +27,8 @@ PIECE = 2**16  # contexts whose probabilities are computed at once: bounds memor
 class Level(NamedTuple):
     """What was counted of the n-grams of one order."""
 
-    contexts: Array  # int64, sorted: rank of the context one shorter * V + oldest symbol
-    grams: Array  # int64, sorted: rank of the context * K + word
+    contexts: Array  # int64, sorted: index of the context one shorter * V + oldest symbol
+    grams: Array  # int64, sorted: index of the context * K + word
     counts: Array  # int32, adjusted as `count` says
 
 
@@ -104,28 +104,28 @@ class KneserNey:
             shorter = level
 
     def find(self, contexts: Array) -> list[Array]:
-        """contexts (n, C) newest symbol first -> for each depth from 0 to C their ranks (n,), -1 where not seen."""
-        ranks = [np.zeros(len(contexts), np.int64)]
+        """contexts (n, C) newest symbol first -> for each depth from 0 to C their indices (n,), -1 where not seen."""
+        found = [np.zeros(len(contexts), np.int64)]
         for level, symbols in zip(self.levels[1:], contexts.T):
-            known = (ranks[-1] >= 0) & (symbols != PADDING)
-            ranks.append(rank(level.contexts, np.where(known, ranks[-1] * self.V + symbols, -1)))
-        return ranks
+            known = (found[-1] >= 0) & (symbols != PADDING)
+            found.append(index_of(level.contexts, np.where(known, found[-1] * self.V + symbols, -1)))
+        return found
 
-    def probabilities(self, ranks: list[Array], words: Array) -> Array:
+    def probabilities(self, found: list[Array], words: Array) -> Array:
         """Contexts as found, the word after each (n,) -> its probability (n,)."""
         p = np.full(len(words), 1 / self.K)
-        for level, estimate, context in zip(self.levels, self.estimates, ranks):
+        for level, estimate, context in zip(self.levels, self.estimates, found):
             known = context >= 0
             p[known] *= estimate.backoff[context[known]]
-            gram = rank(level.grams, np.where(known, context * self.K + words, -1))
+            gram = index_of(level.grams, np.where(known, context * self.K + words, -1))
             seen = gram >= 0
             p[seen] = estimate.probability[gram[seen]]
         return p
 
-    def distributions(self, ranks: list[Array]) -> Array:
+    def distributions(self, found: list[Array]) -> Array:
         """Contexts as found -> the probabilities of all words (n, K)."""
-        p = np.full((len(ranks[0]), self.K), 1 / self.K)
-        for level, estimate, context in zip(self.levels, self.estimates, ranks):
+        p = np.full((len(found[0]), self.K), 1 / self.K)
+        for level, estimate, context in zip(self.levels, self.estimates, found):
             first, last = np.searchsorted(level.grams, [context * self.K, (context + 1) * self.K])
             for row in np.flatnonzero(context >= 0):
                 seen = slice(first[row], last[row])
@@ -133,10 +133,10 @@ class KneserNey:
                 p[row, level.grams[seen] % self.K] = estimate.probability[seen]
         return p
 
-    def most_probable(self, ranks: list[Array]) -> Array:
+    def most_probable(self, found: list[Array]) -> Array:
         """Contexts as found -> the most probable word after each (n,), the first of equals."""
-        best = np.zeros(len(ranks[0]), np.int64)
-        for estimate, context in zip(self.estimates, ranks):
+        best = np.zeros(len(found[0]), np.int64)
+        for estimate, context in zip(self.estimates, found):
             known = context >= 0
             best[known] = estimate.best[context[known]]
         return best
@@ -160,7 +160,7 @@ class KneserNey:
         """Some contexts of an order with their n-grams -> their probability, backoff, best, top."""
         (context, word), parent = np.divmod(level.grams, self.K), level.contexts // self.V
         share, backoff = discounted(level.counts, taken, context, len(parent))
-        without_oldest = rank(shorter.grams, parent[context] * self.K + word)
+        without_oldest = index_of(shorter.grams, parent[context] * self.K + word)
         probability = share + backoff[context] * lower.probability[without_oldest]
         # words not seen here keep the ranking they had: the best one is one seen here, or the best of before
         inherited = backoff * top[parent]
@@ -173,7 +173,7 @@ class KneserNey:
 
 
 def discounted(counts: Array, taken: Array, context: Array, number: int) -> tuple[Array, Array]:
-    """Counts of n-grams, discounts (3,), ranks of their contexts among `number` -> n-grams' shares, contexts' backoff.
+    """Counts of n-grams, discounts (3,), the `number` contexts' index of each -> n-grams' shares, contexts' backoff.
 
     Both are fractions of a context's whole count: together they make 1 in every context.
     """
@@ -184,7 +184,7 @@ def discounted(counts: Array, taken: Array, context: Array, number: int) -> tupl
     return (counts - taken) / total[context], np.bincount(context, taken, number) / total
 
 
-def rank(keys: Array, wanted: Array) -> Array:
+def index_of(keys: Array, wanted: Array) -> Array:
     """Sorted keys, wanted (n,) -> where each is among the keys (n,), -1 for one that is not."""
     if not len(keys):
         return np.full(len(wanted), -1)

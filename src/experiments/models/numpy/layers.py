@@ -1,27 +1,28 @@
-"""A recurrent network with truncated backpropagation through time, by hand and in NumPy only.
+"""Layers in NumPy, forward and backward by hand. Every layer is two functions over one window of T time steps:
 
-    ids (T, B) -> embedding or one-hot -> L recurrent layers, in one direction or in both -> hidden (T, B, D*H)
+    forward(x, states, live)        -> y, states after, cache
+    backward(d_y, d_states, cache)  -> d_x, d_states before, gradients
 
-`forward` keeps what `backward` needs. Both speak of one window: the state that enters is given, the gradient with
-respect to it is returned, and who does not pass that on to the window before has truncated. Parameters and gradients
-are dicts with the same keys: `embedding.W` (of its gradient only the rows that were read), `layers.0.W_ih`,
-`reverse_layers.0.W_ih`, ...
-The dtype is that of the parameters: float64 for checking, float32 for speed.
+`d_y` is the gradient of the loss with respect to `y`, and so on; `cache` is whatever `backward` needs of `forward`.
+A layer has `num_states` states: none for most, one for `Recurrent`, all of its layers' for a `Stack`. `live` (T, B, 1)
+is False where the input is padding; None if there is none. Zeros for the last `d_states` truncate: no gradient comes
+from later windows. Parameters and gradients are dicts with the same keys; the dtype is that of the parameters.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ...interfaces.data import PADDING
-from .cells import Array, Cell, CellState
+from .cells import Array, CellState
 
 Parameters = dict[str, Array]
-Masks = list[Array | None]  # dropout: one for the input of each layer
+States = list[CellState]
 
 
-class Rows(NamedTuple):
-    """A matrix (size, m) that is zero but for some rows."""
+class RowGradient(NamedTuple):
+    """The gradient of a matrix (size, m), zero but for some rows."""
 
     ids: Array  # (k,), ascending
     values: Array  # (k, m)
@@ -32,126 +33,130 @@ class Rows(NamedTuple):
         return total
 
 
-class Run(NamedTuple):
-    """One direction of a layer, everything in the order in which it was read."""
-
-    steps: list[Any]  # the cell's caches, one per time step
-    hidden: Array  # (T+1, B, H): the state that enters, then every output
-    live: Array | None  # (T, B, 1) bool, None where no input is padding
+Gradients = dict[str, Any]  # by parameter, an Array or a RowGradient
 
 
-class Cache(NamedTuple):
-    ids: Array  # (T*B,)
-    inputs: list[Array | None]  # what each layer read, (T*B, size); None for one-hot input
-    runs: list[Run]  # of every layer and direction
-    masks: Masks
+class Layer(Protocol):
+    num_states: int
+
+    def forward(self, x: Any, states: States, live: Array | None = None) -> tuple[Any, States, Any]:
+        """x, states before -> y, states after, cache."""
+
+    def backward(self, d_y: Array, d_states: States, cache: Any) -> tuple[Any, States, Gradients]:
+        """d_y, d_states after -> d_x (None if nothing before the layer can learn), d_states before, gradients."""
 
 
-def forward(cell: Cell, p: Parameters, inputs: Array, state: CellState, masks: Masks):
-    """inputs (T, B), state of (L*D, B, H) arrays -> hidden (T, B, D*H), state after, cache."""
-    T, B = inputs.shape
-    ids = np.maximum(inputs, 0).ravel()
-    live = live_steps(inputs)
-    x = p["embedding.W"].take(ids, axis=0) if "embedding.W" in p else None
-    read, runs, after = [], [], []
-    for depth, mask in enumerate(masks):
-        x = dropped(x, mask)
-        read.append(x)
-        outputs = []
-        for name, order in directions(p, depth):
-            W_ih, W_hh, b_ih, b_hh = layer_weights(p, name)
-            # one product for all time steps; a one-hot input picks a column of W_ih
-            x_gates = W_ih.T[ids] if x is None else x @ W_ih.T
-            x_gates += b_ih
-            x_gates = x_gates.reshape(T, B, -1)
-            before = tuple(part[len(runs)] for part in state)
-            run, last = run_forward(cell, x_gates[order], before, W_hh, b_hh, None if live is None else live[order])
-            outputs.append(run.hidden[1:][order])
-            runs.append(run)
-            after.append(last)
-        hidden = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
-        x = hidden.reshape(T * B, -1)
-    return hidden, tuple(np.array(parts) for parts in zip(*after)), Cache(ids, read, runs, masks)
+class Stack:
+    """Layers one after the other; itself a layer. A parameter that two layers share has the sum of their gradients."""
+
+    def __init__(self, layers: Sequence[Layer]):
+        self.layers = layers
+        self.num_states = sum(layer.num_states for layer in layers)
+
+    def forward(self, x: Any, states: States, live: Array | None = None) -> tuple[Any, States, list[Any]]:
+        after: States = []
+        caches = []
+        for layer in self.layers:
+            x, own, cache = layer.forward(x, states[len(after) : len(after) + layer.num_states], live)
+            after += own
+            caches.append(cache)
+        return x, after, caches
+
+    def backward(self, d_y: Any, d_states: States, cache: list[Any]) -> tuple[Any, States, Gradients]:
+        d_before: States = []
+        gradients: Gradients = {}
+        for layer, kept in zip(reversed(self.layers), reversed(cache)):
+            end = self.num_states - len(d_before)
+            d_y, own, found = layer.backward(d_y, d_states[end - layer.num_states : end], kept)
+            d_before = own + d_before
+            for name, gradient in found.items():
+                gradients[name] = gradients[name] + gradient if name in gradients else gradient
+        return d_y, d_before, gradients
 
 
-def run_forward(cell, x_gates, state, W_hh, b_hh, live):
-    """x_gates (T, B, G*H), state before of (B, H) arrays -> Run, state after."""
-    hidden = np.empty((len(x_gates) + 1, *state[0].shape), x_gates.dtype)
-    hidden[0] = state[0]
-    steps = []
-    for t in range(len(x_gates)):
-        before = state
-        h_gates = before[0] @ W_hh.T
-        if b_hh is not None:
-            h_gates += b_hh
-        state, cache = cell.step(x_gates[t], h_gates, before)
-        if live is not None:
-            state = tuple(np.where(live[t], new, old) for new, old in zip(state, before))
-        hidden[t + 1] = state[0]
-        steps.append(cache)
-    return Run(steps, hidden, live), state
+class Embedding:
+    """ids (T, B) -> rows of W (T, B, E). A `sparse` gradient is a RowGradient."""
+
+    num_states = 0
+
+    def __init__(self, p: Parameters, name: str = "embedding", sparse: bool = False):
+        self.name, self.W, self.sparse = f"{name}.W", p[f"{name}.W"], sparse
+
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, Array]:
+        ids = np.maximum(x, 0).ravel()
+        return self.W.take(ids, axis=0).reshape(*x.shape, -1), states, ids
+
+    def backward(self, d_y: Array, d_states: States, cache: Array) -> tuple[None, States, Gradients]:
+        d_W = sum_rows(cache, rows(d_y))
+        return None, d_states, {self.name: d_W if self.sparse else d_W.dense(len(self.W))}
 
 
-def backward(cell: Cell, p: Parameters, cache: Cache, d_hidden: Array, d_state: CellState):
-    """d_hidden (T, B, D*H), d_state after of (L*D, B, H) arrays -> gradients by name, d_state before."""
-    gradients: Parameters = {}
-    d_before = [None] * len(cache.runs)
-    for depth in reversed(range(len(cache.inputs))):
-        x, d_x = cache.inputs[depth], 0.0
-        sides = directions(p, depth)
-        for side, (name, order) in enumerate(sides):
-            k = depth * len(sides) + side
-            W_ih, W_hh, _, _ = layer_weights(p, name)
-            H = W_hh.shape[1]
-            d_out = d_hidden[order, :, side * H : (side + 1) * H]
-            d_after = tuple(part[k] for part in d_state)
-            d_x_gates, d_h_gates, d_before[k] = run_backward(cell, d_out, d_after, W_hh, cache.runs[k])
-            h_before = cache.runs[k].hidden[:-1]
-            gradients[f"{name}.W_hh"] = rows(d_h_gates).T @ rows(h_before)  # one product for all time steps
-            if f"{name}.b_hh" in p:
-                gradients[f"{name}.b_hh"] = column_sums(rows(d_h_gates))
-            d_x_gates = rows(d_x_gates[order])
-            gradients[f"{name}.b_ih"] = column_sums(d_x_gates)
-            if x is None:
-                gradients[f"{name}.W_ih"] = sum_rows(cache.ids, d_x_gates).dense(W_ih.shape[1]).T
-            else:
-                gradients[f"{name}.W_ih"] = d_x_gates.T @ x
-                d_x = d_x + d_x_gates @ W_ih
-        if x is not None:
-            d_x = dropped(d_x, cache.masks[depth])
-            d_hidden = d_x.reshape(*d_hidden.shape[:2], -1)
-    if "embedding.W" in p:
-        gradients["embedding.W"] = sum_rows(cache.ids, d_x)
-    return gradients, tuple(np.array(parts) for parts in zip(*d_before))
+class OneHotVectors(NamedTuple):
+    """One-hot vectors (T, B, V) held as ids (T*B,): products with a matrix pick or add up its columns."""
+
+    ids: Array
+    size: int
+
+    def times(self, W: Array) -> Array:
+        """W (m, V) -> x W' (T*B, m)."""
+        return W.T[self.ids]
+
+    def transposed_times(self, d_rows: Array) -> Array:
+        """d_rows (T*B, m) -> d_rows' x (m, V)."""
+        return sum_rows(self.ids, d_rows).dense(self.size).T
 
 
-def run_backward(cell, d_hidden, d_state, W_hh, run):
-    """d_hidden (T, B, H) -> d_x_gates and d_h_gates, both (T, B, G*H), and d_state before the first step."""
-    T, B, _ = d_hidden.shape
-    d_x_gates = np.empty((T, B, len(W_hh)), d_hidden.dtype)
-    d_h_gates = np.empty_like(d_x_gates)
-    for t in reversed(range(T)):
-        d_state = (d_state[0] + d_hidden[t], *d_state[1:])
-        d_x_gates[t], d_h_gates[t], d_before = cell.step_backward(d_state, run.steps[t])
-        if run.live is not None:  # a padded step computed nothing: the gradient passes it as the state did
-            d_x_gates[t] *= run.live[t]
-            d_h_gates[t] *= run.live[t]
-            d_before = tuple(np.where(run.live[t], new, old) for new, old in zip(d_before, d_state))
-        d_h = d_h_gates[t] @ W_hh
-        d_h += d_before[0]
-        d_state = (d_h, *d_before[1:])
-    return d_x_gates, d_h_gates, d_state
+class OneHot:
+    """ids (T, B) -> one-hot vectors."""
+
+    num_states = 0
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[OneHotVectors, States, None]:
+        return OneHotVectors(np.maximum(x, 0).ravel(), self.size), states, None
+
+    def backward(self, d_y: None, d_states: States, cache: None) -> tuple[None, States, Gradients]:
+        return None, d_states, {}
 
 
-def directions(p: Parameters, depth: int) -> list[tuple[str, slice]]:
-    """The name of each direction of a layer, and the order in which it reads the steps (its own inverse)."""
-    sides = [(f"layers.{depth}", slice(None)), (f"reverse_layers.{depth}", slice(None, None, -1))]
-    return [side for side in sides if f"{side[0]}.W_ih" in p]
+class Dropout:
+    """x (T, B, size) times a mask (T or 1, B, size or 1), drawn elsewhere and scaled to keep the mean."""
+
+    num_states = 0
+
+    def __init__(self, mask: Array):
+        self.mask = mask
+
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, None]:
+        return x * self.mask, states, None
+
+    def backward(self, d_y: Array, d_states: States, cache: None) -> tuple[Array, States, Gradients]:
+        return d_y * self.mask, d_states, {}
 
 
-def layer_weights(p: Parameters, name: str):
-    """W_ih (G*H, in), W_hh (G*H, H), b_ih (G*H), and b_hh (G*H), None where the layer has a single bias."""
-    return p[f"{name}.W_ih"], p[f"{name}.W_hh"], p[f"{name}.b_ih"], p.get(f"{name}.b_hh")
+class Affine:
+    """x (T, B, in) -> x W' + b (T, B, out), or without `b` the product alone."""
+
+    num_states = 0
+
+    def __init__(self, p: Parameters, W: str = "output.W", b: str | None = "output.b"):
+        self.names, self.W, self.b = (W, b), p[W], None if b is None else p[b]
+
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, Array]:
+        y = rows(x) @ self.W.T
+        if self.b is not None:
+            y += self.b
+        return y.reshape(*x.shape[:2], -1), states, x
+
+    def backward(self, d_y: Array, d_states: States, cache: Array) -> tuple[Array, States, Gradients]:
+        d_rows = rows(d_y)
+        W, b = self.names
+        gradients = {W: d_rows.T @ rows(cache)}
+        if b is not None:
+            gradients[b] = column_sums(d_rows)
+        return (d_rows @ self.W).reshape(cache.shape), d_states, gradients
 
 
 def live_steps(inputs: Array) -> Array | None:
@@ -169,12 +174,7 @@ def column_sums(x: Array) -> Array:
     return np.ones(len(x), x.dtype) @ x
 
 
-def dropped(x: Array | None, mask: Array | None) -> Array | None:
-    """x (T*B, size) times its dropout mask (T, B, size) or (1, B, size): forward and backward are the same."""
-    return x if mask is None else (x.reshape(-1, *mask.shape[1:]) * mask).reshape(x.shape)
-
-
-def sum_rows(ids: Array, rows: Array) -> Rows:
+def sum_rows(ids: Array, rows: Array) -> RowGradient:
     """ids (n,), rows (n, m) -> the sums of the rows that have the same id. The transpose of a look-up."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
@@ -185,4 +185,4 @@ def sum_rows(ids: Array, rows: Array) -> Rows:
     shared[:-1] |= again
     sums = rows.take(order[first], axis=0)
     sums[shared[first]] = np.add.reduceat(rows.take(order[shared], axis=0), np.flatnonzero(first[shared]))
-    return Rows(ordered[first], sums)
+    return RowGradient(ordered[first], sums)

@@ -1,10 +1,10 @@
-"""The recurrent network in NumPy, wrapped as a torch module.
+"""The recurrent network in NumPy as a torch module: torch only stores the parameters and applies the optimizer.
 
-Training calls `learn`, which has no part of autograd in it. What `score` gives is a node of torch's graph for everybody
-who wants to differentiate it: its `backward()` calls the same backpropagation.
+Training calls `learn`, which uses no part of autograd. `score` is a node of torch's graph for callers that want to
+differentiate it; its `backward()` runs the same backpropagation.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,24 +13,29 @@ from torch.autograd.function import once_differentiable
 
 from ...interfaces.model import Score, State
 from ..network import RecurrentNetwork
-from . import heads, layers
+from . import heads
 from .cells import CELLS, Array, CellState
-from .pooling import PoolCache, pool, pool_backward
+from .layers import (
+    Affine,
+    Dropout,
+    Embedding,
+    Layer,
+    OneHot,
+    Parameters,
+    RowGradient,
+    Stack,
+    States,
+    live_steps,
+)
+from .pooling import EveryStep, LastOutputs, Pooling
+from .recurrent import Bidirectional, Recurrent
 
-QUIET = np.errstate(over="ignore", invalid="ignore")  # a diverging network is the training loop's to report
-
-
-class Cache(NamedTuple):
-    p: layers.Parameters
-    recurrent: layers.Cache
-    hidden: Array  # (T, B, D*H)
-    pooled: PoolCache | None
-    features: Array  # (T, B, F), or (1, B, F) of a network for labels
-    mask: Array | None  # the features' dropout
+QUIET = np.errstate(over="ignore", invalid="ignore")  # the training loop reports a diverging network
+Masks = Sequence[Array | None]  # dropout: for the input of each layer, then for that of the output
 
 
 class NumpyNetwork(RecurrentNetwork):
-    """Forward and backward are `bptt` and `cells`; torch only stores the parameters and applies the optimizer."""
+    """The network as a `Stack` of NumPy layers, made anew for every window from the parameters and dropout masks."""
 
     devices = ("cpu",)
     precisions = ("float32", "float64")
@@ -39,112 +44,129 @@ class NumpyNetwork(RecurrentNetwork):
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities (T, B, K), state after. Not differentiable."""
-        masks = _arrays(self.dropout_masks(inputs))
-        parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
-        outputs, after, _ = self.read(parameters, inputs.numpy(), _arrays(state), masks)
-        log_probs = heads.log_softmax(outputs)
-        return torch.from_numpy(log_probs).view(*inputs.shape, -1), _tensors(after)
+        stack = self.stack(_by_name(self.named_weights()), len(inputs), _arrays(self.dropout_masks(inputs)))
+        ids = inputs.numpy()
+        outputs, after, _ = stack.forward(ids, self.split(_arrays(state)), live_steps(ids))
+        return torch.from_numpy(heads.log_softmax(outputs)), _tensors(self.joined(after))
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
-        parameters = dict(self.named_weights())
-        loss, correct, *after = _Window.apply(
-            self, inputs, targets, self.dropout_masks(inputs), list(parameters), *state, *parameters.values()
-        )
-        return Score(loss, loss if self.loss == "cross_entropy" else None, correct), tuple(after)
+        weights = dict(self.named_weights())
+        masks = _arrays(self.dropout_masks(inputs))
+        loss, correct, *after = _Window.apply(self, inputs, targets, masks, list(weights), *state, *weights.values())
+        return self._score(loss, correct), tuple(after)
 
     @QUIET
     def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
-        """`score`, and adds the gradients of its loss to those of the parameters; the loss is a plain number."""
+        """`score`, and add the gradients of its loss to those of the parameters; the loss is a plain number."""
         weights = self.named_weights()
-        parameters = {name: W.detach().numpy() for name, W in weights}
-        state, masks = _arrays(state), _arrays(self.dropout_masks(inputs))
-        outputs, after, cache = self.read(parameters, inputs.numpy(), state, masks)
-        loss, d_outputs, correct = heads.LOSSES[self.loss](outputs, targets.numpy().ravel())
-        # the truncation: no gradient comes from the state after, and that of the state before goes nowhere
-        gradients, _ = self.read_backward(cache, d_outputs, [np.zeros_like(part) for part in state])
+        stack = self.stack(_by_name(weights), len(inputs), _arrays(self.dropout_masks(inputs)))
+        ids, states = inputs.numpy(), self.split(_arrays(state))
+        outputs, after, caches = stack.forward(ids, states, live_steps(ids))
+        loss, d_outputs, correct = heads.LOSSES[self.loss](outputs, targets.numpy())
+        nothing = [tuple(np.zeros_like(part) for part in own) for own in states]  # the truncation
+        _, _, gradients = stack.backward(d_outputs, nothing, caches)
         for name, W in weights:
             if W.requires_grad:
                 gradient = _gradient(gradients[name], W)
                 W.grad = gradient if W.grad is None else W.grad.add_(gradient)
-        loss = float(loss)
-        return Score(loss, loss if self.loss == "cross_entropy" else None, correct), _tensors(after)
+        return self._score(float(loss), correct), _tensors(self.joined(after))
+
+    def stack(self, p: Parameters, num_steps: int, masks: Masks) -> Stack:
+        """The layers of the network over these parameters, for a window of `num_steps` steps."""
+        return Stack([*self._recurrent_layers(p, masks), *self._head(p, num_steps, masks[-1])])
+
+    def _recurrent_layers(self, p: Parameters, masks: Masks) -> list[Layer]:
+        """ids (T, B) -> hidden outputs (T, B, D*H)."""
+        cell = CELLS[self.cell]
+        layers: list[Layer] = [
+            Embedding(p, sparse=self.has_sparse_gradient) if "embedding.W" in p else OneHot(self.num_inputs)
+        ]
+        for depth in range(self.num_layers):
+            layers += _dropout(masks[depth])
+            onward = Recurrent(cell, p, f"layers.{depth}")
+            if self.bidirectional:
+                layers.append(Bidirectional(onward, Recurrent(cell, p, f"reverse_layers.{depth}", reverse=True)))
+            else:
+                layers.append(onward)
+        return layers
+
+    def _head(self, p: Parameters, num_steps: int, mask: Array | None) -> list[Layer]:
+        """hidden outputs (T, B, D*H) -> outputs (T, B, K)."""
+        layers: list[Layer] = []
+        if self.pooling != "last":
+            layers.append(Pooling(self.pooling))
+        elif self.bidirectional:
+            layers.append(LastOutputs())
+        layers += _dropout(mask)
+        if self.projection is not None:
+            layers.append(Affine(p, "projection.W", None))
+        layers.append(Affine(p, "embedding.W" if self.tied else "output.W", "output.b"))
+        if self.logistic:
+            layers.append(heads.TwoOutputs())
+        if self.labels_only:
+            layers.append(EveryStep(num_steps))
+        return layers
+
+    def split(self, state: CellState) -> States:
+        """State of (L*D, B, H) arrays, then what pooling carries -> one state per direction of a layer and pooling."""
+        num_arrays = CELLS[self.cell].states
+        pooling = [] if self.pooling == "last" else [state[num_arrays:]]
+        return [*zip(*state[:num_arrays]), *pooling]
+
+    def joined(self, states: States) -> CellState:
+        """The inverse of `split`."""
+        runs, pooling = (states, ()) if self.pooling == "last" else (states[:-1], states[-1])
+        return *(np.array(parts) for parts in zip(*runs)), *pooling
 
     def named_weights(self) -> list[tuple[str, Tensor]]:
-        """What `named_parameters` says, without its search through all modules every time."""
+        """`named_parameters` without its search through all modules every time."""
         if self._places is None:
             modules = self.named_modules()
-            self._places = [(f"{path}.{name}", module, name) for path, module in modules for name in module._parameters]
-        return [(path, module._parameters[name]) for path, module, name in self._places]
+            self._places = [(f"{path}.{key}", module, key) for path, module in modules for key in module._parameters]
+        return [(path, module._parameters[key]) for path, module, key in self._places]
 
-    def read(
-        self, p: layers.Parameters, inputs: Array, state: CellState, masks: layers.Masks
-    ) -> tuple[Array, CellState, Cache]:
-        """inputs (T, B) -> outputs (T*B, K), state after, cache."""
-        cells = CELLS[self.cell].states
-        hidden, after, recurrent = layers.forward(CELLS[self.cell], p, inputs, state[:cells], masks[:-1])
-        features, pooled = hidden, None
-        if self.pooling != "last":
-            features, pools, pooled = pool(self.pooling, hidden, layers.live_steps(inputs), state[cells:])
-            after += pools
-        elif self.bidirectional:  # the last output of each direction
-            features = np.concatenate(after[0][-2:], axis=1)[None]
-        features = features if masks[-1] is None else features * masks[-1]
-        outputs = heads.affine(p, features)
-        outputs = heads.two_outputs(outputs) if self.logistic else outputs
-        if self.labels_only:  # the same at every step
-            outputs = np.tile(outputs, (len(inputs), 1))
-        return outputs, after, Cache(p, recurrent, hidden, pooled, features, masks[-1])
-
-    def read_backward(self, cache: Cache, d_outputs: Array, d_after: CellState) -> tuple[layers.Parameters, CellState]:
-        """d_outputs (T*B, K), d_state after -> gradients by name, d_state before."""
-        if self.labels_only:
-            d_outputs = d_outputs.reshape(len(cache.hidden), -1, self.num_outputs).sum(axis=0)
-        if self.logistic:
-            d_outputs = d_outputs[:, 1:]  # the first is the constant 0
-        gradients, d_features = heads.affine_backward(cache.p, cache.features, d_outputs)
-        d_features = d_features if cache.mask is None else d_features * cache.mask
-        d_hidden, d_pools = d_features, ()
-        if self.pooling != "last":
-            cells = CELLS[self.cell].states
-            d_hidden, d_pools = pool_backward(self.pooling, d_features, d_after[cells + 1 :], cache.pooled)
-            d_after, d_pools = d_after[:cells], (None, *d_pools)  # a number of steps has no gradient
-        elif self.bidirectional:
-            d_hidden = np.zeros_like(cache.hidden)
-            d_last = np.stack(np.split(d_features[0], 2, axis=1))
-            d_after = (np.concatenate([d_after[0][:-2], d_after[0][-2:] + d_last]), *d_after[1:])
-        recurrent, d_state = layers.backward(CELLS[self.cell], cache.p, cache.recurrent, d_hidden, d_after)
-        if self.embedding is not None and not self.has_sparse_gradient:
-            recurrent["embedding.W"] = recurrent["embedding.W"].dense(self.num_inputs)
-        return heads.sum_gradients(gradients, recurrent), d_state + d_pools
+    def _score(self, loss: Tensor | float, correct: int) -> Score:
+        return Score(loss, loss if self.loss == "cross_entropy" else None, correct)
 
 
 class _Window(torch.autograd.Function):
-    """One window as a node of torch's graph: (state, parameters) -> (loss, correct, state after)."""
+    """One window as a node of torch's graph: (state, weights) -> (loss, correct, state after)."""
 
     @staticmethod
     @QUIET
-    def forward(ctx, network, inputs, targets, masks, names, *tensors):
-        state, parameters = _arrays(tensors[: -len(names)]), dict(zip(names, _arrays(tensors[-len(names) :])))
-        outputs, after, cache = network.read(parameters, inputs.numpy(), state, _arrays(masks))
-        loss, d_outputs, correct = heads.LOSSES[network.loss](outputs, targets.numpy().ravel())
-        after = _tensors(after)
+    def forward(ctx, network: NumpyNetwork, inputs, targets, masks, names, *tensors):
+        arrays = _arrays(tensors)
+        state, parameters = arrays[: -len(names)], dict(zip(names, arrays[-len(names) :]))
+        stack, ids = network.stack(parameters, len(inputs), masks), inputs.numpy()
+        outputs, after, caches = stack.forward(ids, network.split(state), live_steps(ids))
+        loss, d_outputs, correct = heads.LOSSES[network.loss](outputs, targets.numpy())
+        after = _tensors(network.joined(after))
         ctx.mark_non_differentiable(*(part for part in after if not part.is_floating_point()))
-        ctx.set_materialize_grads(False)  # None for what the gradient does not pass: the state after, when truncated
-        ctx.kept = network, state, cache, d_outputs, names
+        ctx.set_materialize_grads(False)  # None for what no gradient comes from: the state after, when truncated
+        ctx.kept = network, stack, state, parameters, caches, d_outputs
         return torch.from_numpy(np.asarray(loss)), correct, *after
 
     @staticmethod
     @once_differentiable
     @QUIET
     def backward(ctx, d_loss, _, *d_after):
-        network, state, cache, d_outputs, names = ctx.kept
+        network, stack, state, parameters, caches, d_outputs = ctx.kept
         factor = 0.0 if d_loss is None else d_loss.item()
         d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
         d_after = [np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state)]
-        gradients, d_state = network.read_backward(cache, d_outputs, d_after)
-        gradients = [_gradient(gradients[name], cache.p[name]) for name in names]
-        return None, None, None, None, None, *_tensors(d_state), *gradients
+        _, d_states, gradients = stack.backward(d_outputs, network.split(d_after), caches)
+        gradients = [_gradient(gradients[name], W) for name, W in parameters.items()]
+        return None, None, None, None, None, *_tensors(network.joined(d_states)), *gradients
+
+
+def _by_name(weights: list[tuple[str, Tensor]]) -> Parameters:
+    """The weights as arrays that share their memory."""
+    return {name: W.detach().numpy() for name, W in weights}
+
+
+def _dropout(mask: Array | None) -> list[Layer]:
+    return [] if mask is None else [Dropout(mask)]
 
 
 def _arrays(tensors):
@@ -155,8 +177,8 @@ def _tensors(arrays):
     return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
 
 
-def _gradient(gradient: Array | layers.Rows, W: Array | Tensor) -> Tensor:
-    if isinstance(gradient, layers.Rows):
+def _gradient(gradient: Array | RowGradient, W: Array | Tensor) -> Tensor:
+    if isinstance(gradient, RowGradient):
         ids, values = torch.from_numpy(gradient.ids)[None], torch.from_numpy(gradient.values)
         return torch.sparse_coo_tensor(ids, values, W.shape, check_invariants=False, is_coalesced=True)
-    return torch.from_numpy(np.ascontiguousarray(gradient))  # fused optimizers take it to lie as its weight does
+    return torch.from_numpy(np.ascontiguousarray(gradient))  # fused optimizers assume the layout of the weight

@@ -1,4 +1,4 @@
-"""From outputs to a loss or to log-probabilities, in torch. `numpy_heads` says the same by hand."""
+"""From outputs to probabilities and losses in torch; numpy/heads.py is the same by hand."""
 
 import torch
 import torch.nn.functional as F
@@ -8,10 +8,10 @@ from ...interfaces.data import IGNORE
 from ...interfaces.model import Score
 from .softmax_loss import softmax_loss
 
-FEW = 1 << 16  # logits, for which torch's own functions cost least
+FEW = 1 << 16  # logits, up to which torch's own functions are fastest
 
 
-def affine_cross_entropy(features: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> Score:
+def linear_cross_entropy(features: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> Score:
     """features (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood of the targets."""
     if len(features) * len(W) <= FEW:
         return cross_entropy(F.linear(features, W, b), targets)
@@ -40,7 +40,7 @@ def two_outputs(logits: Tensor) -> Tensor:
 
 
 def num_correct(outputs: Tensor, targets: Tensor) -> Tensor:
-    """outputs (n, K), targets (n,) -> how many targets have the largest output, 0-d int64."""
+    """outputs (n, K), targets (n,) -> the number of targets that have the largest output, 0-d int64."""
     return (outputs.detach().argmax(dim=1) == targets).sum()
 
 
@@ -50,7 +50,7 @@ def log_probabilities(outputs: Tensor) -> Tensor:
 
 
 def widened(outputs: Tensor) -> Tensor:
-    """The outputs in float32 at least: sums in bfloat16 would have three digits."""
+    """The outputs in float32 or float64: sums in bfloat16 would have three digits."""
     return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
 
 

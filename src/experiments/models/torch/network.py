@@ -5,19 +5,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...interfaces.model import Score, State
-from ..layers import RecurrentLayer
 from ..network import RecurrentNetwork
 from ..numpy.cells import CELLS
+from ..weights import RecurrentWeights
 from . import heads
 from .padding import Padding, is_padded
 from .pooling import pool
 from .products import recurrent_precision
 
 FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
-SHUT = 1e4  # on a gate: its sigmoid is exactly 0, or 1 with the other sign
-# What is added to the gates at padding, where the fused layers go on computing: an LSTM's memory cell has to stay as it
-# is (i = 0, f = 1), and a rectifier must not grow without bound, since infinity times a gradient of 0 is no number.
-PASSIVE = {"lstm": (-SHUT, SHUT, 0.0, 0.0), "relu": (-SHUT,)}
+CLOSED = 1e4  # subtracted from a gate's input: its sigmoid is exactly 0; added: 1
+# What is added to the gates at padding, where the fused layers go on computing: an LSTM's memory cell must keep its
+# value (i = 0, f = 1), and a rectifier must not grow without bound, since infinity times a gradient of 0 is NaN.
+AT_PADDING = {"lstm": (-CLOSED, CLOSED, 0.0, 0.0), "relu": (-CLOSED,)}
 
 
 class TorchNetwork(RecurrentNetwork):
@@ -44,13 +44,13 @@ class TorchNetwork(RecurrentNetwork):
             targets = padding.symbols_first(targets)
         features, targets = features.flatten(0, 1), targets.flatten()
         if self.loss == "cross_entropy" and not self.logistic:
-            return heads.affine_cross_entropy(*self._affine(features), targets), state
+            return heads.linear_cross_entropy(*self._output_layer(features), targets), state
         return heads.LOSSES[self.loss](self._outputs(features), targets), state
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State, Padding | None]:
-        """inputs (T, B) -> what the output sees (T, B, F), symbols first if there is padding; state after; padding.
+        """inputs (T, B) -> what the output reads (T, B, F), symbols first if there is padding; state after; padding.
 
-        Of a network for labels it is (1, B, F).
+        A network for labels has (1, B, F).
         """
         padding = Padding(inputs) if is_padded(inputs) else None
         masks = self.dropout_masks(inputs)
@@ -69,30 +69,32 @@ class TorchNetwork(RecurrentNetwork):
             features = hidden if padding is None else padding.passed(hidden, cells[0][-1:], after[0][-1:])
         return features if masks[-1] is None else features * masks[-1], after, padding
 
-    def _hidden(self, ids: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None):
+    def _hidden(
+        self, ids: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None
+    ) -> tuple[Tensor, State]:
         """ids (T, B), state of (L*D, B, H) -> the last layer's outputs (T, B, D*H), state after."""
         if self.embedding is None:
             x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
         else:
             x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
-        after = []
+        reverse = _flipped if padding is None else padding.mirrored
+        after: list[State] = []
         for depth, layer in enumerate(self.layers):
             x = x if masks[depth] is None else x * masks[depth]
             outputs = []
-            for way, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
-                turn = (padding.mirrored if padding is not None else _flipped) if way else _same
+            for turn, weights in zip((_same, reverse), [layer, *self.reverse_layers[depth : depth + 1]]):
                 before = tuple(part[len(after)][None] for part in state)
-                out, last = self._run(weights, turn(x), before, padding)
+                out, last = self._fused(weights, turn(x), before, padding)
                 outputs.append(turn(out))
                 after.append(last)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
 
-    def _run(self, layer: RecurrentLayer, x: Tensor, state: State, padding: Padding | None):
+    def _fused(self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None) -> tuple[Tensor, State]:
         """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
         weights = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
-        if padding is not None and self.cell in PASSIVE:
-            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._passive(layer.W_ih)], dim=1)
+        if padding is not None and self.cell in AT_PADDING:
+            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._padding_column(layer.W_ih)], dim=1)
         before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
         with recurrent_precision(x):
             out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
@@ -100,16 +102,17 @@ class TorchNetwork(RecurrentNetwork):
             last[0] = padding.last(out, state[0])
         return out, tuple(last)
 
-    def _passive(self, W_ih: Tensor) -> Tensor:
-        """The column of W_ih (G*H, 1) that a mark of padding multiplies."""
-        return torch.cat([W_ih.new_full((self.hidden_size, 1), value) for value in PASSIVE[self.cell]])
+    def _padding_column(self, W_ih: Tensor) -> Tensor:
+        """The column of W_ih (G*H, 1) for the input that marks padding."""
+        return torch.cat([W_ih.new_full((self.hidden_size, 1), value) for value in AT_PADDING[self.cell]])
 
     def _outputs(self, features: Tensor) -> Tensor:
-        outputs = F.linear(*self._affine(features))
+        """features (..., F) -> outputs (..., K)."""
+        outputs = F.linear(*self._output_layer(features))
         return heads.two_outputs(outputs) if self.logistic else outputs
 
-    def _affine(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the last affine layer multiplies: features, behind a projection if there is one; W, b."""
+    def _output_layer(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The arguments of the last linear layer: features (projected if there is a projection), W, b."""
         if self.projection is not None:
             features = F.linear(features, self.projection.W)
         return features, self.embedding.W if self.tied else self.output.W, self.output.b

@@ -7,7 +7,7 @@ from torch import Tensor
 def is_padded(inputs: Tensor) -> bool:
     """Whether some of the inputs are padding.
 
-    To ask a GPU means to wait for all that it has still to do, so who moves inputs there notes `padded` on them.
+    Reading a GPU's tensor waits for all work queued there, so the code that moves inputs to it sets `padded` on them.
     """
     return inputs.padded if hasattr(inputs, "padded") else bool((inputs < 0).any())
 
@@ -16,8 +16,8 @@ class Padding:
     """Columns whose symbols are preceded or followed by padding, run as if they held the symbols alone.
 
     torch's fused layers read every step, and packed sequences leave their fast path (46 times slower on a CPU for 64
-    reviews of 400 words). So each column is rolled until its symbols come first, padding then follows, and what the
-    layers make of padding is put aside. The symbols of a column must be in one piece.
+    reviews of 400 words). So each column is rolled until its symbols come first, and what the layers compute for the
+    padding after them is ignored. The symbols of a column must be contiguous.
     """
 
     def __init__(self, inputs: Tensor):
@@ -47,11 +47,11 @@ class Padding:
         return _steps(x, self._mirror)
 
     def last(self, outputs: Tensor, before: Tensor) -> Tensor:
-        """outputs (T, B, H) -> (1, B, H) at each column's last symbol; what entered where a column has none."""
+        """outputs (T, B, H) -> (1, B, H) at each column's last symbol; `before` where a column has none."""
         return torch.where(self._empty, before, _steps(outputs, self._last))
 
     def passed(self, outputs: Tensor, before: Tensor, last: Tensor) -> Tensor:
-        """outputs (T, B, H) with what padding passes on: the output before the symbols, or the last, each (1, B, H)."""
+        """outputs (T, B, H), at padding the state `before` the symbols or the `last`, each (1, B, H)."""
         outside = torch.where(self._leads[:, :, None], before, last)
         return torch.where(self.live[:, :, None], outputs, outside)
 

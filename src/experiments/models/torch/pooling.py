@@ -1,4 +1,4 @@
-"""One summary of all steps that a network has read, in torch. `numpy_pooling` says the same by hand."""
+"""One summary of all steps for a sequence's label, in torch; numpy/pooling.py is the same by hand."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from ...interfaces.model import State
 
 
 def initial_pools(kind: str, zeros: Tensor) -> State:
-    """What runs on from window to window: the number of steps (1, B, 1), and for each part (1, B, F) like `zeros`."""
+    """The state that is carried: the number of steps (1, B, 1), and for each part (1, B, F) like `zeros`."""
     steps = torch.zeros((1, zeros.shape[1], 1), dtype=torch.int64, device=zeros.device)
     start = {"mean": 0.0, "max": -torch.inf}
     return steps, *(torch.full_like(zeros, start[part]) for part in kind.split("_"))

@@ -1,4 +1,4 @@
-"""Matrix products that torch would not compute as fast as the machine can."""
+"""Matrix products faster than torch's own."""
 
 import contextlib
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 # torch multiplies float32 matrices with MKL, which leaves half of the vector units of some processors idle. oneDNN,
-# which torch takes for lower precisions and for recurrent layers, does not.
+# which torch uses for lower precisions and for recurrent layers, does not.
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 MATRIX_UNITS = getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False)
 
 
 def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager:
-    """The context in which a recurrent layer reads x: without autocast on a CPU that has no units for whole matrices.
+    """The context in which a recurrent layer computes: without autocast on a CPU that has no matrix units.
 
     There oneDNN's layers take longer in bfloat16 than in float32, up to twice as long for the gradient.
     """
@@ -21,7 +21,7 @@ def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager:
     return torch.autocast("cpu", enabled=False) if slower else contextlib.nullcontext()
 
 
-def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
+def linear(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     """x (n, k), W (m, k), b (m) -> x W' + b (n, m). Not differentiable."""
     if ONEDNN and x.dtype == torch.float32 and x.device.type == "cpu":
         return torch.ops.mkldnn._linear_pointwise(x, W, b, "none", [], "")
@@ -29,7 +29,7 @@ def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
 
 
 def lowered(*tensors: Tensor) -> list[Tensor]:
-    """The tensors in the dtype of autocast, where that is on."""
+    """The tensors in the dtype of autocast, if it is enabled."""
     kind = tensors[0].device.type
     if not torch.is_autocast_enabled(kind):
         return list(tensors)

@@ -1,7 +1,7 @@
-"""Affine layer, softmax and cross-entropy as one operation, for vocabularies that dwarf the rest of a network.
+"""Linear layer, softmax and cross-entropy as one operation, for vocabularies that dwarf the rest of a network.
 
 The logits z = W x + b of some rows at a time turn in place into their own gradient, softmax(z) - one-hot(target), and
-that at once into those of x, W and b: nothing of size (n, K) is kept. Backward only multiplies by what it is given.
+that at once into the gradients of x, W and b: nothing of size (n, K) is kept. Backward only multiplies by its argument.
 """
 
 import torch
@@ -9,20 +9,20 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...interfaces.data import IGNORE
-from .products import affine, lowered
+from .products import linear, lowered
 
-LOGITS = 1 << 23  # of a part, if there are so many: 32 MB, from where on memory is the system's and returned to it
-WIDENED = 1 << 18  # of them in float32 at a time, if they have fewer bits: what a core's cache holds
+LOGITS = 1 << 23  # in one part: 32 MB, from which size on the allocator returns freed memory to the system
+WIDENED = 1 << 18  # logits of lower precision that are in float32 at a time: a core's cache holds them
 
 
 def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """x (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood, number of targets ranked first; 0-d.
+    """x (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood, number of correct targets; 0-d.
 
-    A target of IGNORE counts nothing. Under autocast products and logits have its dtype, sums that of b.
+    Targets of IGNORE do not count. Under autocast products and logits have its dtype, sums that of b.
     """
     kept = targets != IGNORE
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, W, b))
-    if x.is_cuda:  # to ask whether any is ignored would mean to wait for it
+    if x.is_cuda:  # testing whether any target is ignored would wait for the GPU
         return _SoftmaxLoss.apply(x, W, b, targets.clamp(min=0), kept, learns)
     if not kept.all():
         x, targets = x[kept], targets[kept]
@@ -32,44 +32,61 @@ def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tens
 class _SoftmaxLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, W, b, targets, kept, learns):
-        """`kept` (n,) bool says which rows count; None: all. `learns` says whether there will be a backward."""
-        x_c, W_c, b_c = lowered(x, W, b)
+        """`kept` (n,) bool masks the rows that count, None: all; `learns`: whether backward will be called."""
+        low_x, low_W, low_b = lowered(x, W, b)
         nats, correct = b.new_zeros(()), targets.new_zeros(())
-        n = len(x)
-        number = max(1, n * len(W) // LOGITS)  # of parts
-        rows = max(1, -(-n // number))
-        d_x, d_b = torch.empty_like(x), torch.zeros_like(b)
-        d_W = torch.zeros_like(W) if learns and not 0 < n <= rows else None  # one part makes its own
-        for part in (slice(start, start + rows) for start in range(0, n, rows)):
-            z = affine(x_c[part], W_c, b_c)
-            costs, first = into_gradient(z, targets[part, None], b.dtype)
+        parts = _parts(len(x), len(W))
+        gradients = _Gradients(x, W, b, num_parts=len(parts)) if learns else None
+        for part in parts:
+            z = linear(low_x[part], low_W, low_b)
+            costs, is_first = into_gradient(z, targets[part, None], b.dtype)
             if kept is not None:
-                costs, first = costs.masked_fill(~kept[part], 0.0), first & kept[part]
+                costs, is_first = costs.masked_fill(~kept[part], 0.0), is_first & kept[part]
                 z.masked_fill_(~kept[part, None], 0.0)
             nats += costs.sum()
-            correct += first.sum()
-            if learns:
-                d_x[part] = affine(z, W_c.T)
-                d_b += z.sum(0, dtype=b.dtype)
-                d_W = _plus_product(d_W, z.T, x_c[part], W.dtype)
-            del z  # before the next ones are there
-        ctx.gradients = d_x, d_W, d_b
+            correct += is_first.sum()
+            if gradients is not None:
+                gradients.add(part, z, low_x, low_W)
+            del z  # before the next part is allocated
+        ctx.gradients = gradients
         ctx.mark_non_differentiable(correct)
         return nats, correct
 
     @staticmethod
     @once_differentiable
     def backward(ctx, d_nats, _):
-        gradients, ctx.gradients = ctx.gradients, None
+        gradients, ctx.gradients = [ctx.gradients.d_x, ctx.gradients.d_W, ctx.gradients.d_b], None
         if d_nats.is_cuda or d_nats != 1:
             gradients = [gradient.mul_(d_nats) for gradient in gradients]
         return *gradients, None, None, None
 
 
-def into_gradient(z: Tensor, targets: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Logits (n, K) become softmax(z) - one-hot(target) of targets (n, 1) -> costs in nats (n,), ranked first? (n,).
+class _Gradients:
+    """The gradients of x (n, F), W (K, F) and b (K), added up part by part."""
 
-    Logits of fewer bits than `dtype` are widened to it, some rows at a time.
+    def __init__(self, x: Tensor, W: Tensor, b: Tensor, num_parts: int):
+        self.d_x, self.d_b = torch.empty_like(x), torch.zeros_like(b)
+        self.d_W = None if num_parts == 1 else torch.zeros_like(W)  # a single part allocates its own
+        self._dtype = W.dtype
+
+    def add(self, part: slice, d_z: Tensor, x: Tensor, W: Tensor) -> None:
+        """Add the gradients of some rows, whose logits have the gradient d_z."""
+        self.d_x[part] = linear(d_z, W.T)
+        self.d_b += d_z.sum(0, dtype=self.d_b.dtype)
+        self.d_W = _plus_product(self.d_W, d_z.T, x[part], self._dtype)
+
+
+def _parts(n: int, K: int) -> list[slice]:
+    """Slices of n rows of K logits, each of about LOGITS logits."""
+    num_parts = max(1, n * K // LOGITS)
+    rows = max(1, -(-n // num_parts))
+    return [slice(start, start + rows) for start in range(0, n, rows)]
+
+
+def into_gradient(z: Tensor, targets: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Logits (n, K) become softmax(z) - one-hot(target) of targets (n, 1) -> costs in nats (n,), correct? (n,).
+
+    Logits of lower precision than `dtype` are converted to it, some rows at a time.
     """
     if z.dtype == dtype:
         return _into_gradient(z, targets)
@@ -91,15 +108,15 @@ def _into_gradient(z: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _ranked_first(z: Tensor, targets: Tensor, largest: Tensor) -> Tensor:
-    """Whether each target (n, 1) is its row's argmax, if `largest` says which have the largest logit, maybe shared."""
+    """Whether each target (n, 1) is its row's argmax; `largest` (n, 1): which have the largest logit or share it."""
     if z.is_cuda:
         return z.argmax(1, keepdim=True) == targets
-    rows = largest[:, 0].nonzero()[:, 0]  # so few have to be searched
+    rows = largest[:, 0].nonzero()[:, 0]  # only these need a search
     return largest.index_copy(0, rows, z[rows].argmax(1, keepdim=True) == targets[rows])
 
 
 def _plus_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """total + a @ b, in place if there is a total: then nothing else of its size is made."""
+    """total + a @ b, in place if there is a total, so that nothing else of its size is allocated."""
     if total is None:
-        return affine(a, b.T).to(dtype)
+        return linear(a, b.T).to(dtype)
     return total.addmm_(a, b) if a.dtype == dtype else total.add_(a @ b)

@@ -1,10 +1,10 @@
-"""The parts of a recurrent network: parameters and nothing else, since NumPy and torch compute with the same ones."""
+"""The weights of a recurrent network as modules without any computation: the NumPy and the torch network share them."""
 
 import torch
 from torch import nn
 
 
-class Embedding(nn.Module):
+class EmbeddingWeights(nn.Module):
     """W (V, E): one row per symbol."""
 
     def __init__(self, num_inputs: int, size: int):
@@ -12,8 +12,8 @@ class Embedding(nn.Module):
         self.W = nn.Parameter(torch.empty(num_inputs, size))
 
 
-class RecurrentLayer(nn.Module):
-    """W_ih (G*H, in), W_hh (G*H, H), b_ih (G*H) and b_hh (G*H), which a single bias keeps at zero."""
+class RecurrentWeights(nn.Module):
+    """W_ih (G*H, in), W_hh (G*H, H), b_ih (G*H) and b_hh (G*H), which is zero with a single bias."""
 
     def __init__(self, gates: int, input_size: int, hidden_size: int, bias: str):
         super().__init__()
@@ -26,16 +26,16 @@ class RecurrentLayer(nn.Module):
             self.register_buffer("b_hh", torch.zeros(gates * hidden_size), persistent=False)
 
 
-class Projection(nn.Module):
-    """W (E, H): features -> the embedding's space, for tied weights of another size."""
+class ProjectionWeights(nn.Module):
+    """W (E, H): features -> the embedding's space, for a tied embedding of another size."""
 
     def __init__(self, hidden_size: int, embedding_size: int):
         super().__init__()
         self.W = nn.Parameter(torch.empty(embedding_size, hidden_size))
 
 
-class Affine(nn.Module):
-    """W (K, F) and b (K): features -> outputs. Tied, it has no W of its own: the embedding's serves."""
+class OutputWeights(nn.Module):
+    """W (K, F) and b (K): features -> outputs. Tied, it has no W of its own but uses the embedding's."""
 
     def __init__(self, num_features: int, num_outputs: int, tied: bool):
         super().__init__()
@@ -45,5 +45,5 @@ class Affine(nn.Module):
 
 
 def num_parameters(module: nn.Module | None) -> int:
-    """Trainable numbers in a module; 0 for None."""
+    """The number of trainable parameters of a module; 0 for None."""
     return 0 if module is None else sum(p.numel() for p in module.parameters())
