@@ -1,6 +1,6 @@
 """An LSTM learns one sentence by truncated backpropagation through time, in NumPy alone.
 
-Run it with `python examples/bptt_by_hand.py`; the layers and the LSTM's backward pass are in src/experiments/models/numpy/.
+Run `python examples/bptt_by_hand.py`; the layers and their backward functions are in src/experiments/models/numpy/.
 """
 
 import numpy as np

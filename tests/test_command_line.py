@@ -13,6 +13,8 @@ from experiments.config.help import choices
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
     "model=torch_lstmm": "there is no model torch_lstmm; did you mean torch_lstm?",
+    "model=_netwrk": "there is no model _netwrk; valid are bag_of_words, cbow, feedforward, ngram, numpy_gru,",
+    "model=ngram model.num_layers=2": "model.num_layers is no option of the chosen model but of numpy_gru, numpy_lstm,",
     "model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
     "+model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
     "++extra=3": "there is no key extra",
@@ -124,6 +126,7 @@ def test_help_names_every_choice_with_its_line(command):
     text = command("--help").out
     assert "numpy_lstm           LSTM in NumPy, backpropagation through time by hand" in text
     assert "textbook_rnnlm" in text
+    assert "_network" not in text
     assert "truncation: 35" in text
 
 

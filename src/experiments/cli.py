@@ -126,7 +126,7 @@ def explain(error: Exception) -> str:
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.options is not None:
         kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        return unknown(kind or "config", name, error.options)
+        return unknown(kind or "config", name, [option for option in error.options if not option.startswith("_")])
     if isinstance(error, OverrideParseException):
         return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):

@@ -15,7 +15,7 @@ from experiments.config.paths import HOME
 from experiments.interfaces.data import Window
 from experiments.training.metrics import Metrics
 
-MODELS = sorted(path.stem for path in (HOME / "conf" / "model").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (HOME / "conf" / "model").glob("[!_]*.yaml"))
 SYMBOLS = 7
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -39,11 +40,19 @@ def option_of_another(key: str) -> str | None:
     kind, _, option = key.partition(".")
     if kind not in KINDS or not option:
         return None
-    contents = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files(kind)}
+    contents = {path.stem: contents_of(path) for path in files(kind)}
     names = [name for name, options in contents.items() if option in {**options, **(options.get(kind) or {})}]
     if not names:
         return None
     return f"{key} is no option of the chosen {kind} but of {', '.join(names)}: type {kind}={names[0]} {key}=..."
+
+
+def contents_of(path: Path) -> dict[str, Any]:
+    """A YAML file, with the files beside it that its defaults list includes."""
+    own = yaml.safe_load(path.read_text(encoding="utf-8"))
+    included = [name for name in own.pop("defaults", ()) if isinstance(name, str) and name != "_self_"]
+    parts = [contents_of(path.with_name(f"{name}.yaml")) for name in included]
+    return {key: value for content in (*parts, own) for key, value in content.items()}
 
 
 def first_comment(path: Path) -> str:

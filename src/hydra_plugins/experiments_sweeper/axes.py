@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 
 from experiments.config.errors import ConfigError
 from experiments.sweep.dimensions import Dimension, Span
@@ -47,7 +47,10 @@ def _dimension(override: Override) -> Dimension:
         if "log" in sweep.tags and sweep.start <= 0:
             raise ConfigError(f"{override.input_line}: on a logarithmic scale an interval begins above 0")
         return Dimension((key,), (), Span(sweep.start, sweep.end, "log" in sweep.tags, whole))
-    values = tuple((f"{key}={value}",) for value in override.sweep_string_iterator())
+    found = override.sweep_string_iterator()
+    if isinstance(sweep, Glob):
+        found = (value for value in found if not value.startswith("_"))  # a part of other files, no choice
+    values = tuple((f"{key}={value}",) for value in found)
     if not values:
         raise ConfigError(f"{override.input_line} holds no value")
     return Dimension((key,), values)
