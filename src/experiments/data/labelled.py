@@ -39,7 +39,7 @@ class Sequences(NamedTuple):
 
 
 class LabelledSequences(Dataset):
-    """A dataset of sequences and labels, see `windows.Dataset`; a new one only has to build these arrays.
+    """A dataset of sequences and labels, see `interfaces.data.Dataset`; a new one only has to build these arrays.
 
     Every batch holds sequences of similar length. Each begins with the initial state, so that an evaluation is exact
     with any number of columns. `seed` decides the order of the training sequences.
@@ -64,7 +64,7 @@ class LabelledSequences(Dataset):
         epoch: int | None = None,
         warm_up: int = 0,  # noqa: ARG002
     ) -> Windows:
-        """See `windows.Dataset`. Raises ValueError for a split that is not there."""
+        """See `interfaces.data.Dataset`. Raises ValueError for a split that is not there."""
         if split not in self.sequences:
             raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
         sequences = self.sequences[split]

@@ -27,7 +27,7 @@ class SymbolStreams(Dataset):
     def windows(
         self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
     ) -> Sequence[Window]:
-        """See `windows.Dataset`. Raises ValueError for a split that is not there or too short for the batch."""
+        """See `interfaces.data.Dataset`. Raises ValueError for a split that is not there or too short for the batch."""
         if split not in self.streams:
             raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
         symbols = self.streams[split]

@@ -64,7 +64,7 @@ def score_split(
     labels: list | None = None,
     warm_up: int = 0,
 ) -> Metrics:
-    """The tally of a split read as `batch_size` columns, see `is_exact`; `warm_up` as in `data.windows.Dataset`.
+    """The metrics of a split read as `batch_size` columns, see `is_exact`; `warm_up` as in `interfaces.data.Dataset`.
 
     `check` is called between windows and may raise to stop. To `labels`, if given, every window with labels adds them
     (B,) and the log-probabilities (B, K) for them.

@@ -5,7 +5,7 @@ A cell only does what happens *between* the matrix products. It is handed both p
     x_gates = W_ih x + b_ih        h_gates = W_hh h + b_hh        each (B, G*H), gates in torch's order,
 
 and its state before the step, a tuple of (B, H) arrays whose first is the hidden output h. Products, time and
-weight gradients are the business of `bptt`. `d_z` is the gradient of the loss with respect to `z`.
+weight gradients are the business of `recurrent`. `d_z` is the gradient of the loss with respect to `z`.
 """
 
 from typing import Any, NamedTuple, Protocol
