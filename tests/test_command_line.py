@@ -9,6 +9,7 @@ import time
 import pytest
 
 from experiments.config.help import choices
+from experiments.tracking.memory import MemoryTracker
 
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
@@ -79,8 +80,6 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
     (tmp_path / "mine" / "optimizer" / "slow.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
     command("--config-dir", "mine", "optimizer=slow", "data.text='a b'", "epochs=1", "tracker=memory")
-    from experiments.tracking.memory import MemoryTracker
-
     recorded = shlex.split(MemoryTracker.ended[-1].tags["command"])
     assert recorded[0] == "experiments"
     assert command(*recorded[1:]).code == 0
@@ -199,3 +198,35 @@ def test_a_signal_ends_the_run_as_killed_with_its_last_checkpoint(name, tmp_path
     assert run.data.tags["outcome"] == "interrupted"
     (folder,) = (tmp_path / "runs").iterdir()
     assert {"last.pt", "best.pt", "journal.jsonl", "learning_curve.png"} <= set(os.listdir(folder))
+
+
+def test_a_former_key_is_read_and_recorded_alone_and_in_a_sweep(train, command, tmp_path):
+    small = ("truncation=5", "epochs=1", "model.hidden_size=4")
+    assert train(*small).parameters["windows_per_update"] == "1"
+    run = train(*small, "windows_per_update=2")
+    assert run.parameters["windows_per_update"] == "2"
+    assert run.tags["command"] == shlex.join(["experiments", *small, "windows_per_update=2", "tracker=memory"])
+    outcome = command("-m", *small, "windows_per_update=1,2", "tracker=memory")
+    assert outcome.code == 0, outcome.error
+    (table,) = (tmp_path / "runs").glob("sweep-*/comparison.csv")
+    assert [line.split(",")[0] for line in table.read_text().splitlines()] == ["windows_per_update", "1", "2"]
+
+
+def test_signs_that_were_typed_are_kept_and_signs_that_were_added_are_not(train, command):
+    run = train("epochs=1", "++model.hidden_size=4")
+    assert "++model.hidden_size=4" in run.tags["command"]
+    assert (
+        command(
+            "runner=evaluate", "runner.split=train", f"checkpoint={run.name}", "data.wrap=true", "tracker=memory"
+        ).code
+        == 0
+    )
+    assert MemoryTracker.ended[-1].tags["command"].endswith("data.wrap=true tracker=memory")
+
+
+@pytest.mark.parametrize("typed", ["checkpoint=''", "+sweep={name: x}"])
+def test_an_empty_checkpoint_and_the_former_key_of_jobs_are_refused_in_one_sentence(command, typed):
+    outcome = command(typed, "tracker=memory")
+    assert outcome.code == 1
+    assert len(outcome.error.splitlines()) == 1
+    assert "HYDRA_FULL_ERROR" not in outcome.error  # which is named where the error is one of the program

@@ -22,7 +22,6 @@ from .config.errors import sentence, unknown
 from .config.help import KINDS, choices, option_of_another
 from .config.keys import dotted
 from .config.paths import HOME, cache_folder, data_folder
-from .config.recorded_form import todays_form
 from .tracking.interruption import interruptible
 
 # How many turns a thread of torch's spins before it sleeps; must be said before torch is imported. With torch's own
@@ -95,7 +94,7 @@ def job(cfg: DictConfig) -> float | None:
 def run(config: dict[str, Any], hydra_section: DictConfig) -> float | None:
     """A plain config and how Hydra composed it -> what the runner returns."""
     log_to_screen()
-    bind_settings(todays_form(config))  # the root keys need no torch, so a mistake there is reported at once
+    bind_settings(config)  # the root keys need no torch, so a mistake there is reported at once
     with interruptible() as stop:  # libraries install handlers of their own while they are imported
         from .experiment import Experiment
 

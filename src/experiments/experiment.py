@@ -72,10 +72,12 @@ class Experiment:
         if resumed is not None:
             composition = resumed.merged_into(composition)
             bind_settings(composition.config)
-        tracker = bind(composition.config, "tracker", LATE["tracker"]) if composition.config["checkpoint"] else None
-        composition, weights = with_initial_weights(composition, tracker, resumed is not None)
-        settings, sections = bind_all(composition.config)
-        config = settings.config() | {name: section.config() for name, section in sections.items()}
+        weights = None
+        if composition.config["checkpoint"] is not None:
+            tracker = bind(composition.config, "tracker", LATE["tracker"])
+            composition, weights = with_initial_weights(composition, tracker, resumed is not None)
+        settings, device, sections = bind_all(composition.config)
+        config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
             resumed.refuse_changes(config)
         choices = composition.choices
@@ -86,7 +88,7 @@ class Experiment:
             command=composition.command,
             overrides=composition.overrides,
             settings=settings,
-            device=choose_device(settings, sections["model"].target),
+            device=device,
             **sections,
             initial_weights=weights,
             resumes=None if resumed is None else resumed.folder,
@@ -193,14 +195,14 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
     thread.join(timeout=10.0)
 
 
-def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound]]:
-    """Root keys and sections, checked one by one and together, the tracker's last: importing mlflow takes seconds."""
+def bind_all(config: Mapping[str, Any]) -> tuple[Settings, Device, dict[str, Bound]]:
+    """Root keys, device and sections, checked one by one and together; the tracker last, as mlflow takes seconds."""
     settings = bind_settings(config)
     sections = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
     check_model(sections["model"].target)
-    choose_device(settings, sections["model"].target)
+    device = choose_device(settings, sections["model"].target)
     dry_run(sections, settings)
-    return settings, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}
+    return settings, device, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}

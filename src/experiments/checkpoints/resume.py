@@ -29,7 +29,7 @@ class StoredRun:
     def merged_into(self, composition: Composition) -> Composition:
         """The run's own config with the options that were typed; if a choice was typed, the composed one as it is."""
         composed, typed = composition.config, composition.typed
-        own = [key for key in self.config if key not in ("tracker", "resume")]
+        own = [key for key in self.config if key not in ("tracker", "resume", "sweep")]  # a former key of jobs
         is_choice = any(isinstance(composed.get(key), Mapping) for key in typed if key != "tracker")
         if not is_choice and "recipe" not in typed:
             composed = merge(self.config, composed, typed, own)

@@ -24,5 +24,9 @@ def with_added_keys(arguments: Sequence[str]) -> list[str]:
 
 
 def without_added_keys(overrides: Sequence[str]) -> list[str]:
-    """The inverse of `with_added_keys`: the overrides as they were typed."""
-    return [override.removeprefix("++") for override in overrides]
+    """The inverse of `with_added_keys`: the overrides as they were typed, with any signs that the user typed."""
+    typed = [override.removeprefix("++") for override in overrides]
+    return [
+        plain if added == override else override
+        for override, plain, added in zip(overrides, typed, with_added_keys(typed))
+    ]

@@ -19,6 +19,7 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.tracking.MlflowTracker": "experiments.mlflow_tracking.MlflowTracker",
     "experiments.data.Words": "experiments.data.words.Words",
     "experiments.data.PennTreebank": "experiments.data.ptb.PennTreebank",
+    "experiments.data.String": "experiments.data.characters.Characters",  # without a path, see `todays_form`
     "experiments.data.Characters": "experiments.data.characters.Characters",
     "experiments.data.Imdb": "experiments.data.imdb.Imdb",
     "experiments.runners.Train": "experiments.runners.train.Train",
@@ -33,18 +34,20 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.training.Plateau": "experiments.schedules.Plateau",
     "experiments.training.Linear": "experiments.schedules.Linear",
     "experiments.training.Cosine": "experiments.schedules.Cosine",
-    "experiments.data.String": "experiments.data.characters.Characters",
 }
-PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
-    "experiments.data.characters.Characters": "experiments.data.Characters"
-}
+PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()}  # the last one where two share a name
 CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # of no effect, but they stood beside the embedded string
+
+# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
+# The data counts by its fingerprint, a checkpoint by its run.
+NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
+NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config, perhaps recorded by an earlier version, with today's names, sections and keys."""
-    today = {key: _with_public_name(value) for key, value in config.items() if key != "sweep"}
+    today = {key: _renamed(value, PUBLIC_NAMES) for key, value in config.items()}
     data = today.get("data")
     if isinstance(data, dict) and data.get("_target_") == CHARACTERS:
         if data.get("path") is None and "text" in data:
@@ -52,15 +55,13 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
             today["data"] = {**{k: v for k, v in data.items() if k not in left_out}, "_target_": STRING}
         else:
             data.pop("text", None)
-    if today.get("windows_per_update") == 1:
-        del today["windows_per_update"]
     return today
 
 
 def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config of today in the form from which identities are computed."""
     today = todays_form(config)
-    recorded = {"windows_per_update": 1, **{key: _with_former_name(value) for key, value in today.items()}}
+    recorded = {"windows_per_update": 1, **{key: _renamed(value, FORMER_NAMES) for key, value in today.items()}}
     target = today["data"].get("_target_")
     if target == STRING:
         recorded["data"] |= OF_STRING
@@ -69,22 +70,10 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
     return recorded
 
 
-def _with_public_name(section: Any) -> Any:
+def _renamed(section: Any, names: Mapping[str, str]) -> Any:
     if not isinstance(section, Mapping) or "_target_" not in section:
         return section
-    return {**section, "_target_": PUBLIC_NAMES.get(section["_target_"], section["_target_"])}
-
-
-def _with_former_name(section: Any) -> Any:
-    if not isinstance(section, Mapping) or "_target_" not in section:
-        return section
-    return {**section, "_target_": FORMER_NAMES.get(section["_target_"], section["_target_"])}
-
-
-# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
-# The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
-NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+    return {**section, "_target_": names.get(section["_target_"], section["_target_"])}
 
 
 def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The root keys of a config."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 from .checks import above, at_least
 
@@ -28,7 +28,7 @@ class Settings:
     deterministic: bool
     checkpoint: str | None
     resume: str | None
-    windows_per_update: int = 1  # a former key: steps_per_update // truncation
+    windows_per_update: int = 1  # a former key, that is no key of conf/config.yaml: steps_per_update in windows
 
     def __post_init__(self) -> None:
         at_least(1, truncation=self.truncation, steps_per_update=self.steps_per_update, epochs=self.epochs)
@@ -46,13 +46,6 @@ class Settings:
         """Windows whose gradients are added up for one update."""
         steps, truncation = self.steps_per_update, self.truncation
         return self.windows_per_update if steps is None or truncation is None else steps // truncation
-
-    def config(self) -> dict[str, Any]:
-        """The root keys as they would stand in a config."""
-        options = dataclasses.asdict(self)
-        if self.windows_per_update == 1:
-            del options["windows_per_update"]
-        return options
 
     def _check_steps(self) -> None:
         if self.windows_per_update != 1:
