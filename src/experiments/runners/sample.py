@@ -1,4 +1,4 @@
-"""Text from a language model: each symbol drawn from what the model expects after those before it."""
+"""The runner that prints text from a checkpoint."""
 
 import sys
 
