@@ -61,7 +61,7 @@ def accuracy(run) -> float:
 @pytest.mark.parametrize(
     ("arguments", "least"),
     [
-        (("recipe=imdb_bilstm", "threads=1"), 0.85),
+        (("recipe=imdb_bilstm", f"threads={os.cpu_count()}"), 0.85),
         (("recipe=imdb_lstm64", "threads=1"), 0.85),
         (("recipe=textbook_imdb_onehot", "model=torch_rnn", "epochs=10"), 0.62),
         (("recipe=textbook_imdb_embedding",), 0.78),
