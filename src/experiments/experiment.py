@@ -96,7 +96,8 @@ class Experiment:
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
         set_up_process(self.settings, self.model.target)
-        return self.runner.build().run(self)
+        score: float | None = self.runner.build().run(self)
+        return score
 
     def build_dataset(self) -> Dataset:
         """Read the data. ConfigError if it cannot be used."""
@@ -108,7 +109,7 @@ class Experiment:
             )
         return dataset
 
-    def build_model(self, dataset) -> Model:
+    def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
@@ -120,7 +121,8 @@ class Experiment:
         return model
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        return self.optimizer.build(params=model.parameters())
+        optimizer: torch.optim.Optimizer = self.optimizer.build(params=model.parameters())
+        return optimizer
 
     def run_to_continue(self, fingerprint: str) -> Path | None:
         """The folder of the run that this command goes on with. ConfigError if that read other data."""

@@ -59,14 +59,14 @@ class InitialWeights:
 
 
 def with_initial_weights(
-    composition: Composition, tracker: Bound, is_resumed: bool
+    composition: Composition, tracker: Bound | None, is_resumed: bool
 ) -> tuple[Composition, InitialWeights | None]:
     """The composition with what comes with `checkpoint=`, and the weights. ConfigError if they cannot be used.
 
     The config of a resumed run already holds what came with its checkpoint.
     """
     which = composition.config.get("checkpoint")
-    if which is None:
+    if which is None or tracker is None:
         return composition, None
     weights = find_weights(which, tracker)
     check_stored(weights.content["config"], composition.folders, weights.source)

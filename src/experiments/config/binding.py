@@ -24,7 +24,7 @@ class Bound:
     """A section checked against its constructor and not yet built."""
 
     path: str  # where it stands in the config; "" for the root keys
-    target: Callable[..., Any]
+    target: Any  # a class or function
     options: dict[str, Any]
 
     def build(self, **late: Any) -> Any:
@@ -57,7 +57,8 @@ def bind_settings(config: Mapping[str, Any]) -> Settings:
         if config.get(section) is None:
             raise ConfigError(f"no {section} is chosen: give {section}=NAME")
     options = {key: value for key, value in config.items() if key in fields}
-    return Bound("", Settings, check_options("", Settings, options)).build()
+    settings: Settings = Bound("", Settings, check_options("", Settings, options)).build()
+    return settings
 
 
 def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound:
@@ -74,7 +75,7 @@ def locate(name: str, section: str) -> Callable[..., Any]:
     """A dotted name -> what it names. ConfigError if there is nothing callable of that name."""
     module, _, attribute = PUBLIC_NAMES.get(name, name).rpartition(".")
     try:
-        target = getattr(importlib.import_module(module), attribute)
+        target: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{section}._target_={name!r} cannot be imported: {error}") from error
     if not callable(target):

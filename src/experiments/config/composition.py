@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -66,9 +66,10 @@ def merge(
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """The config as plain dicts and values, interpolations resolved. ConfigError if one cannot be."""
     try:
-        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
         raise ConfigError(first_line(error)) from error
+    return cast(dict[str, Any], plain)
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

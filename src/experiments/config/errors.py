@@ -25,7 +25,7 @@ class ConfigError(ValueError):
 def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
     """The sentence for a name that does not exist, with the nearest one that does."""
     valid = list(dict.fromkeys(valid))
-    leaves = {}
+    leaves: dict[str, str] = {}
     for candidate in valid:
         leaves.setdefault(candidate.rpartition(".")[2], candidate)
     near = difflib.get_close_matches(name, valid, 1, 0.6)

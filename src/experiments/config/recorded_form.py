@@ -83,8 +83,10 @@ def _with_former_name(section: Any) -> Any:
 
 # What does not change what a run computes is left out of its identity; so is every option named ..._interval.
 # The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
-NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY = (
+    *("device", "threads", "tracker", "checkpoint", "resume", "sweep"),
+    *("data.path", "data.cache", "data.url", "data.timeout"),
+)
 
 
 def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:

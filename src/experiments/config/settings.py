@@ -39,7 +39,7 @@ class Settings:
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
         if self.steps_per_update is not None:
-            self._check_steps()
+            self._check_steps(self.steps_per_update)
 
     @property
     def update_windows(self) -> int:
@@ -54,9 +54,9 @@ class Settings:
             del options["windows_per_update"]
         return options
 
-    def _check_steps(self) -> None:
+    def _check_steps(self, steps: int) -> None:
         if self.windows_per_update != 1:
             raise ValueError("give windows_per_update or steps_per_update, not both")
-        if self.truncation is None or self.steps_per_update % self.truncation:
-            got = f"steps_per_update={self.steps_per_update} with truncation={self.truncation}"
+        if self.truncation is None or steps % self.truncation:
+            got = f"steps_per_update={steps} with truncation={self.truncation}"
             raise ValueError(f"steps_per_update must be a multiple of truncation, got {got}")

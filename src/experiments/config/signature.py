@@ -12,7 +12,9 @@ from typing import Any, Literal
 from .errors import ConfigError, unknown
 
 
-def check_options(section: str, target: Callable, options: dict[str, Any], late: Iterable[str] = ()) -> dict[str, Any]:
+def check_options(
+    section: str, target: Callable[..., Any], options: dict[str, Any], late: Iterable[str] = ()
+) -> dict[str, Any]:
     """The options as the constructor wants them, beside its `late` arguments; ConfigError if they are not that."""
     late, prefix = set(late), f"{section}." if section else ""
     parameters = inspect.signature(target).parameters

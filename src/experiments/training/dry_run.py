@@ -9,6 +9,7 @@ from ..config.binding import Bound
 from ..config.errors import ConfigError, first_line
 from ..config.settings import Settings
 from ..interfaces.data import Dataset
+from ..interfaces.model import Model
 
 
 def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
@@ -32,7 +33,7 @@ def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
     bound["schedule"].build()
 
 
-def check_compatible(model, dataset, settings: Settings) -> None:
+def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: Settings) -> None:
     """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
     if model.labels_only and not dataset.labelled:
         raise ConfigError(
