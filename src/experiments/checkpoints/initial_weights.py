@@ -59,15 +59,13 @@ class InitialWeights:
 
 
 def with_initial_weights(
-    composition: Composition, tracker: Bound | None, is_resumed: bool
-) -> tuple[Composition, InitialWeights | None]:
+    composition: Composition, tracker: Bound, is_resumed: bool
+) -> tuple[Composition, InitialWeights]:
     """The composition with what comes with `checkpoint=`, and the weights. ConfigError if they cannot be used.
 
     The config of a resumed run already holds what came with its checkpoint.
     """
-    which = composition.config.get("checkpoint")
-    if which is None or tracker is None:
-        return composition, None
+    which = composition.config["checkpoint"]
     weights = find_weights(which, tracker)
     check_stored(weights.content["config"], composition.folders, weights.source)
     if not is_resumed:

@@ -10,7 +10,7 @@ SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The root keys; what each means stands in conf/config.yaml."""
+    """The root keys; conf/config.yaml explains each."""
 
     truncation: int | None
     steps_per_update: int | None
@@ -28,7 +28,7 @@ class Settings:
     deterministic: bool
     checkpoint: str | None
     resume: str | None
-    windows_per_update: int = 1  # a former key: steps_per_update // truncation
+    windows_per_update: int = 1  # a former key: steps_per_update / truncation
 
     def __post_init__(self) -> None:
         at_least(1, truncation=self.truncation, steps_per_update=self.steps_per_update, epochs=self.epochs)
@@ -43,7 +43,7 @@ class Settings:
 
     @property
     def update_windows(self) -> int:
-        """Windows whose gradients are added up for one update."""
+        """Number of windows whose gradients are added up for one update."""
         steps, truncation = self.steps_per_update, self.truncation
         return self.windows_per_update if steps is None or truncation is None else steps // truncation
 
