@@ -72,8 +72,10 @@ class Experiment:
         if resumed is not None:
             composition = resumed.merged_into(composition)
             bind_settings(composition.config)
-        tracker = bind(composition.config, "tracker", LATE["tracker"]) if composition.config["checkpoint"] else None
-        composition, weights = with_initial_weights(composition, tracker, resumed is not None)
+        weights = None
+        if composition.config["checkpoint"] is not None:
+            tracker = bind(composition.config, "tracker", LATE["tracker"])
+            composition, weights = with_initial_weights(composition, tracker, is_resumed=resumed is not None)
         settings, sections = bind_all(composition.config)
         config = settings.config() | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
@@ -96,7 +98,8 @@ class Experiment:
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
         set_up_process(self.settings, self.model.target)
-        return self.runner.build().run(self)
+        score: float | None = self.runner.build().run(self)
+        return score
 
     def build_dataset(self) -> Dataset:
         """Read the data. ConfigError if it cannot be used."""
@@ -108,7 +111,7 @@ class Experiment:
             )
         return dataset
 
-    def build_model(self, dataset) -> Model:
+    def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
@@ -120,7 +123,8 @@ class Experiment:
         return model
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        return self.optimizer.build(params=model.parameters())
+        optimizer: torch.optim.Optimizer = self.optimizer.build(params=model.parameters())
+        return optimizer
 
     def run_to_continue(self, fingerprint: str) -> Path | None:
         """The folder of the run that this command goes on with. ConfigError if that read other data."""
@@ -181,7 +185,8 @@ class Experiment:
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
+        choices = {f"choice.{kind}": choice for kind, choice in self.choices.items()}
+        return choices | flatten(self.config) | {"windows_per_update": self.settings.windows_per_update}
 
 
 @contextlib.contextmanager
@@ -200,7 +205,7 @@ def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound]]:
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
-    check_model(sections["model"].target)
+    check_model(sections["model"].target, config["model"]["_target_"])
     choose_device(settings, sections["model"].target)
     dry_run(sections, settings)
     return settings, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}

@@ -10,7 +10,7 @@ from scipy import stats
 from experiments.comparison.points import NOT_COMPARED, differing
 from experiments.comparison.rendering import to_html, to_markdown, to_screen
 from experiments.comparison.table import best_row, compare
-from experiments.config.recorded_form import NOT_IDENTITY
+from experiments.config.recorded_form import NOT_IDENTITY, NOT_IDENTITY_OF_DATA
 from experiments.tracking.record import Recorded
 
 from .fabricated import a_run, grid
@@ -126,7 +126,7 @@ def test_what_differs_is_found_without_seeds_and_without_what_changes_no_result(
 
 
 def test_what_is_no_part_of_a_runs_identity_is_not_compared_but_for_where_it_began():
-    assert set(NOT_IDENTITY) - set(NOT_COMPARED) == {"data.path", "checkpoint"}
+    assert {*NOT_IDENTITY, *NOT_IDENTITY_OF_DATA} - set(NOT_COMPARED) == {"data.path", "checkpoint"}
 
 
 def test_the_screen_marks_the_best_row_and_says_once_what_is_the_same():

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 
@@ -28,7 +28,7 @@ def save(path: Path, content: Mapping[str, Any], keep: Path | None = None) -> No
     with atomic_write(path, durable=True, keep=keep) as temporary, temporary.open("wb") as file:
         writer = _Writer(file)
         try:
-            torch.save({"format": FORMAT, **content}, writer)
+            torch.save({"format": FORMAT, **content}, cast(BinaryIO, writer))  # it only writes and flushes
         except Exception as error:
             raise writer.error or error from None
 
@@ -38,7 +38,8 @@ def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
 
     A damaged one is said and passed over; ValueError if all are damaged, or one is foreign.
     """
-    damage, damaged = None, []
+    damage: ValueError | None = None
+    damaged: list[Path] = []
     for path in paths:
         if path.exists():
             try:
@@ -61,7 +62,8 @@ class _Writer:
     """A file that remembers its error: torch.save would turn a full disk into an error of its own."""
 
     def __init__(self, file: BinaryIO):
-        self._file, self.error = file, None
+        self._file = file
+        self.error: OSError | None = None
 
     def write(self, data: bytes) -> int:
         try:

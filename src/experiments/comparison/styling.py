@@ -1,9 +1,15 @@
 """What the figures of a comparison share: colours, scales, names."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .measures import Judge, Mean
 from .points import Point, Value, logarithmic, numeric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which people who see no red or no green can tell apart; without their yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -12,7 +18,7 @@ OTHERS = "#bbbbbb"
 UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
 
 
-def blank(width: float, height: float):
+def blank(width: float, height: float) -> tuple["Figure", "Axes"]:
     """An empty figure in inches and its axes."""
     from matplotlib.figure import Figure  # half a second, so only when something is drawn
 
@@ -30,7 +36,7 @@ def name_of(point: Point) -> str:
     return ", ".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in point)
 
 
-def scale_scores(axes, values: Sequence[float], logarithmic: bool) -> None:
+def scale_scores(axes: "Axes", values: Sequence[float], logarithmic: bool) -> None:
     """Limits around these values and not around their intervals, which are many times as wide with two seeds only."""
     low, high = min(values), max(values)
     if logarithmic:
@@ -42,7 +48,7 @@ def scale_scores(axes, values: Sequence[float], logarithmic: bool) -> None:
         axes.set_ylim(low - margin, high + margin)
 
 
-def plain_numbers(axis) -> None:
+def plain_numbers(axis: "Axis") -> None:
     """A logarithmic axis with 200 written as 200, at 1, 2 and 5 of every power of ten, or closer if that is too few."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
@@ -52,7 +58,7 @@ def plain_numbers(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def places(axes, name: str, values: Sequence[Value]) -> dict[Value, float]:
+def places(axes: "Axes", name: str, values: Sequence[Value]) -> dict[Value, float]:
     """Lay out a horizontal axis for these sorted values; where each stands: words side by side, numbers to scale."""
     axes.set_xlabel(name)
     if not numeric(values):

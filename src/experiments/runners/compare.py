@@ -3,10 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..comparison.report import Report, write
 from ..config.errors import ConfigError
+from ..tracking.record import Recorded
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 
 class Compare:
@@ -21,7 +25,7 @@ class Compare:
     ):
         self.runs, self.to, self.output = runs, to, output
 
-    def run(self, experiment) -> None:
+    def run(self, experiment: "Experiment") -> None:
         tracker = experiment.tracker
         sweep, runs = tracker.target.recorded(self.runs, **tracker.options)
         if not runs:
@@ -39,7 +43,7 @@ class Compare:
         else:
             sys.stdout.write(getattr(report, self.to)())
 
-    def _write_pictures(self, report: Report, sweep) -> None:
+    def _write_pictures(self, report: Report, sweep: Recorded | None) -> None:
         if not report.pictures:
             raise ConfigError("there are no figures to write: no run has a score")
         folder = Path(self.output or (f"comparison-{sweep.name}" if sweep else "comparison"))

@@ -2,8 +2,12 @@
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from ..config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 
 class Dashboard:
@@ -14,7 +18,7 @@ class Dashboard:
             raise ValueError(f"port must be from 1 to 65535, got {port}")
         self.host, self.port = host, port
 
-    def run(self, experiment) -> None:
+    def run(self, experiment: "Experiment") -> None:
         if not hasattr(experiment.tracker.target, "dashboard"):
             raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
         options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}

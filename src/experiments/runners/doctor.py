@@ -4,12 +4,15 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..config.checks import at_least
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL, Busy, facts
 from ..training.final_report import typed_of_tracker
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -26,7 +29,7 @@ class Doctor:
         at_least(60, silent=silent)
         self.action, self.silent = action, silent
 
-    def run(self, experiment) -> None:
+    def run(self, experiment: "Experiment") -> None:
         tracker = experiment.tracker
         folder = Path(tracker.options["folder"]).absolute()
         unfinished = 0
@@ -50,7 +53,7 @@ class Doctor:
             log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
         log.info("runs in %s that can be resumed: %d", folder, unfinished)
 
-    def _resume(self, name: str, experiment) -> None:
+    def _resume(self, name: str, experiment: "Experiment") -> None:
         command = [f"resume={name}", *typed_of_tracker(experiment.overrides)]
         if self.action == "close":
             log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
@@ -61,6 +64,6 @@ class Doctor:
 def began(journal: Path) -> float:
     """When the run of a journal began: a sweep is made known to a store before its jobs are."""
     try:
-        return facts(journal).get("started", 0.0)
+        return float(facts(journal).get("started", 0.0))
     except OSError:
         return 0.0

@@ -1,12 +1,15 @@
 """The exact cost of a checkpoint on a split."""
 
 import logging
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..config.errors import ConfigError
 from ..training.classification import report
-from ..training.evaluation import columns, finite, how_read, score_split
+from ..training.evaluation import Labelled, columns, finite, how_read, score_split
 from ..training.progress import short
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -17,7 +20,7 @@ class Evaluate:
     def __init__(self, *, split: Literal["train", "valid", "test"]):
         self.split = split
 
-    def run(self, experiment) -> float:
+    def run(self, experiment: "Experiment") -> float:
         weights = experiment.initial_weights
         if weights is None:
             raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
@@ -29,8 +32,8 @@ class Evaluate:
         model = experiment.build_model(dataset)
         how = how_read(dataset, experiment.settings, batch_size)
         tags = {"runner": "evaluate", "evaluated": weights.run_id, "evaluation": how}
-        with experiment.open_run(dataset.fingerprint, **tags) as (tracker, stop):
-            labels = [] if dataset.labelled else None
+        with experiment.open_run(dataset.fingerprint, None, **tags) as (tracker, stop):
+            labels: list[Labelled] | None = [] if dataset.labelled else None
             read = stop.check, labels, experiment.settings.eval_warm_up
             tally = score_split(model, dataset, self.split, experiment.device, batch_size, *read)
             metrics = finite(tally.compute(), "evaluation")

@@ -1,12 +1,16 @@
 """Text from a language model: each symbol drawn from what the model expects after those before it."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..config.checks import at_least
 from ..config.errors import ConfigError
 from ..training.sampling import Cut, continuation, first_symbol
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 
 class Sample:
@@ -29,7 +33,7 @@ class Sample:
         self.prompt, self.length, self.samples = prompt, length, samples
         self.cut = Cut(temperature, top_k, top_p)
 
-    def run(self, experiment) -> None:
+    def run(self, experiment: "Experiment") -> None:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()

@@ -49,6 +49,7 @@ class Train:
             finally:
                 keep_files(training, tracker)
             stop.check()
+            assert training.best.weights is not None  # there is at least one epoch
             training.model.load_state_dict(training.best.weights)
             training.test(tracker, stop)
             describe(training, tracker)

@@ -1,18 +1,23 @@
 """What a training run leaves beside its metrics."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
+from ..tracking.run import Tracker
 from .layer_table import layer_table
 from .pictures import draw_learning_curve
 from .sampling import specimen
 
+if TYPE_CHECKING:
+    from .loop import Training
+
 log = logging.getLogger("experiments")
 
 
-def keep_files(training, tracker) -> None:
+def keep_files(training: "Training", tracker: Tracker) -> None:
     """The best weights and the learning curve, however the training ended; a file that cannot be written is said."""
     try:
         if training.best.weights is not None:
@@ -27,7 +32,7 @@ def keep_files(training, tracker) -> None:
         log.warning("not all files of the run could be kept: %s", first_line(error))
 
 
-def describe(training, tracker) -> None:
+def describe(training: "Training", tracker: Tracker) -> None:
     """The layers, and for a language model what it says with the weights it has now."""
     model, dataset = training.model.eval(), training.dataset
     try:

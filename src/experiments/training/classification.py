@@ -6,12 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..config.errors import first_line
+from ..tracking.run import Tracker
 from .pictures import draw_confusion_matrix
 
 log = logging.getLogger("experiments")
 
 
-def report(found: list[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, tracker) -> dict[str, float]:
+def report(
+    found: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, tracker: Tracker
+) -> dict[str, float]:
     """Labels (B,) and log-probabilities (B, K) of a split's batches -> metrics; the confusion matrix is drawn."""
     labels, log_probs = map(np.concatenate, zip(*found))
     path = tracker.folder / f"confusion_matrix_{split}.png"

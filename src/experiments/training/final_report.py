@@ -7,16 +7,22 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..tracking.folder import JOURNAL
+from ..tracking.run import Tracker
 from .evaluation import columns, how_read, is_exact
 from .metrics import perplexity
 from .progress import short
 
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from .loop import Training
+
 log = logging.getLogger("experiments")
 
 
-def summarize(experiment, tracker, training) -> None:
+def summarize(experiment: "Experiment", tracker: Tracker, training: "Training") -> None:
     """Best and final figures, where the files are, and the command that opens the dashboard."""
     judge = "valid" if "valid" in training.dataset.splits else "train"
     used = columns(training.dataset, experiment.settings, exact=False)
@@ -48,7 +54,7 @@ def dashboard_command(overrides: Sequence[str]) -> str:
     return shlex.join([program(), "runner=dashboard", *typed_of_tracker(overrides)])
 
 
-def resume_command(experiment, tracker) -> str:
+def resume_command(experiment: "Experiment", tracker: Tracker) -> str:
     """The command that goes on with a run."""
     return shlex.join([program(), f"resume={tracker.name}", *typed_of_tracker(experiment.overrides)])
 

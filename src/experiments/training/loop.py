@@ -9,9 +9,10 @@ from ..checkpoints import checkpoint
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
+from ..tracking.run import Tracker
 from .best import Best
 from .classification import report
-from .evaluation import Diverged, columns, finite, score_split
+from .evaluation import Diverged, Labelled, columns, finite, score_split
 from .metrics import Metrics
 from .progress import Progress
 
@@ -37,7 +38,7 @@ class Training(abc.ABC):
         self._best_saved: int | None = None
         self.last: dict[str, dict[str, float]] = {}  # the newest metrics of each kind
 
-    def train(self, tracker, stop: Stop) -> None:
+    def train(self, tracker: Tracker, stop: Stop) -> None:
         """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
         self.tracker, self.saved_at, self.saved_targets = tracker, time.monotonic(), self.targets
         patience = self.settings.patience
@@ -45,11 +46,11 @@ class Training(abc.ABC):
             while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
                 self._epoch(stop, progress)
 
-    def test(self, tracker, stop: Stop) -> None:
+    def test(self, tracker: Tracker, stop: Stop) -> None:
         """Score the test split exactly, with the weights the model has now."""
         if "test" not in self.dataset.splits:
             return
-        labels: list | None = [] if self.dataset.labelled else None
+        labels: list[Labelled] | None = [] if self.dataset.labelled else None
         metrics = finite(self._score("test", stop, exact=True, labels=labels).compute(), "the test")
         if labels:
             metrics |= report(labels, self.dataset.labels, "test", tracker)
@@ -114,7 +115,7 @@ class Training(abc.ABC):
     def _finish_epoch(self) -> None:
         self.epoch += 1
 
-    def _score(self, split: str, stop: Stop, *, exact: bool, labels: list | None = None) -> Metrics:
+    def _score(self, split: str, stop: Stop, *, exact: bool, labels: list[Labelled] | None = None) -> Metrics:
         batch_size = columns(self.dataset, self.settings, exact)
         options = stop.check, labels, self.settings.eval_warm_up
         return score_split(self.model, self.dataset, split, self.experiment.device, batch_size, *options)

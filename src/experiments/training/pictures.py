@@ -3,10 +3,15 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..tracking.journal import Point
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
 
@@ -45,7 +50,7 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, 
     figure.savefig(path)
 
 
-def blank(width: float, height: float):
+def blank(width: float, height: float) -> tuple["Figure", "Axes"]:
     """An empty figure in inches and its axes."""
     from matplotlib.figure import Figure  # half a second, so only when a run ends
 

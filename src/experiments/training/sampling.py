@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
+from ..interfaces.data import Dataset
+from ..interfaces.model import Model
 from .device import Device
 
 
@@ -17,7 +20,9 @@ class Cut(NamedTuple):
 
 
 @torch.no_grad()
-def continuation(model, device: Device, ids, length: int, cut: Cut, generator: torch.Generator) -> Iterator[int]:
+def continuation(
+    model: Model, device: Device, ids: np.ndarray, length: int, cut: Cut, generator: torch.Generator
+) -> Iterator[int]:
     """ids (n,) of the prompt -> `length` ids, one by one."""
     state, inputs = model.initial_state(1), device.tensor(ids).long()[:, None]
     for _ in range(length):
@@ -43,12 +48,12 @@ def choose(log_probs: torch.Tensor, cut: Cut, generator: torch.Generator) -> int
     return int(order[drawn])
 
 
-def first_symbol(dataset) -> str:
+def first_symbol(dataset: Dataset) -> str:
     """What the training text begins with."""
     return dataset.vocabulary.decode(dataset.windows("train", 1, 1)[0].inputs[:, 0])
 
 
-def specimen(model, device: Device, dataset, length: int = 200) -> str:
+def specimen(model: Model, device: Device, dataset: Dataset, length: int = 200) -> str:
     """A greedy and a drawn text, each after the training text's first symbol, with their headings."""
     vocabulary = dataset.vocabulary
     ids = vocabulary.encode(vocabulary.split(first_symbol(dataset)))
