@@ -15,7 +15,7 @@ from ..tracking.folder import DELIVERED, JOURNAL, facts, read_delivered
 from .allowed_targets import check_targets
 
 MAX_CONFIG = 1 << 20  # characters
-FINAL_OUTCOMES = ("completed", "diverged", "pruned")
+ENDED_FOR_GOOD = ("completed", "diverged", "pruned")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ def newest_unfinished(folder: Path, identity: str) -> Path | None:
     for journal in folder.glob(f"*/{JOURNAL}"):
         with contextlib.suppress(OSError):  # a run that cannot be read may belong to another user
             known = facts(journal)
-            if known.get("identity") == identity and known.get("outcome") not in FINAL_OUTCOMES:
+            if known.get("identity") == identity and known.get("outcome") not in ENDED_FOR_GOOD:
                 found.append((known["started"], journal.parent))
     return max(found)[1] if found else None
 

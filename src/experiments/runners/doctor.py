@@ -9,7 +9,7 @@ from typing import Literal
 from ..config.checks import at_least
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL, Busy, facts
-from ..training.final_report import typed_of_tracker
+from ..training.final_report import tracker_overrides
 
 log = logging.getLogger("experiments")
 
@@ -51,7 +51,7 @@ class Doctor:
         log.info("runs in %s that can be resumed: %d", folder, unfinished)
 
     def _resume(self, name: str, experiment) -> None:
-        command = [f"resume={name}", *typed_of_tracker(experiment.overrides)]
+        command = [f"resume={name}", *tracker_overrides(experiment.overrides)]
         if self.action == "close":
             log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
         elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:
