@@ -8,7 +8,7 @@ import torch
 
 from experiments.runners.sample import Sample
 from experiments.tracking.memory import MemoryTracker
-from experiments.training.sampling import Cut, choose
+from experiments.training.sampling import SamplingOptions, draw
 
 from ..conftest import values
 
@@ -157,12 +157,12 @@ def test_impossible_sampling_is_refused(option):
         Sample(**{**SAMPLING, name: float(value) if name in ("temperature", "top_p") else int(value)})
 
 
-def test_draws_follow_the_model_and_the_cuts():
+def test_draws_follow_the_model_and_the_sampling_options():
     probabilities = torch.tensor([0.5, 0.25, 0.15, 0.1], dtype=torch.float64)
 
     def shares(**options):
-        cut, generator = Cut(**{"temperature": 1.0, **options}), torch.Generator().manual_seed(0)
-        drawn = [choose(probabilities.log(), cut, generator) for _ in range(4000)]
+        drawing, generator = SamplingOptions(**{"temperature": 1.0, **options}), torch.Generator().manual_seed(0)
+        drawn = [draw(probabilities.log(), drawing, generator) for _ in range(4000)]
         return [drawn.count(k) / 4000 for k in range(4)]
 
     assert shares() == pytest.approx(probabilities.tolist(), abs=0.03)

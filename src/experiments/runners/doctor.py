@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ..config.checks import at_least
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL, Busy, facts
-from ..training.final_report import typed_of_tracker
+from ..training.final_report import tracker_overrides
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
@@ -53,8 +53,8 @@ class Doctor:
             log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
         log.info("runs in %s that can be resumed: %d", folder, unfinished)
 
-    def _resume(self, name: str, experiment: "Experiment") -> None:
-        command = [f"resume={name}", *typed_of_tracker(experiment.overrides)]
+    def _resume(self, name: str, experiment) -> None:
+        command = [f"resume={name}", *tracker_overrides(experiment.overrides)]
         if self.action == "close":
             log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
         elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:

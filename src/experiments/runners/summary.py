@@ -1,4 +1,6 @@
-"""What a model is made of."""
+"""The runner that prints a model's layers."""
+
+from typing import TYPE_CHECKING
 
 from typing import TYPE_CHECKING
 
