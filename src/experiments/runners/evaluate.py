@@ -11,7 +11,7 @@ from ..interfaces.model import Model
 from ..tracking.interruption import Stop
 from ..tracking.run import Tracker
 from ..training.classification import report
-from ..training.evaluation import Labelled, columns, finite, how_read, score_split
+from ..training.evaluation import columns, finite, how_read, score_split
 from ..training.progress import short
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from typing import TYPE_CHECKING
-
 from ..training.layer_table import layer_table
 
 if TYPE_CHECKING:
