@@ -79,12 +79,12 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
     (tmp_path / "mine" / "optimizer" / "slow.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
     command("--config-dir", "mine", "optimizer=slow", "data.text='a b'", "epochs=1", "tracker=memory")
-    from experiments.tracking.memory import MemoryTracker
+    from experiments.tracking.memory import MemoryStore
 
-    recorded = shlex.split(MemoryTracker.ended[-1].tags["command"])
+    recorded = shlex.split(MemoryStore.ended[-1].tags["command"])
     assert recorded[0] == "experiments"
     assert command(*recorded[1:]).code == 0
-    first, second = MemoryTracker.ended
+    first, second = MemoryStore.ended
     assert first.tags["identity"] == second.tags["identity"]
 
 

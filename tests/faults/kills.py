@@ -22,7 +22,7 @@ import torch
 from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_journal
-from experiments.tracking.mlflow_store import create_store
+from experiments.tracking.mlflow_connection import create_store
 
 NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
 TASKS = ("text", "labels")

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from experiments.tracking.folder import JOURNAL, facts
-from experiments.tracking.mlflow_store import create_store
+from experiments.tracking.folder import JOURNAL
+from experiments.tracking.mlflow_connection import create_store
+from experiments.tracking.record import RunRecord
 
 from .kills import Findings, compare_runs, make_folders, number_running, stored_points
 
@@ -107,7 +108,7 @@ def resumed(folder: Path) -> int:
 
 def jobs(folder: Path) -> dict[tuple[str, str], Path]:
     """The folders of a sweep's jobs by what was chosen for them."""
-    known = {journal.parent: facts(journal) for journal in journals(folder)}
+    known = {journal.parent: RunRecord.of(journal.parent).tags for journal in journals(folder)}
     return {(k["sweep.point"], k["sweep.replicate"]): run for run, k in known.items() if k["runner"] == "train"}
 
 
@@ -116,9 +117,9 @@ def journals(folder: Path) -> list[Path]:
 
 
 def is_finished_job(journal: Path) -> bool:
-    """Not a finished sweep, which goes on when it is started again, if only to see that nothing is left to do."""
-    known = facts(journal)
-    return known.get("runner") == "train" and known.get("outcome") == "completed"
+    """Not a finished sweep, which is resumed when it is started again, if only to find that nothing is left to do."""
+    run = RunRecord.of(journal.parent)
+    return run.tags.get("runner") == "train" and run.outcome == "completed"
 
 
 def main() -> int:

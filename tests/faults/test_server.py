@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_journal
-from experiments.tracking.mlflow import MlflowTracker
+from experiments.tracking.mlflow_store import MlflowStore
 
 
 class Server:
@@ -62,15 +62,15 @@ def server(tmp_path, store):  # noqa: ARG001 - the store lies in the folder
 
 def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
     options = {"experiment": "faults", "folder": str(tmp_path / "runs"), "interval": 0.2, "required": False}
-    with MlflowTracker(uri=server.uri, **options, name="run", tags={"runner": "train"}) as run:
-        run.log_config({"a": 1})
+    with MlflowStore(uri=server.uri, **options).run("run", {"runner": "train"}) as run:
+        run.log_parameters({"a": 1})
         for step in range(30):
             run.log_metrics({"train/loss": step / 7}, step)
             if step == 10:
                 server.stop()
             if step == 20:
-                run.deliver()
-                assert run.trouble is not None  # and the run goes on
+                run.delivery.deliver()
+                assert run.delivery.error is not None  # and the run continues
                 server.start()
             time.sleep(0.02)
         run.log_text("note.txt", "kept")

@@ -17,7 +17,7 @@ from experiments.sweep import job_context as module
 from experiments.sweep.job import run_planned
 from experiments.sweep.job_context import STOP, Pruned, SweepJob, is_alive
 from experiments.sweep.study import running_trial, storage
-from experiments.tracking.folder import facts
+from experiments.tracking.record import RunRecord
 
 from .conftest import folder_of, numbers
 
@@ -115,7 +115,7 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
     pruned, other = swept.jobs["truncation=7 seed=0"], swept.jobs["truncation=35 seed=0"]
     assert (pruned.status, pruned.outcome) == ("KILLED", "pruned")
     assert (other.status, other.outcome) == ("FINISHED", "completed")
-    assert facts(folder_of(swept, "truncation=7 seed=0") / "journal.jsonl")["error"].startswith("pruned after epoch 2")
+    assert RunRecord.of(folder_of(swept, "truncation=7 seed=0")).tags["error"].startswith("pruned after epoch 2")
     whole = numbers(folder_of(undisturbed, "truncation=7 seed=0"))
     partial = numbers(folder_of(swept, "truncation=7 seed=0"))
     assert partial == {key: value for key, value in whole.items() if key[1] <= 98}

@@ -68,7 +68,8 @@ class Pretended:
             return ValueError("cannot be pickled")
         if deed == "quiet":
             return {"outcome": "completed"}
-        write(run, {"tags": {"outcome": "running"}}, {"key": "train/loss", "value": 2.0, "step": len(self.launches)})
+        point = {"key": "train/loss", "value": 2.0, "step": len(self.launches), "timestamp": 0}
+        write(run, {"tags": {"outcome": "running"}}, point)
         if deed == "kill" or (deed == "alone" and together > 1):
             (run / "lock").touch()
             raise Broken("a worker was killed")
@@ -80,7 +81,7 @@ class Pretended:
         write(run, {"tags": {"outcome": outcome}, "status": "FINISHED" if outcome == "completed" else "FAILED"})
         return {"outcome": outcome, "why": "as told"}
 
-    def settle(self, name: str, failure: str | None = None) -> None:
+    def close_dead_run(self, name: str, failure: str | None = None) -> None:
         if self.busy:
             self.busy -= 1
             raise Busy("held")

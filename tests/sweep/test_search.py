@@ -39,8 +39,8 @@ class Planner:
 
 
 def ended(outcome: str, best: float = math.nan) -> SimpleNamespace:
-    """A watched job that ended so."""
-    return SimpleNamespace(outcome=outcome, best=best, is_over=outcome in ("completed", "diverged", "pruned"))
+    """The record of a job that ended so."""
+    return SimpleNamespace(outcome=outcome, best_loss=best, is_over=outcome in ("completed", "diverged", "pruned"))
 
 
 def quality(job: Job) -> float:

@@ -14,7 +14,7 @@ from scipy.stats import t
 from experiments.comparison import figures
 from experiments.config.paths import HOME
 from experiments.sweep import search as search_module
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryBackend, MemoryStore
 
 from .conftest import TINY, all_numbers, folder_of, journals, misbehave, numbers, outcomes
 from .test_search import Given
@@ -22,10 +22,10 @@ from .test_search import Given
 GRID = ("truncation=7,35", "seed=0,1")
 
 
-def ended(swept) -> dict[str, list[MemoryTracker]]:
+def ended(swept) -> dict[str, list[MemoryBackend]]:
     """The trackers that ended, by their runs' names."""
-    found: dict[str, list[MemoryTracker]] = {}
-    for tracker in MemoryTracker.ended:
+    found: dict[str, list[MemoryBackend]] = {}
+    for tracker in MemoryStore.ended:
         found.setdefault(tracker.name, []).append(tracker)
     assert swept.parent.name in found
     return found
@@ -82,7 +82,7 @@ def test_the_parents_table_agrees_with_its_childrens_journals(sweep, text):
 
 def test_pictures_are_drawn_and_kept(command):
     assert command("-m", *TINY, "truncation=7,35", "tracker=memory").code == 0
-    (parent,) = (run for run in MemoryTracker.ended if run.tags["runner"] == "sweep")
+    (parent,) = (run for run in MemoryStore.ended if run.tags["runner"] == "sweep")
     drawn = {name for name in parent.files if name.endswith(".png")}
     assert drawn
     assert all((parent.folder / name).read_bytes().startswith(b"\x89PNG") for name in drawn)

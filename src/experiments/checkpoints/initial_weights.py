@@ -4,17 +4,16 @@ import dataclasses
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
-from ..config.binding import Bound
 from ..config.composition import Composition, merge
 from ..config.errors import ConfigError
 from ..config.paths import cache_folder
 from ..config.recorded_form import todays_form
 from ..interfaces.data import Dataset
-from ..tracking.run import Tracker
+from ..tracking.store import Store
 from . import checkpoint
 from .allowed_targets import check_targets
 
@@ -63,14 +62,14 @@ class InitialWeights:
 
 
 def with_initial_weights(
-    composition: Composition, tracker: Bound, is_resumed: bool
+    composition: Composition, store: Store, is_resumed: bool
 ) -> tuple[Composition, InitialWeights | None]:
     """The composition with the options of the checkpoint's run, and the weights; None without `checkpoint=`.
 
     The config of a resumed run already has these options. Raises ConfigError if the checkpoint cannot be used.
     """
     which = composition.config["checkpoint"]
-    weights = find_weights(which, tracker)
+    weights = find_weights(which, store)
     check_targets(weights.content["config"], composition.folders, weights.source)
     if not is_resumed:
         composition = weights.merged_into(composition)
@@ -79,13 +78,13 @@ def with_initial_weights(
     return dataclasses.replace(composition, config={**composition.config, "checkpoint": name}, command=command), weights
 
 
-def find_weights(which: str, tracker: Bound) -> InitialWeights:
+def find_weights(which: str, store: Store) -> InitialWeights:
     """The checkpoint named by a file, a run's folder or its name, a run id or "latest".
 
     Raises ConfigError if it cannot be found or read.
     """
     try:
-        for path in (Path(which), Path(which) / "best.pt", Path(tracker.options["folder"]) / which / "best.pt"):
+        for path in (Path(which), Path(which) / "best.pt", store.folder / which / "best.pt"):
             if path.is_file():
                 content = checkpoint.load(path)
                 return InitialWeights(str(path), content["run_id"], content)
@@ -94,8 +93,7 @@ def find_weights(which: str, tracker: Bound) -> InitialWeights:
         if Path(which).suffix or len(Path(which).parts) > 1:
             raise ValueError(f"there is no file {which}")
         with tempfile.TemporaryDirectory() as folder:
-            store = cast("type[Tracker]", tracker.target)
-            path, run_id = store.find_checkpoint(which, Path(folder), **tracker.options)
+            path, run_id = store.find_checkpoint(which, Path(folder))
             return InitialWeights(f"run {run_id}", run_id, checkpoint.load(path))
     except (ValueError, OSError) as error:
         raise ConfigError(f"checkpoint: {error}") from error

@@ -1,6 +1,5 @@
 """The option `resume=`: finding the run to resume, and refusing changes to its config."""
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +10,11 @@ import yaml
 from ..config.composition import Composition, merge
 from ..config.errors import ConfigError, first_line
 from ..config.recorded_form import identity_options, todays_form
-from ..tracking.folder import DELIVERED, JOURNAL, facts, read_delivered
+from ..tracking.folder import DELIVERED, JOURNAL, read_delivered
+from ..tracking.record import RunRecord, records_in
 from .allowed_targets import check_targets
 
 MAX_CONFIG = 1 << 20  # characters
-ENDED_FOR_GOOD = ("completed", "diverged", "pruned")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,20 +70,15 @@ def stored_run(composition: Composition) -> StoredRun | None:
 
 def newest_unfinished(folder: Path, identity: str) -> Path | None:
     """The folder of the newest run of this identity without a final outcome; None if there is none."""
-    found: list[tuple[float, Path]] = []
-    for journal in folder.glob(f"*/{JOURNAL}"):
-        with contextlib.suppress(OSError):  # a run that cannot be read may belong to another user
-            known = facts(journal)
-            if known.get("identity") == identity and known.get("outcome") not in ENDED_FOR_GOOD:
-                found.append((known["started"], journal.parent))
-    return max(found)[1] if found else None
+    same = [run for run in records_in(folder) if run.tags.get("identity") == identity and not run.is_over]
+    return same[-1].folder if same else None
 
 
 def find_run(folder: Path, which: str) -> Path:
     """The folder of a run, by its name or by its id in the store. Raises ConfigError if it is not in `folder`."""
     named = [folder / which] if Path(which).name == which else []
     folders = (path.parent for path in folder.glob(f"*/{DELIVERED}"))
-    for run in [*named, *(run for run in folders if read_delivered(run).get("store_id") == which)]:
+    for run in [*named, *(run for run in folders if read_delivered(run).store_id == which)]:
         if (run / JOURNAL).is_file():
             return run
     raise ConfigError(f"resume={which}: no run of this name or id is in {folder}; tracker.folder=FOLDER names another")
@@ -92,8 +86,8 @@ def find_run(folder: Path, which: str) -> Path:
 
 def stored_config(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The config and choices a run began with. Raises ConfigError if they cannot be read, or it is no training run."""
-    path, known = run / "config.yaml", facts(run / JOURNAL)
-    if known.get("runner") != "train":
+    path, tags = run / "config.yaml", RunRecord.of(run).tags
+    if tags.get("runner") != "train":
         raise ConfigError(f"resume: the run {run.name} is not a training run, so it cannot be resumed")
     try:
         with path.open(encoding="utf-8") as file:
@@ -107,4 +101,4 @@ def stored_config(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise ConfigError(f"resume: {path} cannot be read: {first_line(error)}") from error
     if not isinstance(config, dict):
         raise ConfigError(f"resume: {path} is not a config")
-    return config, {key.removeprefix("choice."): known[key] for key in known if key.startswith("choice.")}
+    return config, {key.removeprefix("choice."): tags[key] for key in tags if key.startswith("choice.")}

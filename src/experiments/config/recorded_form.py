@@ -15,8 +15,8 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.models.BagOfWords": "experiments.models.bag_of_words.BagOfWords",
     "experiments.models.Ngram": "experiments.models.ngram.Ngram",
     "experiments.models.ContextNetwork": "experiments.models.context_network.ContextNetwork",
-    "experiments.tracking.MemoryTracker": "experiments.memory_tracking.MemoryTracker",
-    "experiments.tracking.MlflowTracker": "experiments.mlflow_tracking.MlflowTracker",
+    "experiments.tracking.MemoryStore": "experiments.memory_tracking.MemoryTracker",
+    "experiments.tracking.MlflowStore": "experiments.mlflow_tracking.MlflowTracker",
     "experiments.data.Words": "experiments.data.words.Words",
     "experiments.data.PennTreebank": "experiments.data.ptb.PennTreebank",
     "experiments.data.Characters": "experiments.data.characters.Characters",
@@ -36,7 +36,9 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.data.String": "experiments.data.characters.Characters",
 }
 PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
-    "experiments.data.characters.Characters": "experiments.data.Characters"
+    "experiments.data.characters.Characters": "experiments.data.Characters",
+    "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
+    "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
 CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form

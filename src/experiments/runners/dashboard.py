@@ -1,4 +1,4 @@
-"""The MLflow page of the tracker's store."""
+"""The runner that serves the MLflow page of the store."""
 
 import os
 import socket
@@ -19,11 +19,10 @@ class Dashboard:
         self.host, self.port = host, port
 
     def run(self, experiment: "Experiment") -> None:
-        if not hasattr(experiment.tracker.target, "dashboard"):
+        if not experiment.store.has_page:
             raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
-        options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}
         try:
-            view, command, environment = experiment.tracker.target.dashboard(self.host, self.port, **options)
+            view, command, environment = experiment.store.dashboard(self.host, self.port)
         except (ValueError, OSError) as error:
             raise ConfigError(f"tracker: {error}") from error
         if command:

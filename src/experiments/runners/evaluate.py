@@ -9,7 +9,7 @@ from ..config.errors import ConfigError
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
-from ..tracking.run import Tracker
+from ..tracking.run import Run
 from ..training.classification import report
 from ..training.evaluation import columns, finite, how_read, score_split
 from ..training.progress import short
@@ -37,17 +37,17 @@ class Evaluate:
         dataset.windows(self.split, batch_size, None)  # raises if the batch has more columns than the split fills
         model, how = experiment.build_model(dataset), how_read(dataset, settings, batch_size)
         tags = {"runner": "evaluate", "evaluated": weights.run_id, "evaluation": how}
-        with experiment.open_run(dataset.fingerprint, None, **tags) as (tracker, stop):
-            metrics, count = self._measure(experiment, dataset, model, batch_size, tracker, stop)
+        with experiment.open_run(dataset.fingerprint, None, **tags) as (run, stop):
+            metrics, count = self._measure(experiment, dataset, model, batch_size, run, stop)
             step = weights.content["best"]["targets"]
-            tracker.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
+            run.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
         summary = short(metrics)
         log.info("%s of %s: %s over %s targets (%s)", self.split, weights.source, summary, f"{count:,}", how)
         log.info("  ".join(f"{key} {value:.8g}" for key, value in metrics.items()))
         return metrics["loss"]
 
     def _measure(
-        self, experiment: "Experiment", dataset: Dataset, model: Model, batch_size: int, tracker: Tracker, stop: Stop
+        self, experiment: "Experiment", dataset: Dataset, model: Model, batch_size: int, run: Run, stop: Stop
     ) -> tuple[dict[str, float], int]:
         """The metrics of the split, and the number of targets."""
         labels: list[tuple[np.ndarray, np.ndarray]] | None = [] if dataset.labelled else None
@@ -55,5 +55,5 @@ class Evaluate:
         scored = score_split(model, dataset, self.split, experiment.device, batch_size, *options)
         metrics = finite(scored.compute(), "evaluation")
         if labels:
-            metrics |= report(labels, dataset.labels, self.split, tracker)
+            metrics |= report(labels, dataset.labels, self.split, run)
         return metrics, scored.count

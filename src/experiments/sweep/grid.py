@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from ..tracking.record import RunRecord
 from .plan import Job
-from .watch import Watch
 
 
 class Grid:
@@ -17,5 +17,5 @@ class Grid:
         jobs, self._jobs = self._jobs, []
         return jobs
 
-    def observe(self, job: Job, watch: Watch) -> None:
+    def observe(self, job: Job, record: RunRecord) -> None:
         """A grid learns nothing."""

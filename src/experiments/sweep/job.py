@@ -14,8 +14,8 @@ from ..config.composition import Composition
 from ..config.errors import ConfigError, first_line, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
+from ..tracking.record import RunRecord
 from .job_context import SweepJob
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
@@ -40,10 +40,9 @@ def run_planned(cfg: Any) -> dict[str, Any]:
 
 def run_job(plan: dict[str, Any], job: SweepJob) -> dict[str, Any]:
     """Run a job in this process."""
-    watch = Watch(Path(job.folder).parent / job.run)
-    watch.refresh()
-    if watch.is_over:  # another start of the sweep was faster
-        return {"outcome": watch.outcome}
+    record = RunRecord.of(Path(job.folder).parent / job.run)
+    if record.is_over:  # another start of the sweep was faster
+        return {"outcome": record.outcome}
     if job.is_stopped() or job.is_late():
         return {"outcome": "left out"}
     composition = Composition.from_json(plan["composition"])

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
-from ..tracking import provenance
 from ..tracking.folder import LOCK
+from ..tracking.provenance import provenance_tags
+from ..tracking.record import RunRecord
 from .plan import Job
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
@@ -20,23 +20,22 @@ class JobTable:
     def __init__(self, runs: Path, attempts: int):
         """`runs` is the parent of all run folders; a job is given up after `attempts` failures."""
         self.jobs: dict[str, Job] = {}
-        self.watches: dict[str, Watch] = {}
+        self.records: dict[str, RunRecord] = {}
         self._runs, self._attempts = runs, attempts
         self._unrecorded: dict[str, int] = {}  # failures that no journal records
         self._without_journal: set[str] = set()  # jobs that completed and never write a journal
 
-    def add(self, jobs: Sequence[Job]) -> list[Watch]:
+    def add(self, jobs: Sequence[Job]) -> list[RunRecord]:
         """Add jobs, with the state in which an earlier start of the sweep left them."""
-        watches = [Watch(self._runs / job.name) for job in jobs]
-        for job, watch in zip(jobs, watches):
-            watch.refresh()
-            self.jobs[job.name], self.watches[job.name] = job, watch
-        warn_of_other_commits(watches)
-        return watches
+        records = [RunRecord.of(self._runs / job.name) for job in jobs]
+        for job, record in zip(jobs, records):
+            self.jobs[job.name], self.records[job.name] = job, record
+        warn_of_other_commits(records)
+        return records
 
     def num_failures(self, job: Job) -> int:
         """Failures that the job's journal records."""
-        return self.watches[job.name].failures
+        return self.records[job.name].num_failures
 
     def record_results(self, jobs: Sequence[Job], results: Sequence[Any], failures_before: Sequence[int]) -> None:
         """Take over what a launcher returned for these jobs; a failure counts once, whoever reports it."""
@@ -60,7 +59,7 @@ class JobTable:
 
     def is_over(self, job: Job) -> bool:
         """Whether the job completed, diverged or was pruned."""
-        return self.watches[job.name].is_over or job.name in self._without_journal
+        return self.records[job.name].is_over or job.name in self._without_journal
 
     def done(self) -> list[Job]:
         """The jobs with nothing left to do."""
@@ -74,14 +73,14 @@ class JobTable:
         """The jobs whose run folder is locked."""
         return [job for job in self.jobs.values() if self.is_locked(job)]
 
-    def progress(self) -> list[tuple]:
+    def progress(self) -> list[tuple[str | None, int]]:
         """A value that changes whenever any job advances."""
-        return [(watch.outcome, watch.step) for watch in self.watches.values()] + sorted(self._unrecorded.items())
+        return [(record.outcome, record.step) for record in self.records.values()] + sorted(self._unrecorded.items())
 
 
-def warn_of_other_commits(watches: Sequence[Watch]) -> None:
+def warn_of_other_commits(records: Sequence[RunRecord]) -> None:
     """Log a warning if earlier runs were made by another commit."""
-    now = provenance.facts().get("git_commit")
-    other = {watch.tags["git_commit"] for watch in watches if watch.tags.get("git_commit", now) != now}
+    now = provenance_tags().get("git_commit")
+    other = {record.tags["git_commit"] for record in records if record.tags.get("git_commit", now) != now}
     if other:
         log.warning("some runs of this sweep were made by commit %s, now it is %s", ", ".join(sorted(other)), now)

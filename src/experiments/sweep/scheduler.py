@@ -47,7 +47,9 @@ class Launcher(Protocol):
         """Jobs that it runs side by side on this machine, as joblib counts; None if it does not say."""
         ...
 
-    def launch(self, run: Callable[..., Any], plans: Sequence[str], session: Mapping[str, Any], first: int) -> list:
+    def launch(
+        self, run: Callable[..., Any], plans: Sequence[str], session: Mapping[str, Any], first: int
+    ) -> list[Any]:
         """Run jobs by the paths of their plans; what each returned, or the exception it raised."""
         ...
 
@@ -80,7 +82,7 @@ class Scheduler:
             raise
         finally:
             with contextlib.suppress(OSError):
-                self.parent.progress(self.table.watches)
+                self.parent.progress(self.table.records)
             self.parent.report()
         self._raise_if_incomplete(is_complete)
 
@@ -95,16 +97,17 @@ class Scheduler:
             self._add(unique)
             self._complete(unique)
             for job in filter(self.table.is_done, jobs):
-                proposer.observe(job, self.table.watches[job.name])
+                proposer.observe(job, self.table.records[job.name])
         return False
 
     def _add(self, jobs: Sequence[Job]) -> None:
-        watches = self.table.add(jobs)
-        if not self.screen.watches:
-            log.info("%s: %d jobs, %d of them over", self.folder.name, len(jobs), sum(w.is_over for w in watches))
-            log_plan(jobs, watches)
+        records = self.table.add(jobs)
+        if not self.screen.records:
+            num_over = sum(record.is_over for record in records)
+            log.info("%s: %d jobs, %d of them over", self.folder.name, len(jobs), num_over)
+            log_plan(jobs, records)
         total = len(self.table.jobs) if self.options.search == "grid" else self.options.trials
-        self.screen.add(jobs, watches, total)
+        self.screen.add(jobs, records, total)
 
     def _complete(self, jobs: Sequence[Job]) -> None:
         """Launch these jobs until each is over or failed too often, or the time is over.
@@ -152,7 +155,7 @@ class Scheduler:
         """A job that ran alone when its process was killed has failed; its journal says so, if it has one."""
         if self.table.is_locked(job):
             with contextlib.suppress(ValueError, OSError):
-                self.parent.settle(job.name, "its process was killed")
+                self.parent.close_dead_run(job.name, "its process was killed")
         else:
             self.table.record_failure(job, "its process was killed")
 
@@ -171,7 +174,7 @@ class Scheduler:
     def _close(self, job: Job) -> bool:
         """Close a run whose process died; False if its process is alive."""
         try:
-            self.parent.settle(job.name)
+            self.parent.close_dead_run(job.name)
         except Busy:
             return False
         except (ValueError, OSError) as error:
@@ -186,15 +189,15 @@ class Scheduler:
         with contextlib.suppress(OSError):  # a full disk, or a required store that is away: the jobs fail of it too
             if self.stop.signal is not None and not self.stop_file.exists():
                 self.stop_file.touch()
-            self.parent.progress(self.table.watches)
+            self.parent.progress(self.table.records)
 
     def _raise_if_incomplete(self, is_complete: bool) -> None:
         """Incomplete if jobs failed, TimeOver if some are missing."""
         done, number = self.table.done(), len(self.table.jobs)
         failed = [job for job in done if not self.table.is_over(job)]
         for job in failed:
-            watch = self.table.watches[job.name]
-            log.info("%s  failed: %s (%s)", job.label, watch.tags.get("error", "see above"), watch.folder)
+            record = self.table.records[job.name]
+            log.info("%s  failed: %s (%s)", job.label, record.tags.get("error", "see above"), record.folder)
         if failed:
             names = ", ".join(job.label for job in failed[:3]) + (", ..." if len(failed) > 3 else "")
             advice = f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"

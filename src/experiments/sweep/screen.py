@@ -12,9 +12,9 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from ..tracking.record import RunRecord
 from ..training.metrics import perplexity
 from .plan import Job
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
@@ -27,7 +27,7 @@ class Screen:
     """Context manager: a thread reads the journals, shows what is new and calls `tick` each time."""
 
     def __init__(self, tick: Callable[[], None]):
-        self.watches: dict[str, Watch] = {}
+        self.records: dict[str, RunRecord] = {}
         self._jobs: dict[str, Job] = {}
         self._started: dict[str, float] = {}  # when jobs began, by name
         self._tick, self._total = tick, 0
@@ -35,7 +35,7 @@ class Screen:
         self._guard, self._leaving = threading.Lock(), threading.Event()
         self._on_terminal = sys.stderr.isatty()
         self._open = contextlib.ExitStack()
-        self._bars: list[tqdm] = []
+        self._bars: list[tqdm[Any]] = []
 
     def __enter__(self) -> "Screen":
         self._start = time.monotonic()
@@ -53,25 +53,25 @@ class Screen:
             bar.close()
         self._open.close()
 
-    def add(self, jobs: Sequence[Job], watches: Sequence[Watch], total: int) -> None:
+    def add(self, jobs: Sequence[Job], records: Sequence[RunRecord], total: int) -> None:
         """Show these jobs too; `total` is how many the sweep will have as far as known."""
         with self._guard:
-            for job, watch in zip(jobs, watches):
-                self._jobs[job.name], self.watches[job.name] = job, watch
+            for job, record in zip(jobs, records):
+                self._jobs[job.name], self.records[job.name] = job, record
             self._total = max(total, len(self._jobs))
 
     def look(self) -> None:
         """Read the journals of the jobs that are not over, and log which ended."""
         with self._guard:
-            for name, watch in self.watches.items():
-                if watch.is_over:
+            for name, record in self.records.items():
+                if record.is_over:
                     continue
-                outcome, failures = watch.outcome, watch.failures
-                watch.refresh()
-                has_changed = watch.outcome != outcome
-                if has_changed and watch.outcome == "running":
+                outcome, failures = record.outcome, record.num_failures
+                record.refresh()
+                has_changed = record.outcome != outcome
+                if has_changed and record.outcome == "running":
                     self._started[name] = time.monotonic()
-                elif (has_changed and watch.outcome) or watch.failures > failures:
+                elif (has_changed and record.outcome) or record.num_failures > failures:
                     self._log_end(name)
             if self._on_terminal:
                 self._draw()
@@ -82,17 +82,17 @@ class Screen:
             self._tick()
 
     def _log_end(self, name: str) -> None:
-        job, watch = self._jobs[name], self.watches[name]
+        job, record = self._jobs[name], self.records[name]
         seconds = time.monotonic() - self._started.get(name, self._start)
         over = self._num_over()
-        self._num_ended += watch.is_over
-        outcome = f"failed: {watch.tags.get('error', '')}" if watch.outcome == "failed" else watch.outcome
+        self._num_ended += record.is_over
+        outcome = f"failed: {record.tags.get('error', '')}" if record.outcome == "failed" else record.outcome
         count = f"[{over:>{len(str(self._total))}}/{self._total}]"
-        parts = [count, job.label, best_value(watch), duration(seconds), outcome, self._time_left(over)]
+        parts = [count, job.label, best_value(record), duration(seconds), outcome, self._time_left(over)]
         log.info("  ".join(part for part in parts if part))
 
     def _num_over(self) -> int:
-        return sum(watch.is_over for watch in self.watches.values())
+        return sum(record.is_over for record in self.records.values())
 
     def _time_left(self, over: int) -> str:
         """How long the rest takes at the pace so far."""
@@ -103,7 +103,7 @@ class Screen:
 
     def _draw(self) -> None:
         """Set the bar of the sweep and one for each running job; bars of jobs that ended are left empty."""
-        running = [name for name, watch in self.watches.items() if watch.outcome == "running"][:MAX_BARS]
+        running = [name for name, record in self.records.items() if record.outcome == "running"][:MAX_BARS]
         while len(self._bars) < len(running) + 1:
             at = len(self._bars)
             form = "{desc} {percentage:3.0f}% |{bar}|" if at else "{desc} {n_fmt}/{total_fmt} |{bar}| {elapsed}"
@@ -113,25 +113,25 @@ class Screen:
         for bar in self._bars[1 + len(running) :]:
             _set(bar, 0, 1, "")
         for bar, name in zip(self._bars[1:], running):
-            job, watch = self._jobs[name], self.watches[name]
-            epoch = int(watch.last.get("train/epoch", 0))
-            _set(bar, epoch, job.epochs, f"{job.label}  epoch {epoch}/{job.epochs}  {best_value(watch)}".strip())
+            job, record = self._jobs[name], self.records[name]
+            epoch = int(record.last("train/epoch") or 0)
+            _set(bar, epoch, job.epochs, f"{job.label}  epoch {epoch}/{job.epochs}  {best_value(record)}".strip())
 
 
-def _set(bar: tqdm, n: int, total: int, text: str) -> None:
+def _set(bar: "tqdm[Any]", n: int, total: int, text: str) -> None:
     bar.n, bar.total = n, max(total, 1)
     bar.set_description_str(text)
 
 
-def best_value(watch: Watch) -> str:
+def best_value(record: RunRecord) -> str:
     """The best value of a job so far, as perplexity or as loss and accuracy."""
-    split = next((split for split in ("valid", "train") if f"{split}/loss" in watch.last), "test")
-    if math.isnan(watch.best):
+    split, accuracy = record.deciding_split, record.at_best("accuracy")
+    if math.isnan(record.best_loss):
         return ""
-    if f"{split}/perplexity" in watch.last:
-        return f"{split} perplexity {perplexity(watch.best):.2f}"
-    accuracy = f" accuracy {watch.accuracy[split]:.2%}" if split in watch.accuracy else ""
-    return f"{split} loss {watch.best:.4g}{accuracy}"
+    if f"{split}/perplexity" in record.metrics:
+        return f"{split} perplexity {perplexity(record.best_loss):.2f}"
+    shown = "" if accuracy is None else f" accuracy {accuracy:.2%}"
+    return f"{split} loss {record.best_loss:.4g}{shown}"
 
 
 def duration(seconds: float) -> str:
@@ -141,11 +141,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def log_plan(jobs: Sequence[Job], watches: Sequence[Watch]) -> None:
+def log_plan(jobs: Sequence[Job], records: Sequence[RunRecord]) -> None:
     """Print the jobs, each with its outcome and best value in earlier starts."""
     width = max(len(job.label) for job in jobs)
-    for job, watch in list(zip(jobs, watches))[:MAX_LISTED]:
-        state = "" if watch.outcome is None else f"{watch.outcome}  {best_value(watch)}"
+    for job, record in list(zip(jobs, records))[:MAX_LISTED]:
+        state = "" if record.outcome is None else f"{record.outcome}  {best_value(record)}"
         log.info(f"  {job.label:<{width}}  {state}".rstrip())
     if len(jobs) > MAX_LISTED:
         log.info("  ... and %d more", len(jobs) - MAX_LISTED)

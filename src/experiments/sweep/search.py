@@ -8,11 +8,11 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from ..tracking.record import RunRecord
 from .dimensions import Dimension
 from .options import Options
 from .plan import Job, Planner
 from .study import distribution, make_sampler, storage
-from .watch import Watch
 
 
 class Search:
@@ -37,14 +37,14 @@ class Search:
         trials = self._earlier_trials() or self._new_trials(batch)
         return [self._job(trial) for trial in trials] or self._replicates()
 
-    def observe(self, job: Job, watch: Watch) -> None:
+    def observe(self, job: Job, record: RunRecord) -> None:
         """Tell the study how a trial ended; one that diverged counts as worse than all that completed."""
         if job.trial is None:
             return
-        if watch.outcome == "completed":
-            self._study.tell(job.trial, watch.best, skip_if_finished=True)
+        if record.outcome == "completed":
+            self._study.tell(job.trial, record.best_loss, skip_if_finished=True)
         else:
-            state = TrialState.PRUNED if watch.is_over else TrialState.FAIL
+            state = TrialState.PRUNED if record.is_over else TrialState.FAIL
             self._study.tell(job.trial, state=state, skip_if_finished=True)
 
     def _trials(self) -> list[FrozenTrial]:

@@ -15,9 +15,9 @@ from ..config.binding import bind
 from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..config.recorded_form import identity_options
-from ..experiment import LATE
-from ..tracking import provenance
 from ..tracking.interruption import interruptible
+from ..tracking.provenance import provenance_tags
+from ..tracking.store import Store
 from ..training.final_report import program
 from .dimensions import Dimension, product
 from .grid import Grid
@@ -47,15 +47,14 @@ def run_sweep(
     if base.config["resume"] not in (None, "auto"):
         raise ConfigError("resume names one run: a sweep is resumed by its own command")
     dimensions = with_seeds(dimensions, options, base.config["seed"])
-    tracker = bind(base.config, "tracker", LATE["tracker"])
-    store = tracker.build(name="sweep", tags={}).store
-    name = sweep_name(options, dimensions, base, store)
-    folder = Path(tracker.options["folder"]).absolute() / name
+    store: Store = bind(base.config, "tracker").build()
+    name = sweep_name(options, dimensions, base, store.identifier)
+    folder = store.folder / name
     planner = Planner(compose, base.overrides, name)
     num_workers = None if launcher.workers is None else joblib.effective_n_jobs(launcher.workers)
     jobs = checked_jobs(options, dimensions, planner, num_workers)
     command = shlex.join(sys.argv[1:])
-    parent = Parent(tracker, name, options, dimensions, {"command": f"experiments {command}"} | provenance.facts())
+    parent = Parent(store, name, options, dimensions, {"command": f"experiments {command}"} | provenance_tags())
     try:
         with contextlib.suppress(TimeOver), interruptible() as stop, parent:
             proposer = make_proposer(options, dimensions, jobs, planner, folder, base.config["epochs"])

@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 
 from ..config.errors import first_line
-from ..tracking.run import Tracker
+from ..tracking.run import Run
 from .pictures import draw_confusion_matrix
 
 log = logging.getLogger("experiments")
 
 
 def report(
-    batches: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, tracker: Tracker
+    batches: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, run: Run
 ) -> dict[str, float]:
     """Labels (B,) and log-probabilities (B, K) of each batch of a split -> metrics.
 
     Also draws the confusion matrix into the run's folder; logs a warning if it cannot be written.
     """
     labels, log_probs = map(np.concatenate, zip(*batches))
-    path = tracker.folder / f"confusion_matrix_{split}.png"
+    path = run.folder / f"confusion_matrix_{split}.png"
     try:
-        draw_confusion_matrix(confusion_matrix(labels, log_probs), names, path, f"{tracker.name}: {split}")
-        tracker.log_file(path)
+        draw_confusion_matrix(confusion_matrix(labels, log_probs), names, path, f"{run.name}: {split}")
+        run.log_file(path)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, first_line(error))
     return classification_metrics(labels, log_probs)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 
 
-def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
+def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
     """Build model, optimizer and schedule without allocating memory, so that errors come before data is read."""
     try:
         with torch.device("meta"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..tracking.folder import JOURNAL
-from ..tracking.run import Tracker
+from ..tracking.run import Run
 from .evaluation import columns, how_read, is_exact
 from .loop import Training
 from .metrics import perplexity
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("experiments")
 
 
-def summarize(experiment: "Experiment", tracker: Tracker, training: Training) -> None:
+def summarize(experiment: "Experiment", run: Run, training: Training) -> None:
     """Log the best and last metrics, where the files are, and how to open the dashboard."""
     log.info("")
-    for name, text in [*metrics_rows(training), *run_rows(experiment, tracker)]:
+    for name, text in [*metrics_rows(training), *run_rows(experiment, run)]:
         log.info("%-11s %s", name, text)
 
 
@@ -49,15 +49,15 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
             yield split, f"{short(training.last[split])}  ({note})"
 
 
-def run_rows(experiment: "Experiment", tracker: Tracker) -> Iterator[tuple[str, str]]:
+def run_rows(experiment: "Experiment", run: Run) -> Iterator[tuple[str, str]]:
     """The run's id and folder, what its store has not received, and its page."""
-    yield "run", tracker.run_id
-    yield "folder", str(tracker.folder)
-    if tracker.undelivered:
-        waiting = f"{tracker.undelivered} lines of {tracker.folder / JOURNAL} wait for the store"
+    yield "run", run.run_id
+    yield "folder", str(run.folder)
+    if run.undelivered:
+        waiting = f"{run.undelivered} lines of {run.folder / JOURNAL} wait for the store"
         yield "undelivered", f"{waiting}: {program()} runner=doctor sends them"
-    if tracker.has_page:
-        yield "dashboard", tracker.address or dashboard_command(experiment.overrides)
+    if run.store.has_page:
+        yield "dashboard", run.page or dashboard_command(experiment.overrides)
 
 
 def dashboard_command(overrides: Sequence[str]) -> str:
@@ -65,9 +65,9 @@ def dashboard_command(overrides: Sequence[str]) -> str:
     return shlex.join([program(), "runner=dashboard", *tracker_overrides(overrides)])
 
 
-def resume_command(experiment: "Experiment", tracker: Tracker) -> str:
+def resume_command(experiment: "Experiment", run: Run) -> str:
     """The command that resumes a run."""
-    return shlex.join([program(), f"resume={tracker.name}", *tracker_overrides(experiment.overrides)])
+    return shlex.join([program(), f"resume={run.name}", *tracker_overrides(experiment.overrides)])
 
 
 def tracker_overrides(overrides: Sequence[str]) -> list[str]:

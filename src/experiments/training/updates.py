@@ -11,7 +11,7 @@ from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
-from ..tracking.run import Tracker
+from ..tracking.run import Run
 from .device import RandomState
 from .loop import Training
 from .metrics import TimedMetrics
@@ -38,10 +38,10 @@ class GradientTraining(Training):
         self.window = 0  # windows of this epoch done
         self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
 
-    def train(self, tracker: Tracker, stop: Stop) -> None:
+    def train(self, run: Run, stop: Stop) -> None:
         self.metrics.start()
         self.interval.start()
-        super().train(tracker, stop)
+        super().train(run, stop)
 
     def parts(self) -> dict[str, Stateful]:
         """Everything that a training state consists of, by its name in the file."""
@@ -96,7 +96,7 @@ class GradientTraining(Training):
         training_state.restore(self.parts(), folder)
 
     def _save_state(self) -> None:
-        training_state.save(self.parts(), self.description(), self.tracker.folder)
+        training_state.save(self.parts(), self.description(), self.run.folder)
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
