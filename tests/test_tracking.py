@@ -13,7 +13,7 @@ import time
 import pytest
 
 from experiments.checkpoints.resume import newest_unfinished
-from experiments.tracking.delivery import Refused
+from experiments.tracking.backend import Refused
 from experiments.tracking.folder import left_open
 from experiments.tracking.journal import Closed, Damaged, Journal, Point, parse_line, read_journal
 from experiments.tracking.memory import MemoryBackend, MemoryStore
@@ -344,3 +344,10 @@ def test_a_run_begins_without_its_store_unless_that_is_required(tmp_path):
     with a_run(tmp_path / "runs", Unreachable) as run:
         assert run.run_id == "run"
     assert run.undelivered > 0
+
+
+@pytest.mark.parametrize("former", ["experiments.tracking.MemoryTracker", "experiments.memory_tracking.MemoryTracker"])
+def test_a_config_may_name_a_store_by_its_former_name(command, former):
+    outcome = command("epochs=1", "tracker=memory", f"tracker._target_={former}")
+    assert outcome.code == 0, outcome.error
+    assert MemoryStore.ended[-1].status == "FINISHED"

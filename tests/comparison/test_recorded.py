@@ -12,7 +12,7 @@ from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.mlflow_store import MlflowStore
 from experiments.tracking.record import RunRecord
 
-from ..faults.test_server import Server
+from ..faults.server import Server
 from .fabricated import a_run, a_sweep, grid, journal
 
 AXES = {"model": ["torch_lstm", "numpy_rnn"], "truncation": [5, None]}

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_lines
 
-from ..faults.test_server import Server
+from ..faults.server import Server
 from ..sweep.conftest import misbehave, write_naughty
 
 MODULES = {"submitit_local": "submitit", "ray": "ray"}

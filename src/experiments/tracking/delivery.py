@@ -1,6 +1,5 @@
 """Delivery: a store is brought up to date from the journal of a run, by a thread or later by another process."""
 
-import abc
 import contextlib
 import logging
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
+from .backend import Backend, Gone, Refused
 from .folder import Delivered, write_delivered
 from .journal import Closed, Journal, Point
 
@@ -18,45 +18,6 @@ log = logging.getLogger("experiments")
 HEARTBEAT = 30.0  # seconds between signs of life in the store
 MAX_PAUSE = 60.0  # seconds at most between two attempts to reach a store
 BATCH = 1000  # points that are sent together
-
-
-class Refused(ValueError):
-    """The store will never accept this, so it is not sent again."""
-
-
-class Gone(ValueError):
-    """The store does not know the run any more."""
-
-
-class Backend(abc.ABC):
-    """One run in a store. Refused if the store will never accept a call; any other exception means: try again."""
-
-    run_id = ""  # the store's own name of the run; empty until it knows the run
-    page: str | None = None  # the address of a page that shows the run, if it is always served
-
-    @abc.abstractmethod
-    def begin(self, started: float, may_exist: bool) -> str:
-        """Make the run known to the store, or find it if it `may_exist` already; its id in the store."""
-
-    @abc.abstractmethod
-    def log_parameters(self, parameters: dict[str, str]) -> None: ...
-
-    @abc.abstractmethod
-    def log_points(self, points: list[Point]) -> None: ...
-
-    @abc.abstractmethod
-    def set_tags(self, tags: dict[str, str]) -> None: ...
-
-    @abc.abstractmethod
-    def upload(self, path: Path) -> None:
-        """Store a file as an artifact of the run."""
-
-    @abc.abstractmethod
-    def end(self, status: str) -> None:
-        """Set the status; RUNNING for a resumed run."""
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to do
-        """Nothing more will be sent by this process."""
 
 
 class Delivery:
@@ -111,7 +72,7 @@ class Delivery:
 
     def deliver(self) -> None:
         """Bring the store up to date; what it does not accept stays in the journal, and `error` says why."""
-        with self._delivering, contextlib.suppress(Closed):
+        with self._delivering:
             try:
                 try:
                     self._replay()
@@ -119,7 +80,7 @@ class Delivery:
                     self.backend.run_id, self._offset = "", 0
                     self._replay()
             except Closed:
-                raise
+                return
             except Exception as error:  # whatever a store can raise: the run is worth more than its record
                 failure = f"the store could not be updated: {first_line(error)[:300]}"
                 if self.error is None:
@@ -140,7 +101,7 @@ class Delivery:
         end = self._offset
         for entry, after in self._journal.entries(self._offset):
             if "key" in entry:
-                points.append(Point(*(entry[field] for field in Point._fields)))
+                points.append(Point(**entry))
                 if len(points) == BATCH:
                     points = self._send_points(points, after)
             else:

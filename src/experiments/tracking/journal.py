@@ -150,8 +150,8 @@ def parse_line(line: bytes) -> Entry:
         raise Damaged("a line is not JSON") from error
     if not isinstance(entry, dict) or not all(isinstance(entry[key], TYPES[key]) for key in entry.keys() & TYPES):
         raise Damaged("a line has values of the wrong type")
-    if "key" in entry and not entry.keys() >= set(Point._fields):
-        raise Damaged("a point is not complete")
+    if "key" in entry and entry.keys() != set(Point._fields):
+        raise Damaged("a point has other keys")
     if not all(isinstance(text, str) for name in ("parameters", "tags") for text in entry.get(name, {}).values()):
         raise Damaged("a parameter or tag is not text")
     return entry
@@ -169,7 +169,7 @@ def read_journal(path: Path) -> list[Point]:
     try:
         for entry, _ in read_entries(path):
             if "key" in entry:
-                points.append(Point(*(entry[field] for field in Point._fields)))
+                points.append(Point(**entry))
     except Damaged:
         pass
     return points

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.checks import at_least
-from .delivery import Backend, Delivery
+from .backend import Backend
+from .delivery import Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
 from .journal import Journal
 from .record import RunRecord, records_in, sweep_in
