@@ -200,7 +200,7 @@ def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound]]:
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
-    check_model(sections["model"].target)
+    check_model(sections["model"].target, config["model"]["_target_"])
     choose_device(settings, sections["model"].target)
     dry_run(sections, settings)
     return settings, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}
