@@ -72,8 +72,10 @@ class Experiment:
         if resumed is not None:
             composition = resumed.merged_into(composition)
             bind_settings(composition.config)
-        tracker = bind(composition.config, "tracker", LATE["tracker"]) if composition.config["checkpoint"] else None
-        composition, weights = with_initial_weights(composition, tracker, resumed is not None)
+        weights = None
+        if composition.config["checkpoint"] is not None:
+            tracker = bind(composition.config, "tracker", LATE["tracker"])
+            composition, weights = with_initial_weights(composition, tracker, is_resumed=resumed is not None)
         settings, sections = bind_all(composition.config)
         config = settings.config() | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
@@ -181,7 +183,8 @@ class Experiment:
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
+        choices = {f"choice.{kind}": choice for kind, choice in self.choices.items()}
+        return choices | flatten(self.config) | {"windows_per_update": self.settings.windows_per_update}
 
 
 @contextlib.contextmanager

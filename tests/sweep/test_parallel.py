@@ -132,5 +132,5 @@ def test_when_the_sweeps_process_is_gone_its_workers_stop_by_themselves_and_the_
     assert [(known["status"], known["outcome"]) for known in found] == [("KILLED", "interrupted")] * 2
     assert all((run / "last.pt").exists() for run in jobs(tmp_path).values())
     if which == signal.SIGINT:
-        assert "goes on with this sweep" in (tmp_path / "output.txt").read_text()
+        assert "resumes this sweep" in (tmp_path / "output.txt").read_text()
     assert finish(tmp_path, *short)[0] == 0

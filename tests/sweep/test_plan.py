@@ -22,7 +22,7 @@ def planned(command, monkeypatch):
         def run(self, search) -> None:
             found.append((self.name, {job.name: job.plan for job in search.propose(None)}))
 
-    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Planned)
+    monkeypatch.setattr("experiments.sweep.sweep.Scheduler", Planned)
 
     def plan(*arguments: str) -> tuple[str, dict[str, dict]]:
         outcome = command("-m", *TINY, "tracker=memory", *arguments)

@@ -60,14 +60,12 @@ class InitialWeights:
 
 def with_initial_weights(
     composition: Composition, tracker: Bound, is_resumed: bool
-) -> tuple[Composition, InitialWeights | None]:
+) -> tuple[Composition, InitialWeights]:
     """The composition with what comes with `checkpoint=`, and the weights. ConfigError if they cannot be used.
 
     The config of a resumed run already holds what came with its checkpoint.
     """
-    which = composition.config.get("checkpoint")
-    if which is None:
-        return composition, None
+    which = composition.config["checkpoint"]
     weights = find_weights(which, tracker)
     check_stored(weights.content["config"], composition.folders, weights.source)
     if not is_resumed:

@@ -1,8 +1,8 @@
-"""The strict part between Hydra and the code: a section of the config is checked against its constructor.
+"""Binding: the sections of a config are checked against their constructors before anything is built.
 
 A section is `_target_` plus keyword arguments, and the constructor's signature is its schema: names, types and
-missing values are compared with it before anything is built. The root keys are checked in the same way against the
-dataclass `Settings`. Nothing below `experiment.py` sees a config object.
+missing values. The root keys are checked in the same way against the dataclass `Settings`. Nothing below
+`experiment.py` sees a config object.
 """
 
 import dataclasses
@@ -21,16 +21,16 @@ from .signature import check_options
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """A section checked against its constructor and not yet built."""
+    """A section that is checked and not yet built."""
 
     path: str  # where it stands in the config; "" for the root keys
     target: Callable[..., Any]
     options: dict[str, Any]
 
     def build(self, **late: Any) -> Any:
-        """Call the constructor with the options and what it takes of what only became known now.
+        """Call the constructor with the options and those of the `late` arguments that it has.
 
-        ConfigError if it refuses.
+        ConfigError if it raises ValueError or OSError.
         """
         taken = inspect.signature(self.target).parameters.values()
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
@@ -48,7 +48,7 @@ class Bound:
 
 
 def bind_settings(config: Mapping[str, Any]) -> Settings:
-    """The root keys of a plain config, checked. ConfigError for an unknown, missing or impossible one."""
+    """The root keys of a plain config, checked. ConfigError if one is unknown, missing or out of range."""
     fields = [field.name for field in dataclasses.fields(Settings)]
     for key in config:
         if key not in (*fields, *SECTIONS):
@@ -71,7 +71,7 @@ def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> B
 
 
 def locate(name: str, section: str) -> Callable[..., Any]:
-    """A dotted name -> what it names. ConfigError if there is nothing callable of that name."""
+    """The class or function with this dotted name. ConfigError if there is none."""
     module, _, attribute = PUBLIC_NAMES.get(name, name).rpartition(".")
     try:
         target = getattr(importlib.import_module(module), attribute)

@@ -1,7 +1,7 @@
-"""Recorded configs and today's: what once had another name or form goes on loading and keeps its identity.
+"""Configs recorded by earlier versions: they still load, and runs keep their identity.
 
-An identity is computed from the form in which a config was first recorded. So when a class or an option is renamed, the
-former form is written down here and no recorded run becomes another one.
+An identity is computed from the form in which configs were first recorded. When a class or an option is renamed, its
+former name is added here, so that the identities of recorded runs do not change.
 """
 
 from collections.abc import Mapping
@@ -39,11 +39,11 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.data.characters.Characters": "experiments.data.Characters"
 }
 CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
-OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # of no effect, but they stood beside the embedded string
+OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config, perhaps recorded by an earlier version, with today's names, sections and keys."""
+    """A config, perhaps recorded by an earlier version, in today's form."""
     today = {key: _with_public_name(value) for key, value in config.items() if key != "sweep"}
     data = today.get("data")
     if isinstance(data, dict) and data.get("_target_") == CHARACTERS:
@@ -58,7 +58,7 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of today in the form from which identities are computed."""
+    """A config in the form from which identities are computed."""
     today = todays_form(config)
     recorded = {"windows_per_update": 1, **{key: _with_former_name(value) for key, value in today.items()}}
     target = today["data"].get("_target_")
@@ -81,16 +81,18 @@ def _with_former_name(section: Any) -> Any:
     return {**section, "_target_": FORMER_NAMES.get(section["_target_"], section["_target_"])}
 
 
-# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
-# The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
-NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+# Options that do not change what a run computes are no part of its identity; neither is any option named ..._interval.
+# Data enters by its fingerprint, a checkpoint by its run.
+NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume")
+NOT_IDENTITY_OF_DATA = ("data.path", "data.cache", "data.url", "data.timeout")
 
 
 def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that decide what is computed, as dotted keys, in the form in which they were first recorded."""
+    """The options that decide what is computed, as dotted keys, in the recorded form."""
     return {
         key: value
         for key, value in flatten(recorded_form(config)).items()
-        if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
+        if not key.endswith("_interval")
+        and key.partition(".")[0] not in NOT_IDENTITY
+        and key not in NOT_IDENTITY_OF_DATA
     }

@@ -1,9 +1,10 @@
-"""The parent run of a sweep: its progress, its best value, its table and pictures."""
+"""The parent run of a sweep: its progress, its best value, its table and figures."""
 
 import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from types import TracebackType
 
 from ..comparison.report import Report, write_report
 from ..config.binding import Bound
@@ -20,58 +21,61 @@ from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
-NOTE = 5000  # characters that a store takes as a note
-MAY_CHANGE = ("trials", "replicates", "budget", "attempts", "batch", "params")  # from one start to the next
+MAX_NOTE = 5000  # characters of a note that a store accepts
+CHANGEABLE = ("trials", "replicates", "budget", "attempts", "batch", "params")  # from one start to the next
 
 
 class Parent:
-    """Context manager around the run that stands for the whole sweep."""
+    """Context manager around the run that represents the whole sweep."""
 
     def __init__(
         self, bound: Bound, name: str, options: Options, dimensions: Sequence[Dimension], tags: Mapping[str, str]
     ):
-        """`bound` makes trackers: one for this run, and ones that look after the runs of jobs."""
+        """`bound` builds trackers: one for this run, and those that close the runs of jobs."""
         self.axes = [key for dimension in dimensions for key in dimension.keys]
         self._bound, self._options = bound, options
         tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self.axes), "sweep.search": options.search}
-        tags |= {f"sweep.{key}": str(getattr(options, key)) for key in MAY_CHANGE}
-        self._tracker: Tracker = bound.build(name=name, tags=tags | described(dimensions))
-        self._told: dict[str, float] = {}
+        tags |= {f"sweep.{key}": str(getattr(options, key)) for key in CHANGEABLE}
+        self._tracker: Tracker = bound.build(name=name, tags=tags | values_as_tags(dimensions))
+        self._logged: dict[str, float] = {}
 
     def __enter__(self) -> "Parent":
         self._tracker.__enter__()
-        self._tracker.log_config({key: value for key, value in vars(self._options).items() if key not in MAY_CHANGE})
-        told_before = read_journal(self._tracker.folder / JOURNAL)
-        self._step = sum(point.key == "sweep/ended" for point in told_before)
+        self._tracker.log_config({key: value for key, value in vars(self._options).items() if key not in CHANGEABLE})
+        points = read_journal(self._tracker.folder / JOURNAL)
+        self._step = sum(point.key == "sweep/ended" for point in points)
         return self
 
-    def __exit__(self, *error) -> None:
-        self._tracker.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tracker.__exit__(kind, error, trace)
 
     def settle(self, name: str, failure: str | None = None) -> None:
-        """Close the run of a job whose process died, as failed if that is known to be its fault. Busy if it lives."""
+        """Close the run of a job whose process died, as failed if a `failure` is given. Busy if the process lives."""
         self._bound.build(name=name, tags={}).settle(failure)
 
     def progress(self, watches: Mapping[str, Watch]) -> None:
-        """Log what has changed: jobs that are over or failed, and the best value of a single completed run.
+        """Log how many jobs ended and failed, and the best value of a completed run, if any of them changed.
 
-        The step counts these points, so that it rises also over several starts.
+        The step counts these points, so that it also rises over several starts.
         """
-        seen = list(watches.values())
-        completed = [watch for watch in seen if watch.outcome == "completed"]
-        failed = sum(watch.outcome == "failed" for watch in seen)
-        told = {"sweep/ended": failed + sum(watch.is_over for watch in seen), "sweep/failed": failed}
+        jobs = list(watches.values())
+        completed = [watch for watch in jobs if watch.outcome == "completed"]
+        failed = sum(watch.outcome == "failed" for watch in jobs)
+        metrics: dict[str, float] = {"sweep/ended": failed + sum(watch.is_over for watch in jobs)}
+        metrics["sweep/failed"] = failed
         best = min((watch.best for watch in completed if not math.isnan(watch.best)), default=None)
         if best is not None:
-            told |= {"best/loss": best}
+            metrics["best/loss"] = best
             if any("valid/perplexity" in watch.last or "train/perplexity" in watch.last for watch in completed):
-                told |= {"best/perplexity": perplexity(best)}
-        if told != self._told:
-            self._told, self._step = told, self._step + 1
-            self._tracker.log_metrics(told, self._step)
+                metrics["best/perplexity"] = perplexity(best)
+        if metrics != self._logged:
+            self._logged, self._step = metrics, self._step + 1
+            self._tracker.log_metrics(metrics, self._step)
 
     def report(self) -> None:
-        """Write table and pictures of all runs that this sweep ever had, and show the table."""
+        """Write table and figures of all runs that this sweep ever had, and print the table."""
         try:
             _, runs = recorded_in(self._tracker.folder.parent, self._tracker.name)
             if not runs:
@@ -80,14 +84,14 @@ class Parent:
             for path in write_report(report, self._tracker.folder):
                 self._tracker.log_file(path)
             command = self._tracker.tags["command"]
-            note = f"{report.markdown()}\n\nRepeat, or go on, with\n```\n{command}\n```"
-            self._tracker.set_tags({"mlflow.note.content": note[:NOTE]})
+            note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{command}\n```"
+            self._tracker.set_tags({"mlflow.note.content": note[:MAX_NOTE]})
             log.info("\n%s", report.screen())
-        except Exception as error:  # the runs are worth more than their comparison
+        except Exception as error:  # a failed comparison must not fail the sweep
             log.warning("the runs could not be compared: %s", first_line(error))
 
-    def say_where(self, overrides: Sequence[str]) -> None:
-        """What stands on the screen when all is over."""
+    def log_locations(self, overrides: Sequence[str]) -> None:
+        """Print the run's id, its folder and how to open the dashboard."""
         log.info("")
         log.info("%-11s %s", "run", self._tracker.run_id)
         log.info("%-11s %s", "folder", self._tracker.folder)
@@ -98,7 +102,7 @@ class Parent:
             log.info("%-11s %s", "dashboard", self._tracker.address or dashboard_command(overrides))
 
 
-def described(dimensions: Sequence[Dimension]) -> dict[str, str]:
-    """What is varied, as tags."""
+def values_as_tags(dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """The values of each axis as a tag."""
     chosen = {" ".join(d.keys): d.span or ", ".join(" ".join(a) for a in d.alternatives) for d in dimensions}
     return {f"sweep.values.{keys}": str(values)[:500] for keys, values in chosen.items()}

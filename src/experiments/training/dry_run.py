@@ -1,4 +1,4 @@
-"""What can be refused before data is read: sections that cannot be built, and that do not go together."""
+"""Checks before data is read: whether the sections can be built, and go together."""
 
 import inspect
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from ..interfaces.data import Dataset
 
 
 def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
-    """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
+    """Build model, optimizer and schedule without allocating memory, so that errors come before data is read."""
     try:
         with torch.device("meta"):
             model = bound["model"].build(num_inputs=2, num_outputs=2)
