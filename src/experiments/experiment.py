@@ -49,15 +49,15 @@ class Experiment:
     overrides: tuple[str, ...]  # KEY=VALUE as typed
     settings: Settings
     device: Device
-    model: Bound
-    data: Bound
-    optimizer: Bound
-    schedule: Bound
-    runner: Bound
-    tracker: Bound
     initial_weights: InitialWeights | None
     resumes: Path | None  # the folder of the run that resume= names
     job: JobContext | None  # what a job of a sweep knows of its sweep
+    model: Bound[Model]
+    data: Bound[Dataset]
+    optimizer: Bound[torch.optim.Optimizer]
+    schedule: Bound[Any]
+    runner: Bound[Any]
+    tracker: Bound[Tracker]
 
     @classmethod
     def of(cls, composition: Composition, job: JobContext | None = None) -> "Experiment":
@@ -78,22 +78,14 @@ class Experiment:
             composition, weights = with_initial_weights(composition, tracker, is_resumed=resumed is not None)
         settings, sections = bind_all(composition.config)
         config = settings.config() | {name: section.config() for name, section in sections.items()}
+        resumes = None
         if resumed is not None:
             resumed.refuse_changes(config)
+            resumes = resumed.folder
         choices = composition.choices
         chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
-        return cls(
-            config=config,
-            choices=chosen,
-            command=composition.command,
-            overrides=composition.overrides,
-            settings=settings,
-            device=choose_device(settings, sections["model"].target),
-            **sections,
-            initial_weights=weights,
-            resumes=None if resumed is None else resumed.folder,
-            job=job,
-        )
+        device, typed = choose_device(settings, sections["model"].target), composition.overrides
+        return cls(config, chosen, composition.command, typed, settings, device, weights, resumes, job, **sections)
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
@@ -110,7 +102,7 @@ class Experiment:
             )
         return dataset
 
-    def build_model(self, dataset) -> Model:
+    def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
@@ -196,7 +188,7 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
     thread.join(timeout=10.0)
 
 
-def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound]]:
+def bind_all(config: Mapping[str, Any]) -> tuple[Settings, dict[str, Bound[Any]]]:
     """Root keys and sections, checked one by one and together, the tracker's last: importing mlflow takes seconds."""
     settings = bind_settings(config)
     sections = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}

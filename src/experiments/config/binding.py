@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .errors import ConfigError, unknown
 from .keys import dotted
@@ -18,16 +18,18 @@ from .recorded_form import PUBLIC_NAMES
 from .settings import SECTIONS, Settings
 from .signature import check_options
 
+T = TypeVar("T")
+
 
 @dataclasses.dataclass(frozen=True)
-class Bound:
+class Bound(Generic[T]):
     """A section that is checked and not yet built."""
 
     path: str  # where it stands in the config; "" for the root keys
-    target: Callable[..., Any]
+    target: type[T]  # or a function that returns one
     options: dict[str, Any]
 
-    def build(self, **late: Any) -> Any:
+    def build(self, **late: Any) -> T:
         """Call the constructor with the options and those of the `late` arguments that it has.
 
         ConfigError if it raises ValueError or OSError.
@@ -60,7 +62,7 @@ def bind_settings(config: Mapping[str, Any]) -> Settings:
     return Bound("", Settings, check_options("", Settings, options)).build()
 
 
-def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound:
+def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound[Any]:
     """Check one section against its constructor; `late` names the arguments that `build` will be given."""
     options = config[section]
     if not isinstance(options, Mapping) or not isinstance(options.get("_target_"), str):
@@ -70,7 +72,7 @@ def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> B
     return Bound(section, target, check_options(section, target, given, late))
 
 
-def locate(name: str, section: str) -> Callable[..., Any]:
+def locate(name: str, section: str) -> Any:
     """The class or function with this dotted name. ConfigError if there is none."""
     module, _, attribute = PUBLIC_NAMES.get(name, name).rpartition(".")
     try:

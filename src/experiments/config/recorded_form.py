@@ -83,8 +83,8 @@ def _with_former_name(section: Any) -> Any:
 
 # Options that do not change what a run computes are no part of its identity; neither is any option named ..._interval.
 # Data enters by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume")
-NOT_IDENTITY_OF_DATA = ("data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume")
+NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 
 
 def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,5 @@ def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in flatten(recorded_form(config)).items()
-        if not key.endswith("_interval")
-        and key.partition(".")[0] not in NOT_IDENTITY
-        and key not in NOT_IDENTITY_OF_DATA
+        if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{name}.") for name in NOT_IDENTITY)
     }

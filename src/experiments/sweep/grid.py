@@ -1,22 +1,9 @@
-"""A grid: all its jobs at once."""
+"""A grid: all its jobs at once. (A search proposes them one after another, see search.py.)"""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from .plan import Job
 from .watch import Watch
-
-
-class Proposer(Protocol):
-    """What the scheduler runs: a `Grid` or a `Search`."""
-
-    def propose(self, batch: int | None) -> list[Job]:
-        """The next jobs, of new ones at most `batch`; none when the sweep is complete."""
-        ...
-
-    def observe(self, job: Job, watch: Watch) -> None:
-        """Learn how a job ended."""
-        ...
 
 
 class Grid:

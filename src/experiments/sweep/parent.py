@@ -4,7 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from types import TracebackType
+from typing import Any
 
 from ..comparison.report import Report, write_report
 from ..config.binding import Bound
@@ -46,10 +46,8 @@ class Parent:
         self._step = sum(point.key == "sweep/ended" for point in points)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._tracker.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._tracker.__exit__(*error)
 
     def settle(self, name: str, failure: str | None = None) -> None:
         """Close the run of a job whose process died, as failed if a `failure` is given. Busy if the process lives."""

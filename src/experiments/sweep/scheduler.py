@@ -5,12 +5,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config.errors import first_line
 from ..tracking.folder import Busy
 from ..tracking.interruption import Stop
-from .grid import Proposer
+from .grid import Grid
 from .job import run_planned
 from .job_context import STOP, session
 from .job_table import JobTable
@@ -18,6 +18,9 @@ from .options import Options
 from .parent import Parent
 from .plan import Job
 from .screen import Screen, log_plan
+
+if TYPE_CHECKING:
+    from .search import Search  # Optuna takes a second to import
 
 log = logging.getLogger("experiments.sweep")
 
@@ -44,9 +47,7 @@ class Launcher(Protocol):
         """Jobs that it runs side by side on this machine, as joblib counts; None if it does not say."""
         ...
 
-    def launch(
-        self, run: Callable[..., Any], plans: Sequence[str], session: Mapping[str, Any], first: int
-    ) -> list[Any]:
+    def launch(self, run: Callable[..., Any], plans: Sequence[str], session: Mapping[str, Any], first: int) -> list:
         """Run jobs by the paths of their plans; what each returned, or the exception it raised."""
         ...
 
@@ -64,7 +65,7 @@ class Scheduler:
         self.deadline = None if options.budget is None else time.time() + options.budget
         self.stop_file = folder / STOP
 
-    def run(self, proposer: Proposer) -> None:
+    def run(self, proposer: "Grid | Search") -> None:
         """Run all proposed jobs, then write the report.
 
         Incomplete if jobs failed, TimeOver if the budget is spent, Interrupted after a signal: all after the report.
@@ -83,7 +84,7 @@ class Scheduler:
             self.parent.report()
         self._raise_if_incomplete(is_complete)
 
-    def _run_all(self, proposer: Proposer) -> bool:
+    def _run_all(self, proposer: "Grid | Search") -> bool:
         """Run what is proposed until nothing is, or the time is over; whether nothing is left to propose."""
         batch = self.options.batch or (self.num_workers if self.options.learns else None)
         while not self._is_late():

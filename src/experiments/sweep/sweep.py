@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 
@@ -19,11 +20,14 @@ from ..tracking import provenance
 from ..tracking.interruption import interruptible
 from ..training.final_report import program
 from .dimensions import Dimension, product
-from .grid import Grid, Proposer
+from .grid import Grid
 from .options import Options
 from .parent import Parent
 from .plan import Job, Planner, short_hash
 from .scheduler import Launcher, Scheduler, TimeOver
+
+if TYPE_CHECKING:
+    from .search import Search
 
 log = logging.getLogger("experiments.sweep")
 
@@ -76,13 +80,8 @@ def checked_jobs(
 
 
 def make_proposer(
-    options: Options,
-    dimensions: Sequence[Dimension],
-    jobs: Sequence[Job],
-    planner: Planner,
-    folder: Path,
-    epochs: int,
-) -> Proposer:
+    options: Options, dimensions: Sequence[Dimension], jobs: Sequence[Job], planner: Planner, folder: Path, epochs: int
+) -> "Grid | Search":
     """The grid of these jobs, or the search."""
     if options.search == "grid":
         return Grid(jobs)

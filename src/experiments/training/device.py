@@ -36,7 +36,7 @@ class Device(NamedTuple):
     torch_device: torch.device
     precision: str
 
-    def place(self, model: torch.nn.Module) -> torch.nn.Module:
+    def place(self, model: Model) -> Model:
         """The model on the device, its parameters in their dtype (bfloat16 keeps float32 ones)."""
         return model.to(device=self.torch_device, dtype=DTYPES[self.precision])
 
