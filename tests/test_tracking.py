@@ -119,7 +119,7 @@ def test_a_required_store_fails_the_run(tmp_path):
         lose_the_store(run)
 
 
-def test_what_the_store_will_never_take_is_said_and_left_out(tmp_path):
+def test_what_the_store_refuses_for_good_is_logged_and_left_out(tmp_path):
     class Picky(MemoryBackend):
         def log_parameters(self, _):
             raise Refused("too long")

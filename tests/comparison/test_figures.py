@@ -184,7 +184,7 @@ def nothing(name: str) -> RunRecord:
         ([a_run("a", {"x": 1}, 3.0), nothing("b"), a_run("c", {}, 3.0, "pruned")], {"curves"}),
     ],
 )
-def test_odd_runs_are_no_reason_to_fail(runs, drawn, how):
+def test_a_report_of_incomplete_runs_does_not_fail(runs, drawn, how):
     report = Report(runs, ["x", "seed"], how, "odd")
     assert {name.removesuffix(".png") for name in report.figures if not name.startswith("by_")} == drawn
     assert report.html().count("<img") == len(report.figures)

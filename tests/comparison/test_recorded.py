@@ -87,14 +87,14 @@ def test_points_that_stand_twice_in_a_journal_count_once(tmp_path):
     assert RunRecord.of(tmp_path / "one").metrics == run.metrics
 
 
-def test_a_run_that_goes_on_is_running(tmp_path):
+def test_a_run_in_progress_is_running(tmp_path):
     run = dataclasses.replace(a_run("one", {"seed": 0}, 3.0, "running"), status="RUNNING")
     journal(tmp_path, run)
     found = RunRecord.of(tmp_path / "one")
     assert (found.status, found.outcome) == ("RUNNING", "running")
 
 
-def test_folders_and_store_tell_the_same(place):
+def test_folders_and_store_have_the_same(place):
     sweep, runs = stored(place)
     parent, members = in_folders(place / "runs")
     assert sweep.name == parent.name == "sweep"
@@ -108,7 +108,7 @@ def test_folders_and_store_tell_the_same(place):
         assert abs(theirs.started - RunRecord.of(place / "runs" / mine.name).started) < 5.0
 
 
-def test_a_server_tells_the_same(place):
+def test_a_server_has_the_same(place):
     server = Server(place)
     server.start()
     try:
@@ -153,12 +153,12 @@ def test_many_runs_come_page_by_page(place, monkeypatch):
         ("params.truncation = '6'", "no training run in .* matches params.truncation = '6'"),
     ],
 )
-def test_what_is_not_in_the_store_is_said(place, which, complaint):
+def test_what_is_not_in_the_store_is_an_error(place, which, complaint):
     with pytest.raises(ValueError, match=complaint):
         stored(place, which)
 
 
-def test_an_empty_store_is_said(tmp_path, store):
+def test_an_empty_store_is_an_error(tmp_path, store):
     with pytest.raises(ValueError, match=r"there is no store sqlite:///.*none.db"):
         stored(tmp_path, uri=f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(ValueError, match="there is no experiment 'compare' in"):

@@ -1,4 +1,4 @@
-"""Disks that fill up, folders that cannot be written or vanish: one sentence, FAILED, and what was good stays good."""
+"""Full disks, folders that cannot be written or vanish: one sentence, a FAILED run, and good checkpoints are kept."""
 
 import contextlib
 import os
