@@ -1,7 +1,7 @@
 # make demo       the main job: an LSTM on the embedded string
-# make test       style, types and the default tests     make test-slow   the recipes against their published numbers
+# make test       style, types and the default tests     make test-slow   the recipes against their published numbers, and faults
 # make test-long  the best network on IMDB, three seeds
-# make test-faults    kills real runs and sweeps at random moments and compares what they become (some minutes)
+# make test-faults    the whole matrix of faults: kills real runs and sweeps at random moments (some minutes)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
 # make bench      what README and docs/speed.md say about speed and memory, measured again (half an hour)
@@ -21,11 +21,12 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 # One training on one thread for each core, the longest first.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow -n $$(getconf _NPROCESSORS_ONLN) --maxschedchunk 1 $(PYTEST_ARGS) tests/test_recipes.py tests
+	$(BIN)/python -m pytest -m 'slow or faults' -n $$(getconf _NPROCESSORS_ONLN) --maxschedchunk 1 $(PYTEST_ARGS) tests/test_recipes.py tests
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)

@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from experiments.tracking.folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL
 from experiments.tracking.journal import read_journal
+from experiments.tracking.record import RunRecord
 
 from .alternate import Figures, Side, alternate, environment, largest_difference, run
 from .floor import operations
@@ -187,7 +188,8 @@ def _command(folder: str, *arguments: str) -> None:
 def _newest(folder: str) -> dict[str, float]:
     """The last value of each metric of the newest run in the folder, and its seconds."""
     journal = max(Path(folder).glob(f"runs/*/{JOURNAL}"), key=os.path.getmtime)
-    return {point.key: point.value for point in read_journal(journal)} | {"seconds": float(facts(journal)["seconds"])}
+    seconds = float(RunRecord.of(journal.parent).tags["seconds"])
+    return {point.key: point.value for point in read_journal(journal)} | {"seconds": seconds}
 
 
 def _times(figures: Figures, problem: Problem) -> list[str]:

@@ -14,8 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.sweep.watch import Watch
-from experiments.tracking.folder import JOURNAL
+from experiments.tracking.record import records_in
 
 FIXED = [
     "data=words",
@@ -55,13 +54,10 @@ def sweep(folder: Path, text: Path, *arguments: str) -> Found:
         *arguments,
     ]
     subprocess.run(program, cwd=folder, check=True)
-    watches = [Watch(journal.parent) for journal in folder.glob(f"runs/*/{JOURNAL}")]
-    for watch in watches:
-        watch.refresh()
-    jobs = [watch for watch in watches if watch.tags["runner"] == "train"]
-    updates = sum(watch.last["train/updates"] for watch in jobs)
-    best = math.exp(min(watch.best for watch in jobs if watch.outcome == "completed"))
-    return Found(len(jobs), sum(watch.outcome == "pruned" for watch in jobs), round(updates), best)
+    jobs = [run for run in records_in(folder / "runs") if run.tags["runner"] == "train"]
+    updates = sum(run.last("train/updates") or 0 for run in jobs)
+    best = math.exp(min(run.best_loss for run in jobs if run.outcome == "completed"))
+    return Found(len(jobs), sum(run.outcome == "pruned" for run in jobs), round(updates), best)
 
 
 def several(folder: Path, text: Path, *arguments: str) -> list[Found]:

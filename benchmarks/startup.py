@@ -19,7 +19,7 @@ def measure(_: Problem) -> Measured:
 
     imported = time.perf_counter()
     from experiments import cli
-    from experiments.tracking.mlflow_store import create_store
+    from experiments.tracking.mlflow_connection import create_store
     from experiments.training.tbptt import TruncatedBptt
 
     update, made = TruncatedBptt.update, []

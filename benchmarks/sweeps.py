@@ -12,9 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.tracking.folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL
 from experiments.tracking.journal import read_journal
-from experiments.tracking.mlflow_store import create_store
+from experiments.tracking.mlflow_connection import create_store
+from experiments.tracking.record import RunRecord
 
 JOBS = 40
 COMMAND = ["-m", "seed=range(40)", "model=torch_lstm", "model.hidden_size=64", "threads=1", "truncation=20"]
@@ -41,7 +42,7 @@ def training_seconds(run_folder: Path) -> float:
 
 def jobs(folder: Path) -> list[Path]:
     """The jobs' folders in the order in which they began."""
-    known = {journal.parent: facts(journal) for journal in folder.glob(f"runs/*/{JOURNAL}")}
+    known = {journal.parent: RunRecord.of(journal.parent).tags for journal in folder.glob(f"runs/*/{JOURNAL}")}
     return sorted((run for run in known if known[run]["runner"] == "train"), key=lambda run: known[run]["started"])
 
 
@@ -61,7 +62,7 @@ def main() -> None:
         serial = run(folders["serial"], [*COMMAND, *data, f"epochs={epochs}"])
         parallel = run(folders["parallel"], [*COMMAND, *data, f"epochs={epochs}", *PARALLEL])
         runs = jobs(folders["serial"])
-        began = [facts(run / JOURNAL)["started"] for run in runs]
+        began = [RunRecord.of(run).started for run in runs]
         overheads = [b - a - training_seconds(run) for a, b, run in zip(began, began[1:], runs)]
     print(f"serial {serial:.1f} s, two side by side {parallel:.1f} s: ratio {parallel / serial:.2f}")
     print(f"a serial job beyond its updates: median {statistics.median(overheads):.2f} s, most {max(overheads):.2f} s")

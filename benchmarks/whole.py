@@ -13,7 +13,7 @@ from . import ours  # sets up torch's threads, so it comes first
 from experiments.experiment import Experiment
 from experiments.tracking.folder import JOURNAL
 from experiments.tracking.journal import read_journal
-from experiments.tracking.mlflow_store import create_store
+from experiments.tracking.mlflow_connection import create_store
 
 from .problem import Problem, stream
 from .side import Measured

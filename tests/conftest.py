@@ -13,7 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in 
 import pytest
 
 from experiments import cli
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryBackend, MemoryStore
 
 os.environ["HYDRA_FULL_ERROR"] = "0"
 
@@ -29,7 +29,7 @@ def command(tmp_path, monkeypatch, capfd):
     """Run `experiments ...` in this process, in an empty folder; returns exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "cache"))  # not that of the user who runs the tests
-    MemoryTracker.ended.clear()
+    MemoryStore.ended.clear()
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["experiments", *arguments])
@@ -46,12 +46,12 @@ def command(tmp_path, monkeypatch, capfd):
 
 @pytest.fixture
 def train(command):
-    """Train with the tracker that keeps everything in memory; returns the finished run."""
+    """Train with the store that keeps everything in memory; returns the finished run."""
 
-    def run(*arguments: str) -> MemoryTracker:
+    def run(*arguments: str) -> MemoryBackend:
         outcome = command(*arguments, "tracker=memory")
         assert outcome.code == 0, outcome.error
-        return MemoryTracker.ended[-1]
+        return MemoryStore.ended[-1]
 
     return run
 
@@ -59,7 +59,7 @@ def train(command):
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """A fresh MLflow store, made once: making one takes seconds, copying it does not."""
-    from experiments.tracking.mlflow_store import create_store
+    from experiments.tracking.mlflow_connection import create_store
 
     database = tmp_path_factory.mktemp("store") / "mlflow.db"
     create_store(database)
@@ -82,9 +82,9 @@ def real_data() -> Path:
     return Path(root)
 
 
-def values(tracker: MemoryTracker, key: str) -> list[float]:
+def values(run: MemoryBackend, key: str) -> list[float]:
     """All values of one metric, in order."""
-    return [point.value for point in tracker.points if point.key == key]
+    return [point.value for point in run.points if point.key == key]
 
 
 PRAISE, BLAME = ("great", "fine", "moving"), ("dull", "poor", "silly")

@@ -17,35 +17,42 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 Graph = dict[str, set[str]]
 
-# Runs in a process of its own. What is executed between two optimizer steps is one training step: reading a window,
-# the update, the metrics. Prints the package's files that were imported, and those that were executed in that step.
+# Runs in a process of its own; prints the files that were imported, those executed from one optimizer step to the next,
+# and those executed within the update alone, from its caller to the optimizer step.
 OBSERVE = """
 import json, sys
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from experiments import cli
 
-steps, executed = 0, set()
+num_steps, step, update = 0, set(), set()
 
 def on_call(frame, event, argument):
     if event == "call":
-        executed.add(frame.f_code.co_filename)
+        step.add(frame.f_code.co_filename)
+        if frame.f_code.co_name == "update" and frame.f_code.co_filename.endswith("tbptt.py"):
+            update.add(frame.f_back.f_code.co_filename)
+        if update:
+            update.add(frame.f_code.co_filename)
 
 def on_step(*ignored):
-    global steps
-    steps += 1
-    sys.setprofile(on_call if steps == 3 else None)  # the first one is the dry run's
+    global num_steps
+    num_steps += 1
+    sys.setprofile(on_call if num_steps == 3 else None)  # the first one is the dry run's
 
 register_optimizer_step_post_hook(on_step)
 sys.argv = ["experiments", *sys.argv[1:]]
 cli.main()
-assert steps > 3, "no two optimizer steps"
+assert num_steps > 3 and update, "no update between two optimizer steps"
 imported = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-print("\\n" + json.dumps({"imported": [name for name in imported if name], "step": sorted(executed)}))
+found = {"imported": list(filter(None, imported)), "step": list(step), "update": list(update)}
+print("\\n" + json.dumps(found))
 """
+TEXT = "".join(map(chr, range(200, 400))) * 60  # so many symbols that the torch network takes its fused output layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,18 +172,32 @@ def circles(graph: Graph) -> list[list[str]]:
     return [list(circle) for circle in sorted(found, key=len, reverse=True)]
 
 
-def observe(structure: Structure, checkout: Path, *overrides: str) -> tuple[set[str], set[str]]:
-    """Train for an epoch -> the modules that were imported, and those executed in one training step."""
+class Observed(NamedTuple):
+    """Modules of one training run."""
+
+    imported: set[str]
+    step: set[str]  # executed from one optimizer step to the next: reading a window, update, metrics, progress
+    update: set[str]  # executed from the call of the update to the optimizer step, and the caller
+
+
+def observe(structure: Structure, checkout: Path, *overrides: str) -> Observed:
+    """Train for an epoch on the embedded string, or on TEXT where `data=characters` is given."""
     by_path = {str(path): name for name, path in structure.paths.items()}
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
     command = [sys.executable, "-c", OBSERVE, "tracker=memory", "epochs=1", "truncation=5", "threads=1", *overrides]
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "text.txt").write_text(TEXT, encoding="utf-8")
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
     seen = json.loads(done.stdout.splitlines()[-1])
-    imported, step = ({by_path[path] for path in seen[key] if path in by_path} for key in ("imported", "step"))
-    return imported, step
+    return Observed(*({by_path[path] for path in seen[key] if path in by_path} for key in Observed._fields))
+
+
+def observe_update(structure: Structure, checkout: Path, kind: str) -> Observed:
+    """A training of the "torch" or "numpy" LSTM over 200 symbols."""
+    data = ["data=characters", "data.path=text.txt", "batch_size=20", "truncation=20"]
+    return observe(structure, checkout, f"model={kind}_lstm", *data)
 
 
 def mermaid(rooms: Graph) -> str:
@@ -207,14 +228,15 @@ def describe(checkout: Path) -> None:
     print(f"arrows for type checkers only: {num_arrows(only_typing)} between files")
     for circle in [*circles(rooms), *circles(files)]:
         print(f"circle: {' '.join(circle)}")
-    imported, torch_step = observe(structure, checkout)
-    _, numpy_step = observe(structure, checkout, "model=numpy_lstm")
+    imported = observe(structure, checkout).imported
     print(f"\na default run imports {len(imported)} files, {structure.num_lines(imported):,} lines")
-    for name, step in (("torch", torch_step), ("NumPy", numpy_step)):
-        print(f"one training step, {name}: {len(step)} files, {structure.num_lines(step):,} lines")
-        print(
-            "".join(f"    {structure.paths[module].relative_to(checkout / 'src')}\n" for module in sorted(step)), end=""
-        )
+    for kind in ("torch", "numpy"):
+        observed = observe_update(structure, checkout, kind)
+        step, update = structure.num_lines(observed.step), structure.num_lines(observed.update)
+        print(f"one update, {kind}: {len(observed.update)} files, {update:,} lines", end="")
+        print(f" (with windows, schedule and progress: {len(observed.step)} files, {step:,} lines)")
+        for path in sorted(structure.paths[name].relative_to(checkout / "src") for name in observed.update):
+            print(f"    {path}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from experiments.config.help import choices
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryStore
 
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
@@ -80,10 +80,10 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
     (tmp_path / "mine" / "optimizer" / "slow.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
     command("--config-dir", "mine", "optimizer=slow", "data.text='a b'", "epochs=1", "tracker=memory")
-    recorded = shlex.split(MemoryTracker.ended[-1].tags["command"])
+    recorded = shlex.split(MemoryStore.ended[-1].tags["command"])
     assert recorded[0] == "experiments"
     assert command(*recorded[1:]).code == 0
-    first, second = MemoryTracker.ended
+    first, second = MemoryStore.ended
     assert first.tags["identity"] == second.tags["identity"]
 
 
@@ -221,7 +221,7 @@ def test_signs_that_were_typed_are_kept_and_signs_that_were_added_are_not(train,
         ).code
         == 0
     )
-    assert MemoryTracker.ended[-1].tags["command"].endswith("data.wrap=true tracker=memory")
+    assert MemoryStore.ended[-1].tags["command"].endswith("data.wrap=true tracker=memory")
 
 
 @pytest.mark.parametrize("typed", ["checkpoint=''", "+sweep={name: x}"])

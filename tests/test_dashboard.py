@@ -58,7 +58,7 @@ def test_runs_are_sent_to_a_server_and_fetched_from_it(dashboard, command):
     assert "training view: http" in command("runner=dashboard", uri).out
 
 
-def test_a_port_in_use_is_said(command, store):
+def test_a_port_in_use_is_an_error(command, store):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -67,7 +67,7 @@ def test_a_port_in_use_is_said(command, store):
     assert f"something listens on 127.0.0.1:{port} already: try runner.port=PORT" in error
 
 
-def test_a_tracker_without_a_page_is_said(command):
+def test_a_store_without_a_page_is_an_error(command):
     assert "tracker=memory has no page" in command("runner=dashboard", "tracker=memory").error
 
 

@@ -119,4 +119,4 @@ def test_a_model_that_is_a_plain_torch_module_is_refused_with_the_line_to_change
     Path("plain.py").write_text(plain)
     Path("conf/model/plain.yaml").write_text("_target_: plain.Plain\nscale: 0.1\n")
     refused = command(*mine, "model=plain", "data=alternating")
-    assert "got Plain: write class Plain(Model)" in refused.error
+    assert "plain.Plain is no subclass of experiments.interfaces.Model: write class Plain(Model)" in refused.error

@@ -59,12 +59,12 @@ def test_a_sweep_and_its_jobs_have_their_recorded_names_and_identities(composed,
     monkeypatch.setattr(Planner, "_fingerprint", lambda *_: "fingerprint")
     options, dimensions, composer, _ = composed(f"sweeps={name}")
     base = composer(())
-    dimensions = sweep_module.checked(dimensions, options, base.config["seed"])
+    dimensions = sweep_module.with_seeds(dimensions, options, base.config["seed"])
     parent = sweep_module.sweep_name(options, dimensions, base, "memory")
     assert parent == RECORDED[f"sweep_name/{name}"]
     jobs = {" ".join(chosen): Experiment.of(composer(chosen)) for chosen in product(dimensions)}
     found = {f"sweep/{name}/{chosen}": job.identity("fingerprint") for chosen, job in jobs.items()}
     assert found == {key: value for key, value in RECORDED.items() if key.startswith(f"sweep/{name}/")}
     inputs = json.loads((Path(__file__).parent / "recorded" / "sweep_inputs.json").read_text())[name]
-    planner = Planner(composer, composer.fixed, parent)
+    planner = Planner(composer, base.overrides, parent)
     assert {" ".join(c): planner.job(c).name for c in product(dimensions)} == inputs["jobs"]

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -28,11 +30,45 @@ def test_a_sweep_is_found_from_any_folder(tmp_path):
     assert "[2/2]  optimizer.lr=1 seed=0" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory) -> Path:
+    """The folder of a source distribution and a wheel, as the build backend makes them."""
+    folder, backend = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("backend")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(backend), "hatchling"]
+    subprocess.run(pip, check=True, capture_output=True)
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
+    subprocess.run(build, cwd=HOME, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(backend)})
+    return folder
+
+
+def files_below(*folders: str) -> set[str]:
+    """Every file of these folders of the checkout, relative to it."""
+    found = (path for folder in folders for path in (HOME / folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(HOME)) for path in found if "__pycache__" not in path.parts}
+
+
 @pytest.mark.slow
-def test_a_wheel_brings_its_configs(tmp_path):
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(HOME)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+def test_a_wheel_holds_code_templates_types_and_configs(distributions):
+    (wheel,) = distributions.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    code = {name.removeprefix("src/") for name in files_below("src")}
+    assert "experiments/py.typed" in code
+    assert code <= names
+    assert {f"experiments/{name}" for name in files_below("conf", "sweeps")} <= names
+
+
+@pytest.mark.slow
+def test_a_source_distribution_holds_what_the_tests_need(distributions):
+    (archive,) = distributions.glob("*.tar.gz")
+    with tarfile.open(archive) as source:
+        names = {name.partition("/")[2] for name in source.getnames()}
+    assert files_below("src", "conf", "sweeps", "tests", "benchmarks", "docs", ".ci") <= names
+    assert {"README.md", "LICENSE", "Makefile", "pyproject.toml", "constraints.txt"} <= names
+
+
+@pytest.mark.slow
+def test_a_wheel_brings_its_configs(distributions, tmp_path):
+    (wheel,) = distributions.glob("*.whl")
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     script = "import experiments.cli as c, sys; assert 'site' in c.__file__, c.__file__; c.main()"

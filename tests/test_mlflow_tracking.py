@@ -8,15 +8,15 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from experiments.tracking.mlflow import MlflowTracker
-from experiments.tracking.mlflow_store import checked, open_experiment
+from experiments.tracking.mlflow_connection import checked, open_experiment
+from experiments.tracking.mlflow_store import MlflowStore
 
 PROCESS = """
 import sys
-from experiments.tracking.mlflow import MlflowTracker
-options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, required=True, tags={})
-with MlflowTracker(name=sys.argv[1], **options) as run:
-    run.log_config({"number": sys.argv[1]})
+from experiments.tracking.mlflow_store import MlflowStore
+options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, required=True)
+with MlflowStore(**options).run(sys.argv[1], {}) as run:
+    run.log_parameters({"number": sys.argv[1]})
     for step in range(200):
         run.log_metrics({"metric": step / 7}, step)
 """
@@ -26,9 +26,12 @@ def all_runs(client):
     return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
 
-def tracker(uri, tmp_path, **options):
-    defaults = {"experiment": "test", "folder": str(tmp_path / "runs"), "interval": 0.0, "required": True}
-    return MlflowTracker(uri=uri, **{**defaults, "name": "one", "tags": {}, **options})
+def open_store(uri, tmp_path):
+    return MlflowStore(uri=uri, experiment="test", folder=str(tmp_path / "runs"), interval=0.0, required=True)
+
+
+def a_run(uri, tmp_path, name="one", tags=None):
+    return open_store(uri, tmp_path).run(name, tags or {})
 
 
 def start_together(folder, number: int) -> None:
@@ -57,8 +60,8 @@ def test_eight_processes_at_once_ten_times_over_lose_nothing(tmp_path, again):
 
 def test_a_run_has_its_parameters_metrics_tags_and_files(store, tmp_path):
     parameters = {f"p{k}": k for k in range(150)}  # more than one request may hold
-    with tracker(store, tmp_path, tags={"git_commit": "abc", "command": "experiments"}) as run:
-        run.log_config(parameters)
+    with a_run(store, tmp_path, tags={"git_commit": "abc", "command": "experiments"}) as run:
+        run.log_parameters(parameters)
         for step in range(1200):
             run.journal.log_metrics({"train/loss": float(step)}, step)
         (run.folder / "note.txt").write_text("kept")
@@ -90,33 +93,33 @@ def test_a_relative_store_is_one_of_the_working_directory(tmp_path, monkeypatch)
 def test_what_cannot_be_a_store_is_refused(uri, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").write_text("no database")
-    with pytest.raises(ValueError, match=r"uri must be sqlite:///FILE|is no file|not an sqlite store"):
-        tracker(uri, tmp_path)
+    with pytest.raises(ValueError, match=r"uri must be sqlite:///FILE|is not a file|not an sqlite store"):
+        open_store(uri, tmp_path)
 
 
 def test_a_server_that_is_down_is_named_and_leaves_no_folder(tmp_path):
     uri = "http://127.0.0.1:1"
-    with pytest.raises(ConnectionError, match=f"the store {uri} cannot be used"), tracker(uri, tmp_path):
+    with pytest.raises(ConnectionError, match=f"the store {uri} cannot be used"), a_run(uri, tmp_path):
         pass
     with pytest.raises(ConnectionError, match=f"the store {uri} cannot be used"):
-        MlflowTracker.find_checkpoint("latest", tmp_path, uri=uri)
+        open_store(uri, tmp_path).find_checkpoint("latest", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_latest_is_the_newest_run_that_left_a_checkpoint(store, tmp_path):
     for name, tags in (("old", {"checkpoint": "best.pt"}), ("new", {"checkpoint": "best.pt"}), ("evaluation", {})):
-        with tracker(store, tmp_path, name=name, tags=tags) as run:
+        with a_run(store, tmp_path, name=name, tags=tags) as run:
             (run.folder / "best.pt").write_text(name)
             run.log_file(run.folder / "best.pt")
         time.sleep(0.01)  # start times are in milliseconds
-    path, run_id = MlflowTracker.find_checkpoint("latest", tmp_path, uri=store)
+    path, run_id = open_store(store, tmp_path).find_checkpoint("latest", tmp_path)
     assert path.read_text() == "new"
-    assert MlflowTracker.find_checkpoint(run_id, tmp_path, uri=store)[1] == run_id
+    assert open_store(store, tmp_path).find_checkpoint(run_id, tmp_path)[1] == run_id
     with pytest.raises(ValueError, match="there is no run 'nothing'"):
-        MlflowTracker.find_checkpoint("nothing", tmp_path, uri=store)
+        open_store(store, tmp_path).find_checkpoint("nothing", tmp_path)
 
 
-@pytest.mark.parametrize("module", ["mlflow", "mlflow_store"])
+@pytest.mark.parametrize("module", ["mlflow_backend", "mlflow_connection", "mlflow_store"])
 def test_nothing_is_reported_to_anybody(module):
     code = f"""
 import importlib.abc, os, sys

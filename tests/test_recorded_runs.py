@@ -10,7 +10,7 @@ import pytest
 
 from experiments.tracking.journal import read_journal
 
-from .conftest import MemoryTracker
+from .conftest import MemoryStore
 
 RECORDED = Path(__file__).parent / "recorded"
 EXPECTED = json.loads((RECORDED / "expected.json").read_text())
@@ -52,7 +52,7 @@ def of(expected: list) -> dict[tuple[str, int], float]:
 def test_a_checkpoint_has_the_same_loss_to_the_last_bit(recorded, expected):
     outcome = recorded(expected["fixture"], expected["command"])
     assert outcome.code == 0, outcome.error
-    found = {point.key: point.value for point in MemoryTracker.ended[-1].points}
+    found = {point.key: point.value for point in MemoryStore.ended[-1].points}
     assert {key: found[key] for key in expected["metrics"]} == expected["metrics"]
     assert expected["printed"] in outcome.out
 
@@ -66,7 +66,7 @@ def test_a_checkpoint_samples_the_same_text(recorded, expected):
 def test_a_new_run_from_a_checkpoint_has_the_same_losses_and_identity(recorded, expected):
     outcome = recorded(expected["fixture"], expected["command"])
     assert outcome.code == 0, outcome.error
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert run.tags["identity"] == expected["identity"]
     assert points(run.folder).items() >= of(expected["points"]).items()
 
@@ -75,7 +75,7 @@ def test_a_new_run_from_a_checkpoint_has_the_same_losses_and_identity(recorded, 
 def test_a_completed_run_can_be_made_longer_with_the_same_losses(recorded, expected):
     outcome = recorded(expected["fixture"], expected["command"])
     assert outcome.code == 0, outcome.error
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert run.name == expected["run"]
     assert points(run.folder).items() >= of(expected["points"]).items()
 
@@ -85,7 +85,7 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(recorded, name):
     expected = EXPECTED["resume"][name]
     outcome = recorded(expected["fixture"], expected["command"])
     assert outcome.code == 0, outcome.error
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert (run.name, run.status) == (expected["run"], "FINISHED")
     assert points(run.folder) == points(RECORDED / "undisturbed" / expected["undisturbed"])
 

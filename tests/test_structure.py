@@ -2,7 +2,7 @@
 
 import pytest
 
-from .structure import ROOT, circles, observe, read_structure, room
+from .structure import ROOT, circles, mermaid, observe_update, read_structure, room
 
 STRUCTURE = read_structure()
 UNDER = {"config", "interfaces"}
@@ -70,7 +70,13 @@ def test_recording_needs_no_tables_and_no_figures():
         assert not recording & STRUCTURE.reaching(library), library
 
 
-def test_one_training_step_of_the_torch_network_can_be_followed_in_under_1500_lines():
-    _, step = observe(STRUCTURE, ROOT)
-    assert "experiments.training.tbptt" in step
-    assert STRUCTURE.num_lines(step) < 1500, sorted(step)
+@pytest.mark.parametrize("kind", ["torch", "numpy"])
+def test_one_update_can_be_followed_in_under_1500_lines(kind):
+    update = observe_update(STRUCTURE, ROOT, kind).update
+    assert {"experiments.training.tbptt", "experiments.training.gradients"} <= update
+    assert STRUCTURE.num_lines(update) < 1500, sorted(update)
+
+
+def test_the_graph_in_the_architecture_page_is_current():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert mermaid(STRUCTURE.rooms) in page, "paste the output of python -m tests.structure --mermaid"

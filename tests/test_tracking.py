@@ -2,129 +2,152 @@
 
 import contextlib
 import json
+import logging
 import math
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from experiments.tracking.delivery import Refused
-from experiments.tracking.folder import facts, left_open
-from experiments.tracking.journal import Point, read_journal
-from experiments.tracking.memory import MemoryTracker
+from experiments.checkpoints.resume import newest_unfinished
+from experiments.tracking.backend import Refused
+from experiments.tracking.folder import left_open
+from experiments.tracking.journal import Closed, Damaged, Journal, Point, parse_line, read_journal
+from experiments.tracking.memory import MemoryBackend, MemoryStore
+from experiments.tracking.record import RunRecord, records_in
 
 
-class Flaky(MemoryTracker):
+class Flaky(MemoryBackend):
     """A store that is sometimes down."""
 
     down = False
 
-    def _deliver(self, points):
+    def log_points(self, points):
         if self.down:
             raise ConnectionError("store is down")
-        super()._deliver(points)
+        super().log_points(points)
 
 
-def tracker(tmp_path, kind=MemoryTracker, interval=3600.0, required=False, name="run"):
-    """Delivers when it is told to, unless an interval is given."""
-    return kind(folder=str(tmp_path), interval=interval, required=required, name=name, tags={"runner": "train"})
+def a_store(folder, kind=MemoryBackend, interval=3600.0, required=False):
+    """Delivers when `deliver` is called, unless an interval is given; `backends` of it are all its runs."""
+
+    class Lasting(MemoryStore):
+        is_lasting = True  # what a run delivers is there for the next one
+
+        def backend(self, name):
+            self.backends.append(kind(self.folder / name))
+            return self.backends[-1]
+
+    found = Lasting(folder=str(folder), interval=interval, required=required)
+    found.backends = []
+    return found
+
+
+def a_run(folder, *arguments, name="run", **options):
+    return a_store(folder, *arguments, **options).run(name, {"runner": "train"})
+
+
+def sent(run) -> MemoryBackend:
+    """What the store has received of a run."""
+    return run.delivery.backend
 
 
 def test_every_point_is_journalled_before_it_is_delivered(tmp_path):
     journal = tmp_path / "run" / "journal.jsonl"
-    with tracker(tmp_path) as run:
+    with a_run(tmp_path) as run:
         run.log_metrics({"train/loss": 1.5, "train/accuracy": 0.25}, 10)
-        assert run.points == []
+        assert sent(run).points == []
         assert [point[:3] for point in read_journal(journal)] == [("train/loss", 1.5, 10), ("train/accuracy", 0.25, 10)]
-    assert run.points == read_journal(journal)
+    assert sent(run).points == read_journal(journal)
     assert set(Point._fields) in [set(json.loads(line)) for line in journal.read_text().splitlines()]
 
 
 def test_a_thread_delivers_at_every_interval(tmp_path):
-    with tracker(tmp_path, interval=0.01) as run:
+    with a_run(tmp_path, interval=0.01) as run:
         run.log_metrics({"a": 1.0}, 0)
-        until(lambda: run.points)
+        until(lambda: sent(run).points)
 
 
 def test_nan_and_infinity_reach_neither_journal_nor_store(tmp_path):
-    with tracker(tmp_path) as run:
+    with a_run(tmp_path) as run:
         run.log_metrics({"a": math.nan, "b": math.inf, "c": 1.0}, 0)
-    assert [point.key for point in run.points] == ["c"]
+    assert [point.key for point in sent(run).points] == ["c"]
 
 
 def test_what_a_store_refuses_is_delivered_later_in_order_and_once(tmp_path):
-    with tracker(tmp_path, Flaky) as run:
-        run.down = True
+    with a_run(tmp_path, Flaky) as run:
+        sent(run).down = True
         for step in range(3):
             run.log_metrics({"a": step}, step)
-            run.deliver()
-        assert (run.points, run.trouble) == ([], "the store did not take what was sent: store is down")
-        run.down = False
+            run.delivery.deliver()
+        assert (sent(run).points, run.delivery.error) == (
+            [],
+            "the store could not be updated: store is down",
+        )
+        sent(run).down = False
         run.log_metrics({"a": 3.0}, 3)
-        run.deliver()
-        assert run.trouble is None
-    assert [point.step for point in run.points] == [0, 1, 2, 3]
+        run.delivery.deliver()
+        assert run.delivery.error is None
+    assert [point.step for point in sent(run).points] == [0, 1, 2, 3]
 
 
 def test_a_store_that_stays_down_does_not_fail_the_run_and_is_served_later(tmp_path):
-    with tracker(tmp_path, Flaky) as run:
-        run.down = True
+    with a_run(tmp_path, Flaky) as run:
+        sent(run).down = True
         run.log_metrics({"a": 1.0}, 0)
     assert run.undelivered == 4  # the point, two files, and outcome and status in one line
-    later = tracker(tmp_path, Flaky)
-    later.__dict__.update(points=[], parameters={}, files=[])
-    assert later.settle() == "delivered"
-    assert ([point.step for point in later.points], later.status, later.tags["outcome"]) == (
-        [0],
-        "FINISHED",
-        "completed",
-    )
-    assert later.settle() is None
+    later = a_store(tmp_path, Flaky)
+    assert later.close_dead_run("run") == "delivered"
+    (delivered,) = later.backends
+    assert [point.step for point in delivered.points] == [0]
+    assert (delivered.status, delivered.tags["outcome"]) == ("FINISHED", "completed")
+    assert later.close_dead_run("run") is None
 
 
 def test_a_required_store_fails_the_run(tmp_path):
     def lose_the_store(run):
-        run.down = True
+        sent(run).down = True
         run.log_metrics({"a": 1.0}, 0)
-        run.deliver()
+        run.delivery.deliver()
         run.log_metrics({"a": 1.0}, 1)
 
-    refusal = pytest.raises(ConnectionError, match="required=true, but the store did not take")
-    with refusal, tracker(tmp_path, Flaky, required=True) as run:
+    refusal = pytest.raises(ConnectionError, match="required=true, but the store could not be updated")
+    with refusal, a_run(tmp_path, Flaky, required=True) as run:
         lose_the_store(run)
 
 
-def test_what_the_store_will_never_take_is_said_and_left_out(tmp_path):
-    class Picky(MemoryTracker):
-        def _parameters(self, _):
+def test_what_the_store_refuses_for_good_is_logged_and_left_out(tmp_path):
+    class Picky(MemoryBackend):
+        def log_parameters(self, _):
             raise Refused("too long")
 
-    with tracker(tmp_path, Picky) as run:
-        run.log_config({"a": 1})
+    with a_run(tmp_path, Picky) as run:
+        run.log_parameters({"a": 1})
         run.log_metrics({"a": 1.0}, 0)
-    assert len(run.points) == 1
+    assert len(sent(run).points) == 1
     assert run.undelivered == 0
 
 
 def test_a_journal_sends_no_file_from_elsewhere(tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
-    with tracker(tmp_path) as run:
+    with a_run(tmp_path) as run:
         (run.folder / "link.txt").symlink_to(tmp_path / "secret.txt")
         (run.folder / "own.txt").write_text("own")
         run.journal.append({"file": "../secret.txt"}, {"file": "link.txt"}, {"file": "own.txt"})
-    assert [name for name in run.files if name.endswith(".txt")] == ["own.txt"]
+    assert [name for name in sent(run).files if name.endswith(".txt")] == ["own.txt"]
 
 
 def test_a_resumed_run_neither_repeats_nor_misses_a_point(tmp_path):
-    with tracker(tmp_path) as run:
+    with a_run(tmp_path) as run:
         for step in range(5):
             run.log_metrics({"a": step}, step)
     journal = tmp_path / "run" / "journal.jsonl"
     kept = journal.read_bytes()[: journal.read_bytes().index(b'"status"') - 1]
     journal.write_bytes(kept[:-30])  # a process that was killed while it wrote
-    with tracker(tmp_path) as again:
+    with a_run(tmp_path) as again:
         assert again.resumed
         for step in range(3, 8):
             again.log_metrics({"a": step}, step)
@@ -133,24 +156,137 @@ def test_a_resumed_run_neither_repeats_nor_misses_a_point(tmp_path):
 
 
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
-    with tracker(tmp_path), pytest.raises(ValueError, match="is going on in another process"):
-        tracker(tmp_path).__enter__()
+    with a_run(tmp_path), pytest.raises(ValueError, match="is in progress in another process"):
+        a_run(tmp_path).__enter__()
 
 
-def test_a_run_whose_process_died_is_found_and_closed(tmp_path):
+def die(folder) -> None:
+    """Begin a run in a process that is then killed."""
     script = (
-        "import os; from experiments.tracking.memory import MemoryTracker\n"
-        f"run = MemoryTracker(folder={str(tmp_path)!r}, interval=9.0, required=False, name='run', tags={{}})\n"
-        "run.__enter__(); run.log_metrics({'a': 1.0}, 0); os.kill(os.getpid(), 9)"
+        "import os; from experiments.tracking.memory import MemoryStore\n"
+        f"store = MemoryStore(folder={str(folder)!r}, interval=9.0, required=False)\n"
+        "run = store.run('run', {}); run.__enter__()\n"
+        "run.log_metrics({'a': 1.0}, 0); os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "outcome"), [(None, "KILLED", "interrupted"), ("it was killed", "FAILED", "failed")]
+)
+def test_a_run_whose_process_died_is_found_and_closed(tmp_path, failure, status, outcome):
+    die(tmp_path)
     assert left_open(tmp_path) == [tmp_path / "run"]
-    doctor = tracker(tmp_path)
-    doctor.__dict__.update(points=[], parameters={}, files=[])
-    assert doctor.settle() == "its process died: closed as KILLED"
-    known = facts(tmp_path / "run" / "journal.jsonl")
-    assert (known["status"], known["outcome"]) == ("KILLED", "interrupted")
+    assert a_store(tmp_path).close_dead_run("run", failure) == f"its process died: closed as {status}"
+    record = RunRecord.of(tmp_path / "run")
+    assert (record.status, record.outcome, record.tags.get("error")) == (status, outcome, failure)
     assert left_open(tmp_path) == []
+
+
+WRONG = [
+    '{"tags": null}',
+    '{"tags": ["x"]}',
+    '{"tags": {"x": 1}}',
+    '{"parameters": "x"}',
+    '{"key": 1}',
+    '{"key": "train/loss"}',
+    '{"key": "train/loss", "value": "x", "step": 1, "timestamp": 1}',
+    '{"key": "train/loss", "value": 1.0, "step": 1.5, "timestamp": 1}',
+    '{"status": ["a"]}',
+    '{"run": 5}',
+    '{"started": "x"}',
+    '["run"]',
+    "[" * 100_000,
+    "no json",
+]
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_journal_is_read_up_to_a_line_of_the_wrong_shape(tmp_path, line, caplog):
+    with a_run(tmp_path, name="damaged") as run:
+        run.log_metrics({"train/loss": 1.0}, 1)
+    with a_run(tmp_path, name="whole"):
+        pass
+    path = tmp_path / "damaged" / "journal.jsonl"
+    good = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*good[:2], line.encode() + b"\n", *good[2:]]))
+    with pytest.raises(Damaged):
+        parse_line(line.encode())
+    logging.getLogger("experiments").addHandler(caplog.handler)
+    try:
+        damaged, whole = records_in(tmp_path)
+    finally:
+        logging.getLogger("experiments").removeHandler(caplog.handler)
+    assert (damaged.metrics, damaged.outcome, whole.outcome) == ({"train/loss": {1: 1.0}}, "running", "completed")
+    assert f"the journal in {tmp_path / 'damaged'} is damaged" in caplog.text
+    assert [point.step for point in read_journal(path)] == [1]
+    assert newest_unfinished(tmp_path, "nothing") is None
+    (tmp_path / "damaged" / "lock").touch()
+    a_store(tmp_path).close_dead_runs("whole")  # the journal is continued after its last good line
+    assert RunRecord.of(tmp_path / "damaged").outcome == "interrupted"
+    assert not RunRecord.of(tmp_path / "damaged").is_damaged
+
+
+def test_a_record_reads_what_was_added_since_the_last_time(tmp_path):
+    record = RunRecord.of(tmp_path / "run")
+    assert (record.outcome, record.best_loss) == (None, pytest.approx(math.nan, nan_ok=True))
+    with a_run(tmp_path) as run:
+        for step, loss in enumerate([3.0, 1.0, 2.0]):
+            run.log_metrics(
+                {"valid/loss": loss, "valid/accuracy": loss / 4, "train/loss": 0.5, "interval/a": 1.0}, step
+            )
+            record.refresh()
+            assert (record.step, record.last("valid/loss"), record.outcome) == (step, loss, "running")
+    record.refresh()
+    assert (record.best_loss, record.at_best("accuracy"), record.at_best("loss", "train")) == (1.0, 0.25, 0.5)
+    assert (record.outcome, record.is_over) == ("completed", True)
+    assert "interval/a" not in record.metrics
+    assert record == RunRecord.of(tmp_path / "run")
+
+
+def test_a_closed_journal_reads_no_file_that_was_opened_later(tmp_path):
+    journal = Journal(tmp_path / "one")
+    journal.append({"run": "one"}, {"run": "two"})
+    entries = journal.entries(0)
+    journal.close()
+    other = Journal(tmp_path / "other")  # has the same descriptor now
+    other.append({"run": "other"})
+    with pytest.raises(Closed):
+        next(entries)
+    with pytest.raises(Closed):
+        journal.append({"run": "one"})
+    other.close()
+
+
+class Hanging(MemoryBackend):
+    """A store that answers only when it is allowed to."""
+
+    reached, allowed = threading.Event(), threading.Event()
+
+    def log_points(self, points):
+        self.reached.set()
+        self.allowed.wait()
+        super().log_points(points)
+
+
+def test_a_thread_that_outlives_its_run_touches_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.tracking.run.END", 0.1)
+    with a_run(tmp_path, Hanging, interval=0.01) as run:
+        run.log_metrics({"a": 1.0}, 0)
+        assert Hanging.reached.wait(10)
+        for step in range(1, 5):
+            run.log_metrics({"a": 1.0}, step)
+    assert run.undelivered > 4
+    with a_run(tmp_path, name="other") as other:
+        other.log_metrics({"b": 1.0}, 0)
+        before = (tmp_path / "run" / "delivered.json").read_bytes()
+        Hanging.allowed.set()
+        run.delivery._thread.join(10)
+        assert not run.delivery._thread.is_alive()
+    assert [point.key for point in sent(other).points] == ["b"]
+    assert [point.step for point in sent(run).points] == [0]  # what was already being sent
+    assert (tmp_path / "run" / "delivered.json").read_bytes() == before
+    assert run.delivery.error is None
 
 
 def until(condition, seconds: float = 10.0):
@@ -174,14 +310,14 @@ class Odd(RuntimeError):
     ],
 )
 def test_a_run_ends_truthfully(tmp_path, error, status, outcome):
-    run = tracker(tmp_path)
+    run = a_run(tmp_path)
     with contextlib.nullcontext() if error is None else pytest.raises(type(error)), run:
         run.log_metrics({"a": 1.0}, 0)
         if error is not None:
             raise error
-    assert (run.status, run.tags["outcome"]) == (status, outcome)
-    assert len(run.points) == 1
-    assert ("traceback.txt" in run.files) == (status == "FAILED")
+    assert (sent(run).status, sent(run).tags["outcome"]) == (status, outcome)
+    assert len(sent(run).points) == 1
+    assert ("traceback.txt" in sent(run).files) == (status == "FAILED")
 
 
 def fail_without_folder(folder):
@@ -190,21 +326,28 @@ def fail_without_folder(folder):
 
 
 def test_a_run_whose_folder_is_gone_still_ends_with_its_own_error(tmp_path):
-    run = tracker(tmp_path)
+    run = a_run(tmp_path)
     with pytest.raises(RuntimeError, match="boom"), run:
         fail_without_folder(tmp_path / "run")
-    assert (run.status, run.tags["outcome"]) == ("FAILED", "failed")
+    assert (sent(run).status, sent(run).tags["outcome"]) == ("FAILED", "failed")
 
 
-class Closed(MemoryTracker):
-    def _begin(self):
+class Unreachable(MemoryBackend):
+    def begin(self, *_):
         raise ConnectionError("no store")
 
 
 def test_a_run_begins_without_its_store_unless_that_is_required(tmp_path):
-    with pytest.raises(ConnectionError, match="no store"), tracker(tmp_path / "runs", Closed, required=True):
+    with pytest.raises(ConnectionError, match="no store"), a_run(tmp_path / "runs", Unreachable, required=True):
         pass
     assert list(tmp_path.iterdir()) == []
-    with tracker(tmp_path / "runs", Closed) as run:
+    with a_run(tmp_path / "runs", Unreachable) as run:
         assert run.run_id == "run"
     assert run.undelivered > 0
+
+
+@pytest.mark.parametrize("former", ["experiments.tracking.MemoryTracker", "experiments.memory_tracking.MemoryTracker"])
+def test_a_config_may_name_a_store_by_its_former_name(command, former):
+    outcome = command("epochs=1", "tracker=memory", f"tracker._target_={former}")
+    assert outcome.code == 0, outcome.error
+    assert MemoryStore.ended[-1].status == "FINISHED"

@@ -26,17 +26,19 @@ from .config.settings import Settings
 from .interfaces.data import Dataset
 from .interfaces.job import JobContext
 from .interfaces.model import Model, check_model
-from .tracking import provenance
-from .tracking.folder import JOURNAL, facts, left_open
+from .tracking.folder import JOURNAL
 from .tracking.interruption import Stop, interruptible
-from .tracking.run import SILENT, Tracker
+from .tracking.provenance import provenance_tags
+from .tracking.record import RunRecord
+from .tracking.run import Run
+from .tracking.store import Store
 from .training.device import Device, choose_device, num_threads, set_up_process
 from .training.dry_run import check_compatible, dry_run
 
 log = logging.getLogger("experiments")
 
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
-LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",), "tracker": ("name", "tags")}
+LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,15 +51,15 @@ class Experiment:
     overrides: tuple[str, ...]  # KEY=VALUE as typed
     settings: Settings
     device: Device
-    model: Bound
-    data: Bound
-    optimizer: Bound
-    schedule: Bound
-    runner: Bound
-    tracker: Bound
     initial_weights: InitialWeights | None
     resumes: Path | None  # the folder of the run that resume= names
     job: JobContext | None  # what a job of a sweep knows of its sweep
+    store: Store
+    model: Bound[Model]
+    data: Bound[Dataset]
+    optimizer: Bound[torch.optim.Optimizer]
+    schedule: Bound[Any]
+    runner: Bound[Any]
 
     @classmethod
     def of(cls, composition: Composition, job: JobContext | None = None) -> "Experiment":
@@ -72,16 +74,17 @@ class Experiment:
         if resumed is not None:
             composition = resumed.merged_into(composition)
             bind_settings(composition.config)
-        weights = None
+        weights = store = None
         if composition.config["checkpoint"] is not None:
-            tracker = bind(composition.config, "tracker", LATE["tracker"])
-            composition, weights = with_initial_weights(composition, tracker, resumed is not None)
+            store = bind(composition.config, "tracker").build()
+            composition, weights = with_initial_weights(composition, store, is_resumed=resumed is not None)
         settings, device, sections = bind_all(composition.config)
         config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
             resumed.refuse_changes(config)
         choices = composition.choices
         chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
+        tracker = sections.pop("tracker")
         return cls(
             config=config,
             choices=chosen,
@@ -89,16 +92,18 @@ class Experiment:
             overrides=composition.overrides,
             settings=settings,
             device=device,
-            **sections,
             initial_weights=weights,
             resumes=None if resumed is None else resumed.folder,
             job=job,
+            store=tracker.build() if store is None else store,
+            **sections,
         )
 
     def run(self) -> float | None:
         """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
         set_up_process(self.settings, self.model.target)
-        return self.runner.build().run(self)
+        score: float | None = self.runner.build().run(self)
+        return score
 
     def build_dataset(self) -> Dataset:
         """Read the data. ConfigError if it cannot be used."""
@@ -110,7 +115,7 @@ class Experiment:
             )
         return dataset
 
-    def build_model(self, dataset) -> Model:
+    def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
         known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
@@ -122,58 +127,52 @@ class Experiment:
         return model
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        return self.optimizer.build(params=model.parameters())
+        optimizer: torch.optim.Optimizer = self.optimizer.build(params=model.parameters())
+        return optimizer
 
-    def run_to_continue(self, fingerprint: str) -> Path | None:
-        """The folder of the run that this command goes on with. ConfigError if that read other data."""
-        folder = Path(self.tracker.options["folder"]).absolute()
-        if self.job is not None:  # its name says what it computes
-            return folder / self.job.run if (folder / self.job.run / JOURNAL).exists() else None
+    def run_to_resume(self, fingerprint: str) -> Path | None:
+        """The folder of the run that this command resumes. ConfigError if that run read other data."""
+        if self.job is not None:  # its name is a hash of what it computes
+            folder = self.store.folder / self.job.run
+            return folder if (folder / JOURNAL).exists() else None
         if self.settings.resume == "auto":
-            return newest_unfinished(folder, self.identity(fingerprint))
-        if self.resumes is not None and facts(self.resumes / JOURNAL)["dataset_fingerprint"] != fingerprint:
-            raise ConfigError(f"the run {self.resumes.name} cannot go on with other data than it began with")
+            return newest_unfinished(self.store.folder, self.identity(fingerprint))
+        if self.resumes is not None and RunRecord.of(self.resumes).tags.get("dataset_fingerprint") != fingerprint:
+            raise ConfigError(f"the run {self.resumes.name} cannot be resumed with other data than it began with")
         return self.resumes
 
     @contextlib.contextmanager
-    def open_run(self, fingerprint: str, continues: Path | None = None, **tags: str) -> Iterator[tuple[Tracker, Stop]]:
-        """Record a run of this experiment in a folder of its name, or go on with the one in the folder `continues`.
+    def open_run(self, fingerprint: str, resumed: Path | None = None, **tags: str) -> Iterator[tuple[Run, Stop]]:
+        """Record a run of this experiment in a folder of its own, or resume the one in the folder `resumed`.
 
         From its beginning to its end a signal is only noted in the Stop, so that no run is left as RUNNING.
         """
-        name = self._new_name() if continues is None else continues.name
-        tags |= {} if self.initial_weights is None else {"started_from": self.initial_weights.run_id}
+        name = self._new_name() if resumed is None else resumed.name
+        run = self.store.run(name, tags | self._tags(fingerprint))
+        signals = interruptible() if self.job is None else interruptible(self.job.is_stopped)
+        closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
+        with signals as stop, run, in_background(closing, name):
+            if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
+                log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
+            run.log_parameters(self.parameters())
+            run.log_text("config.yaml", to_yaml(self.config))
+            yield run, stop
+        stop.check()  # a signal that came while the run was closed stops what would come after it
+
+    def _tags(self, fingerprint: str) -> dict[str, str]:
+        """What a store shows of a run besides its parameters."""
+        tags = {} if self.initial_weights is None else {"started_from": self.initial_weights.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(num_threads()), "device": str(self.device.torch_device)}
         tags |= {} if self.job is None else self.job.tags(self.settings.seed)
-        tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance.facts()
-        tags["mlflow.note.content"] = f"Repeat with\n```\n{self.command}\n```"
-        tracker = self.tracker.build(name=name, tags=tags)
-        listening = interruptible() if self.job is None else interruptible(self.job.is_stopped)
-        alone = self.settle_others if self.job is None else lambda _: None  # a sweep looks after its own
-        with listening as stop, tracker, in_background(alone, tracker.folder):
-            if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
-                log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
-            tracker.log_config(self.parameters())
-            tracker.log_text("config.yaml", to_yaml(self.config))
-            yield tracker, stop
-        stop.check()  # one that came while the run was closed ends no run, but what would come after it
+        tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance_tags()
+        return tags | {"mlflow.note.content": f"Repeat with\n```\n{self.command}\n```"}
 
     def _new_name(self) -> str:
         if self.job is not None:
             return self.job.run
         now = datetime.datetime.now().strftime("%m%d-%H%M%S")
         return f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
-
-    def settle_others(self, own: Path) -> None:
-        """Close the runs in the same folder, and in the same store, whose process died without a word."""
-        for path in left_open(own.parent):
-            with contextlib.suppress(ValueError, OSError):  # its process is alive, or it is in no state to be closed
-                if path != own and (done := self.tracker.build(name=path.name, tags={}).settle()):
-                    log.info("%s  %s; resume=%s goes on with it", path.name, done, path.name)
-        with contextlib.suppress(ValueError, OSError):  # the store is away
-            for run_id in self.tracker.target.close_silent(SILENT, **self.tracker.options):
-                log.info("run %s  silent for more than %g s: closed as KILLED", run_id, SILENT)
 
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
@@ -183,26 +182,27 @@ class Experiment:
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        return {f"choice.{kind}": choice for kind, choice in self.choices.items()} | flatten(self.config)
+        choices = {f"choice.{kind}": choice for kind, choice in self.choices.items()}
+        return choices | flatten(self.config) | {"windows_per_update": self.settings.windows_per_update}
 
 
 @contextlib.contextmanager
 def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """While the block runs, do this work, which may wait for a store; at the end it is waited for a little."""
+    """Do some work that may wait for a store while the block runs; afterwards waits for it for at most 10 seconds."""
     thread = threading.Thread(target=work, args=arguments, daemon=True)
     thread.start()
     yield
     thread.join(timeout=10.0)
 
 
-def bind_all(config: Mapping[str, Any]) -> tuple[Settings, Device, dict[str, Bound]]:
+def bind_all(config: Mapping[str, Any]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
     """Root keys, device and sections, checked one by one and together; the tracker last, as mlflow takes seconds."""
     settings = bind_settings(config)
     sections = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
-    check_model(sections["model"].target)
+    check_model(sections["model"].target, config["model"]["_target_"])
     device = choose_device(settings, sections["model"].target)
     dry_run(sections, settings)
-    return settings, device, sections | {"tracker": bind(config, "tracker", LATE["tracker"])}
+    return settings, device, sections | {"tracker": bind(config, "tracker")}

@@ -10,7 +10,7 @@ from experiments.comparison.figures import draw
 from experiments.comparison.importance import importance
 from experiments.comparison.measures import mean
 from experiments.comparison.report import Report
-from experiments.tracking.record import Recorded
+from experiments.tracking.record import RunRecord
 
 from .fabricated import a_run, grid
 
@@ -42,7 +42,7 @@ def legend_of(figure) -> list[str]:
 
 def bests(runs, model, truncation):
     chosen = [r for r in runs if (r.parameters["choice.model"], r.parameters["truncation"]) == (model, str(truncation))]
-    return [math.exp(min(value for _, value in run.metrics["valid/loss"])) for run in chosen]
+    return [math.exp(min(run.metrics["valid/loss"].values())) for run in chosen]
 
 
 def test_a_grid_of_two_axes_has_curves_both_axes_and_a_heat_map():
@@ -109,7 +109,7 @@ def test_curves_are_means_over_seeds_against_targets_on_a_logarithmic_scale():
     figure = draw(runs, ["model", "truncation", "seed"], "grid")["curves"]
     plot = axes_of(figure)
     assert legend_of(figure) == ["numpy_rnn", "torch_lstm"]  # the truncation is the same
-    expected = np.mean([[value for _, value in run.metrics["valid/perplexity"]] for run in runs[:3]], axis=0)
+    expected = np.mean([list(run.metrics["valid/perplexity"].values()) for run in runs[:3]], axis=0)
     line = next(line for line in plot.lines if line.get_label() == "torch_lstm")
     assert list(line.get_xdata()) == [1000, 2000, 3000, 4000, 5000, 6000]
     assert list(line.get_ydata()) == pytest.approx(list(expected))
@@ -170,8 +170,8 @@ def test_importance_is_left_out_where_it_says_nothing(caplog):
     assert "needs two axes that vary, there are 1" in caplog.text
 
 
-def nothing(name: str) -> Recorded:
-    return Recorded(name, name, "FAILED", "failed", 0.0, {"x": "1"}, {}, {})
+def nothing(name: str) -> RunRecord:
+    return RunRecord(name, name, "FAILED", 0.0, {"x": "1"}, {"outcome": "failed"})
 
 
 @pytest.mark.parametrize("how", ["grid", "random", None])
@@ -184,19 +184,17 @@ def nothing(name: str) -> Recorded:
         ([a_run("a", {"x": 1}, 3.0), nothing("b"), a_run("c", {}, 3.0, "pruned")], {"curves"}),
     ],
 )
-def test_odd_runs_are_no_reason_to_fail(runs, drawn, how):
+def test_a_report_of_incomplete_runs_does_not_fail(runs, drawn, how):
     report = Report(runs, ["x", "seed"], how, "odd")
-    assert {name.removesuffix(".png") for name in report.pictures if not name.startswith("by_")} == drawn
-    assert report.html().count("<img") == len(report.pictures)
+    assert {name.removesuffix(".png") for name in report.figures if not name.startswith("by_")} == drawn
+    assert report.html().count("<img") == len(report.figures)
     assert report.screen()
     assert report.markdown()
 
 
 def test_a_loss_of_zero_and_equal_values_can_be_drawn():
-    flat = [
-        Recorded(**(vars(nothing(f"r{k}")) | {"outcome": "completed", "parameters": {"x": str(k)}})) for k in (1, 2)
-    ]
+    flat = [RunRecord(f"r{k}", f"r{k}", parameters={"x": str(k)}, tags={"outcome": "completed"}) for k in (1, 2)]
     for run in flat:
-        run.metrics["train/loss"] = [(10, 0.0), (20, 0.0)]
-    assert set(Report(flat, ["x"], "grid", "flat").pictures) == {"curves.png", "by_x.png"}
+        run.metrics["train/loss"] = {10: 0.0, 20: 0.0}
+    assert set(Report(flat, ["x"], "grid", "flat").figures) == {"curves.png", "by_x.png"}
     assert axes_of(draw(flat, ["x"], "grid")["curves"]).get_yscale() == "linear"

@@ -7,12 +7,12 @@ import json
 import pytest
 from mlflow import MlflowClient
 
-from experiments.tracking.memory import MemoryTracker
-from experiments.tracking.mlflow import MlflowTracker
-from experiments.tracking.mlflow_store import create_store
-from experiments.tracking.record import from_folder
+from experiments.tracking.memory import MemoryStore
+from experiments.tracking.mlflow_connection import create_store
+from experiments.tracking.mlflow_store import MlflowStore
+from experiments.tracking.record import RunRecord
 
-from ..faults.test_server import Server
+from ..faults.server import Server
 from .fabricated import a_run, a_sweep, grid, journal
 
 AXES = {"model": ["torch_lstm", "numpy_rnn"], "truncation": [5, None]}
@@ -37,19 +37,29 @@ def place(tmp_path_factory):
     return folder
 
 
+def mlflow_store(folder, uri=None):
+    uri = uri or f"sqlite:///{folder}/mlflow.db"
+    options = {"folder": str(folder / "runs"), "interval": 60.0, "required": True}
+    return MlflowStore(uri=uri, experiment="compare", **options)
+
+
+def in_folders(folder, which=None):
+    """What the run folders have, without a store."""
+    return MemoryStore(folder=str(folder), interval=1.0, required=False).records(which)
+
+
 def opened(folder, name, tags):
-    options = {"experiment": "compare", "folder": str(folder / "runs"), "interval": 60.0, "required": True}
-    return MlflowTracker(uri=f"sqlite:///{folder}/mlflow.db", **options, name=name, tags=tags)
+    return mlflow_store(folder).run(name, tags)
 
 
 def record(folder, run):
-    """Drive a tracker as the training would."""
+    """Record a run as the training would."""
     try:
-        with opened(folder, run.name, {"runner": "train", "sweep": "sweep", "num_parameters": "54321"}) as tracker:
-            tracker.log_config(run.parameters | {"tracker.uri": "anything"})
-            for step in sorted({step for points in run.metrics.values() for step, _ in points}):
-                now = {key: dict(points)[step] for key, points in run.metrics.items() if step in dict(points)}
-                tracker.log_metrics(now | {"interval/loss": 1.0}, step)
+        with opened(folder, run.name, {"runner": "train", "sweep": "sweep", "num_parameters": "54321"}) as recorded:
+            recorded.log_parameters(run.parameters | {"tracker.uri": "anything"})
+            for step in sorted({step for values in run.metrics.values() for step in values}):
+                now = {key: values[step] for key, values in run.metrics.items() if step in values}
+                recorded.log_metrics(now | {"interval/loss": 1.0}, step)
             if run.outcome == "pruned":
                 raise Pruned
     except Pruned:
@@ -57,8 +67,7 @@ def record(folder, run):
 
 
 def stored(folder, which=None, uri=None):
-    uri = uri or f"sqlite:///{folder}/mlflow.db"
-    return MlflowTracker.recorded(which, uri=uri, experiment="compare", folder=str(folder / "runs"), interval=1.0)
+    return mlflow_store(folder, uri).records(which)
 
 
 def unstarted(runs):
@@ -69,25 +78,25 @@ def unstarted(runs):
 def test_a_run_is_read_from_its_journal(tmp_path):
     run = a_run("one", {"choice.model": "torch_lstm", "truncation": None, "seed": 0}, 3.0)
     journal(tmp_path, run)
-    assert from_folder(tmp_path / "one") == run
+    assert RunRecord.of(tmp_path / "one") == run
 
 
 def test_points_that_stand_twice_in_a_journal_count_once(tmp_path):
     run = a_run("one", {"seed": 0}, 3.0)
     journal(tmp_path, run, twice=True)
-    assert from_folder(tmp_path / "one").metrics == run.metrics
+    assert RunRecord.of(tmp_path / "one").metrics == run.metrics
 
 
-def test_a_run_that_goes_on_is_running(tmp_path):
+def test_a_run_in_progress_is_running(tmp_path):
     run = dataclasses.replace(a_run("one", {"seed": 0}, 3.0, "running"), status="RUNNING")
     journal(tmp_path, run)
-    found = from_folder(tmp_path / "one")
+    found = RunRecord.of(tmp_path / "one")
     assert (found.status, found.outcome) == ("RUNNING", "running")
 
 
-def test_folders_and_store_tell_the_same(place):
+def test_folders_and_store_have_the_same(place):
     sweep, runs = stored(place)
-    parent, members = MemoryTracker.recorded(None, folder=str(place / "runs"))
+    parent, members = in_folders(place / "runs")
     assert sweep.name == parent.name == "sweep"
     assert unstarted([sweep]) == unstarted([parent])
     assert unstarted(runs) == unstarted(members)
@@ -96,10 +105,10 @@ def test_folders_and_store_tell_the_same(place):
         assert theirs.metrics == mine.metrics
         assert theirs.parameters == mine.parameters | {"tracker.uri": "anything"}
         assert (theirs.outcome, theirs.tags["num_parameters"]) == (mine.outcome, "54321")
-        assert abs(theirs.started - from_folder(place / "runs" / mine.name).started) < 5.0
+        assert abs(theirs.started - RunRecord.of(place / "runs" / mine.name).started) < 5.0
 
 
-def test_a_server_tells_the_same(place):
+def test_a_server_has_the_same(place):
     server = Server(place)
     server.start()
     try:
@@ -119,7 +128,7 @@ def test_a_sweep_is_found_by_its_name_and_by_its_id(place):
     assert stored(place, "sweep") == stored(place, sweep.run_id) == (sweep, runs)
     old, none = stored(place, "old-sweep")
     assert (old.name, none) == ("old-sweep", [])
-    assert MemoryTracker.recorded("old-sweep", folder=str(place / "runs"))[1] == []
+    assert in_folders(place / "runs", "old-sweep")[1] == []
 
 
 def test_a_filter_finds_training_runs_and_no_sweep(place):
@@ -141,33 +150,33 @@ def test_many_runs_come_page_by_page(place, monkeypatch):
         ("nothing", "there is no sweep 'nothing' in sqlite:///.*: give the name or id"),
         ("run-0-0", "there is no sweep 'run-0-0'"),
         ("metrics.loss < 'x'", "MLflow cannot read the filter"),
-        ("params.truncation = '6'", "no training run in .* fits params.truncation = '6'"),
+        ("params.truncation = '6'", "no training run in .* matches params.truncation = '6'"),
     ],
 )
-def test_what_is_not_in_the_store_is_said(place, which, complaint):
+def test_what_is_not_in_the_store_is_an_error(place, which, complaint):
     with pytest.raises(ValueError, match=complaint):
         stored(place, which)
 
 
-def test_an_empty_store_is_said(tmp_path, store):
+def test_an_empty_store_is_an_error(tmp_path, store):
     with pytest.raises(ValueError, match=r"there is no store sqlite:///.*none.db"):
-        MlflowTracker.recorded(None, uri=f"sqlite:///{tmp_path}/none.db", experiment="compare")
+        stored(tmp_path, uri=f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(ValueError, match="there is no experiment 'compare' in"):
-        MlflowTracker.recorded(None, uri=store, experiment="compare")
+        stored(tmp_path, uri=store)
     MlflowClient(store).create_experiment("compare")
     with pytest.raises(ValueError, match=r"there is no sweep in .* yet: `experiments sweeps=truncation` makes one"):
-        MlflowTracker.recorded(None, uri=store, experiment="compare")
+        stored(tmp_path, uri=store)
 
 
 def test_folders_have_the_latest_sweep_and_no_filters(tmp_path):
     with pytest.raises(ValueError, match=r"there is no sweep in .* yet"):
-        MemoryTracker.recorded(None, folder=str(tmp_path))
+        in_folders(tmp_path)
     for name, started in (("new", 60.0), ("old", 50.0)):
         parent, children = a_sweep(name, ["seed"], [a_run(f"of-{name}", {"seed": 0}, 3.0)], started)
         for run in (parent, *children):
             journal(tmp_path, run)
-    sweep, runs = MemoryTracker.recorded(None, folder=str(tmp_path))
+    sweep, runs = in_folders(tmp_path)
     assert (sweep.name, [run.name for run in runs]) == ("new", ["of-new"])
-    assert [run.name for run in MemoryTracker.recorded("old", folder=str(tmp_path))[1]] == ["of-old"]
+    assert [run.name for run in in_folders(tmp_path, "old")[1]] == ["of-old"]
     with pytest.raises(ValueError, match="only an MLflow store can apply the filter"):
-        MemoryTracker.recorded("params.seed = '0'", folder=str(tmp_path))
+        in_folders(tmp_path, "params.seed = '0'")

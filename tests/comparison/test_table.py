@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.comparison.points import NOT_COMPARED, differing
+from experiments.comparison.grouping import NOT_COMPARED, differing
 from experiments.comparison.rendering import to_html, to_markdown, to_screen
 from experiments.comparison.table import best_row, compare
 from experiments.config.recorded_form import NOT_IDENTITY
-from experiments.tracking.record import Recorded
+from experiments.tracking.record import RunRecord
 
 from .fabricated import a_run, grid
 
@@ -31,7 +31,7 @@ def independently(runs) -> pd.DataFrame:
         for run in runs
         if run.outcome == "completed"
         for key, points in run.metrics.items()
-        for step, value in points
+        for step, value in points.items()
     ]
     wide = pd.DataFrame(rows).pivot_table(index=["model", "truncation", "run", "step"], columns="key", values="value")
     at_best = wide.loc[wide.groupby("run")["valid/loss"].idxmin()]
@@ -70,7 +70,7 @@ def test_every_run_is_counted_and_only_completed_ones_are_measured():
     more = [a_run(f"r{k}", runs[0].parameters | {"seed": k}, 0.0, end) for k, end in enumerate(["pruned", "failed"], 1)]
     table = compare([*runs, *more], ["model", "truncation", "seed"])
     assert (table["runs"].item(), table["outcome"].item()) == (3, "1 completed, 1 failed, 1 pruned")
-    assert table["valid/loss best"].item() == min(value for _, value in runs[0].metrics["valid/loss"])
+    assert table["valid/loss best"].item() == min(runs[0].metrics["valid/loss"].values())
     assert math.isnan(table["valid/loss best ±"].item())
 
 
@@ -86,7 +86,7 @@ def test_the_same_seed_twice_is_no_second_replicate():
     newest = max((first, again), key=lambda run: run.started)
     table = compare([first, again], [])
     assert (table["runs"].item(), math.isnan(table["valid/loss best ±"].item())) == (2, True)
-    assert table["valid/loss best"].item() == min(value for _, value in newest.metrics["valid/loss"])
+    assert table["valid/loss best"].item() == min(newest.metrics["valid/loss"].values())
 
 
 def test_numbers_sort_as_numbers_and_before_words():
@@ -97,15 +97,16 @@ def test_numbers_sort_as_numbers_and_before_words():
 
 def test_labels_are_judged_by_accuracy_and_a_squared_error_by_its_loss():
     texts = a_run("a", {}, 3.0)
-    labels = Recorded(**(vars(texts) | {"metrics": texts.metrics | {"test/f1": [(5000, 0.8)]}}))
+    labels = RunRecord(**(vars(texts) | {"metrics": texts.metrics | {"test/f1": {5000: 0.8}}}))
     assert "valid/accuracy best" in compare([labels], [])
     bare = {key: texts.metrics[key] for key in ("train/loss",)}
-    table = compare([Recorded(**(vars(texts) | {"metrics": bare}))], [])
+    table = compare([RunRecord(**(vars(texts) | {"metrics": bare}))], [])
     assert [column for column in table if "/" in column] == ["train/loss best", "train/loss best ±", "train/loss last"]
 
 
 def test_without_a_score_there_is_a_table_of_counts():
-    table = compare([a_run("a", {"x": 1}, 3.0, "failed"), Recorded("b", "b", "FAILED", "failed", 0.0, {}, {}, {})], [])
+    without_metrics = RunRecord("b", "b", "FAILED", tags={"outcome": "failed"})
+    table = compare([a_run("a", {"x": 1}, 3.0, "failed"), without_metrics], [])
     assert (table["runs"].item(), table["outcome"].item(), best_row(table)) == (2, "2 failed", None)
     assert "*" not in to_screen(table)
     with pytest.raises(ValueError, match="there are no runs to compare"):

@@ -1,1 +1,1 @@
-"""Processes killed at random moments, compared with ones that were left alone."""
+"""Processes killed at random moments, compared with undisturbed ones."""

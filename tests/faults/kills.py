@@ -22,7 +22,7 @@ import torch
 from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_journal
-from experiments.tracking.mlflow_store import create_store
+from experiments.tracking.mlflow_connection import create_store
 
 NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
 TASKS = ("text", "labels")
@@ -34,7 +34,7 @@ OPTIMIZERS = {
     "adamw": ("optimizer=adamw", "schedule=cosine", "clip_norm=0.5"),
 }
 CASES = list(itertools.product(NETWORKS, TASKS, OPTIMIZERS))
-TIMES = ("targets_per_second",)  # what a stopped run may say otherwise
+TIMES = ("targets_per_second",)  # metrics that may differ
 SMALL = ("model.hidden_size=8", "model.embedding_size=6", "model.output_dropout=0.2", "epochs=4", "threads=1")
 
 context = multiprocessing.get_context("forkserver")
@@ -60,7 +60,7 @@ class Findings(NamedTuple):
 
 
 def command(case: tuple[str, str, str], data: Path) -> list[str]:
-    """What is typed for a case: a second of training with dropout, validation, a test and many checkpoints."""
+    """The overrides of a case: a second of training with dropout, validation, a test and many checkpoints."""
     network, task, optimizer = case
     source = ["data=characters", f"data.path={data}/text.txt", "data.valid_fraction=0.1", "data.test_fraction=0.1"]
     source += ["batch_size=8", "truncation=7"]
@@ -71,7 +71,7 @@ def command(case: tuple[str, str, str], data: Path) -> list[str]:
 
 
 def make_folders(work: Path, store: Path) -> tuple[Path, Path, Path]:
-    """Folders with the data, for what is left alone and for what is killed, these two with a store of their own."""
+    """Folders for the data, the undisturbed and the killed runs; the last two have a store each."""
     data, alone, killed = (work / name for name in ("data", "alone", "killed"))
     for folder in (data, alone, killed):
         folder.mkdir()
@@ -94,7 +94,7 @@ def make_data(folder: Path) -> None:
 
 
 def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> tuple[int, float]:
-    """One process in this folder, perhaps killed after some seconds; its exit code and how long it took."""
+    """Run a process in this folder, killed after `kill_after` seconds if that is given; exit code and seconds."""
     began = time.monotonic()
     process = start(folder, arguments)
     process.join(kill_after)
@@ -123,7 +123,7 @@ def _main(folder: str, arguments: Sequence[str]) -> None:
 
 
 def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> Findings:
-    """Run a case alone and once more with so many kills, each followed by `resume=auto`; what differs."""
+    """Run a case undisturbed and again with this many kills, each followed by `resume=auto`; what differs."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         data, alone, killed = make_folders(Path(temporary), store)
@@ -152,8 +152,8 @@ def compare(alone: Path, killed: Path) -> Findings:
     There is more than one if a process was killed when its run was over already.
     """
     stored = {run.name: stored_points(killed, run.name) for run in completed_runs(killed)}
-    assert stored, "no run came to its end"
-    found = Findings(left_running=number_running(killed))
+    assert stored, "no run completed"
+    found = Findings(left_running=num_running(killed))
     for run in completed_runs(killed):
         found += compare_runs(run, completed_runs(alone)[0], *stored[run.name])
     return found
@@ -172,7 +172,7 @@ def compare_runs(run: Path, undisturbed: Path, stored: set[tuple[str, int]], dou
 
 
 def completed_runs(folder: Path) -> list[Path]:
-    """The folders of the runs that came to their end, the oldest first."""
+    """The folders of the completed runs, the oldest first."""
     return sorted(
         journal.parent
         for journal in folder.glob("runs/*/journal.jsonl")
@@ -201,7 +201,7 @@ def stored_points(folder: Path, name: str) -> tuple[set[tuple[str, int]], int]:
     return found, doubled
 
 
-def number_running(folder: Path) -> int:
+def num_running(folder: Path) -> int:
     return sum(run.info.status == "RUNNING" for run in stored_runs(folder)[1])
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from experiments.tracking.folder import JOURNAL, facts
-from experiments.tracking.mlflow_store import create_store
+from experiments.tracking.folder import JOURNAL
+from experiments.tracking.mlflow_connection import create_store
+from experiments.tracking.record import RunRecord
 
-from .kills import Findings, compare_runs, make_folders, number_running, stored_points
+from .kills import Findings, compare_runs, make_folders, num_running, stored_points
 
 LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
 JOBS = 8
@@ -40,7 +41,7 @@ def command(launcher: str, data: Path) -> list[str]:
 
 
 def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -> int:
-    """One start of a sweep, perhaps killed after some seconds together with its workers; its exit code."""
+    """Start a sweep, killed with its workers after `kill_after` seconds if that is given; its exit code."""
     with (folder / "output.txt").open("a") as output:
         program = [sys.executable, "-m", "experiments", *arguments]
         process = subprocess.Popen(program, cwd=folder, stdout=output, stderr=output, start_new_session=True)
@@ -52,7 +53,7 @@ def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -
 
 
 def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings, dict[str, int], int]:
-    """A sweep alone and once more with so many kills: what differs, what else should be 0, how many jobs went on."""
+    """A sweep undisturbed and again with this many kills: what differs, what else must be 0, how many jobs resumed."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         data, alone, killed = make_folders(Path(temporary), store)
@@ -77,7 +78,7 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings
 
 def compare(alone: Path, killed: Path) -> Findings:
     """What differs between the jobs of two sweeps."""
-    found = Findings(left_running=number_running(killed))
+    found = Findings(left_running=num_running(killed))
     undisturbed, stopped = jobs(alone), jobs(killed)
     assert undisturbed.keys() == stopped.keys()
     assert len(stopped) == JOBS
@@ -87,7 +88,7 @@ def compare(alone: Path, killed: Path) -> Findings:
 
 
 def strays(folder: Path) -> dict[str, int]:
-    """Runs that the store has too many, children without their parent, and runs that did not finish."""
+    """Surplus runs in the store, children without their parent, and runs that did not finish."""
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
     parents = [run.info.run_id for run in runs if run.data.tags.get("runner") == "sweep"]
@@ -101,13 +102,13 @@ def strays(folder: Path) -> dict[str, int]:
 
 
 def resumed(folder: Path) -> int:
-    """Jobs that were killed in their middle and went on."""
+    """The number of jobs that were killed while they ran and then resumed."""
     return sum('"status": "RUNNING"' in (run / JOURNAL).read_text() for run in jobs(folder).values())
 
 
 def jobs(folder: Path) -> dict[tuple[str, str], Path]:
     """The folders of a sweep's jobs by what was chosen for them."""
-    known = {journal.parent: facts(journal) for journal in journals(folder)}
+    known = {journal.parent: RunRecord.of(journal.parent).tags for journal in journals(folder)}
     return {(k["sweep.point"], k["sweep.replicate"]): run for run, k in known.items() if k["runner"] == "train"}
 
 
@@ -116,9 +117,9 @@ def journals(folder: Path) -> list[Path]:
 
 
 def is_finished_job(journal: Path) -> bool:
-    """Not a finished sweep, which goes on when it is started again, if only to see that nothing is left to do."""
-    known = facts(journal)
-    return known.get("runner") == "train" and known.get("outcome") == "completed"
+    """Not a finished sweep, which is resumed when it is started again, if only to find that nothing is left to do."""
+    run = RunRecord.of(journal.parent)
+    return run.tags.get("runner") == "train" and run.outcome == "completed"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Disks that fill up, folders that cannot be written or vanish: one sentence, FAILED, and what was good stays good."""
+"""Full disks, folders that cannot be written or vanish: one sentence, a FAILED run, and good checkpoints are kept."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from experiments.checkpoints import checkpoint
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryStore
 from experiments.training import loop, updates
 
 TRAIN = ("epochs=60", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
@@ -39,7 +39,7 @@ def test_a_full_disk_fails_the_run_with_one_sentence_and_leaves_good_checkpoints
     outcome = command(*TRAIN, f"tracker.folder={small_disk}/runs")
     assert (outcome.code, outcome.error.count("\n")) == (1, 1)
     assert "No space left on device" in outcome.error
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert (run.status, run.tags["outcome"]) == ("FAILED", "failed")
     assert not list(run.folder.glob("*.building"))
     assert checkpoint.load_newest([run.folder / "last.pt", run.folder / "previous.pt"])["loop"]["updates"] >= 8
@@ -47,7 +47,7 @@ def test_a_full_disk_fails_the_run_with_one_sentence_and_leaves_good_checkpoints
     monkeypatch.setattr(loop.Training, "_save_if_due", original)
     again = command(f"resume={run.name}", f"tracker.folder={small_disk}/runs", "tracker=memory")
     assert again.code == 0, again.error
-    assert MemoryTracker.ended[-1].status == "FINISHED"
+    assert MemoryStore.ended[-1].status == "FINISHED"
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(command, tmp_path):
@@ -67,12 +67,12 @@ def test_a_folder_that_vanishes_in_the_middle_fails_the_run(command, monkeypatch
 
     def vanishing(self):
         if self.updates == 10:
-            shutil.rmtree(self.tracker.folder)
+            shutil.rmtree(self.run.folder)
         original(self)
 
     monkeypatch.setattr(loop.Training, "_save_if_due", vanishing)
     outcome = command(*TRAIN)
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert (outcome.code, outcome.error.count("\n")) == (1, 1)
     assert "No such file or directory" in outcome.error
     assert (run.status, run.tags["outcome"]) == ("FAILED", "failed")
@@ -88,4 +88,4 @@ def test_memory_that_runs_out_is_one_sentence(command, monkeypatch):
     assert outcome.error == (
         "experiments: out of memory (cannot allocate 99 TiB): lower batch_size, truncation or the model's sizes\n"
     )
-    assert MemoryTracker.ended[-1].status == "FAILED"
+    assert MemoryStore.ended[-1].status == "FAILED"

@@ -1,55 +1,16 @@
 """A real MLflow server that is stopped and started again in the middle of a run."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 
 import pytest
 from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_journal
-from experiments.tracking.mlflow import MlflowTracker
+from experiments.tracking.mlflow_store import MlflowStore
 
+from .server import Server
 
-class Server:
-    """`mlflow server` on a free port over a store of its own."""
-
-    def __init__(self, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.folder, self.uri = folder, f"http://127.0.0.1:{self.port}"
-
-    def start(self):
-        command = [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--backend-store-uri",
-            f"sqlite:///{self.folder}/mlflow.db",
-        ]
-        command += ["--artifacts-destination", f"{self.folder}/artifacts", "--port", str(self.port), "--workers", "1"]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
-        self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.uri}/health", timeout=1)
-                return
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-
-    def stop(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
@@ -62,15 +23,15 @@ def server(tmp_path, store):  # noqa: ARG001 - the store lies in the folder
 
 def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
     options = {"experiment": "faults", "folder": str(tmp_path / "runs"), "interval": 0.2, "required": False}
-    with MlflowTracker(uri=server.uri, **options, name="run", tags={"runner": "train"}) as run:
-        run.log_config({"a": 1})
+    with MlflowStore(uri=server.uri, **options).run("run", {"runner": "train"}) as run:
+        run.log_parameters({"a": 1})
         for step in range(30):
             run.log_metrics({"train/loss": step / 7}, step)
             if step == 10:
                 server.stop()
             if step == 20:
-                run.deliver()
-                assert run.trouble is not None  # and the run goes on
+                run.delivery.deliver()
+                assert run.delivery.error is not None  # and the run continues
                 server.start()
             time.sleep(0.02)
         run.log_text("note.txt", "kept")

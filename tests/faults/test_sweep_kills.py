@@ -5,10 +5,10 @@ import pytest
 from .sweep_kills import disturb
 
 
-@pytest.mark.slow
-def test_a_killed_sweep_goes_on_to_the_same_bits(empty_store):
-    found, wrong, went_on = disturb("joblib", kills=3, seed=1, store=empty_store)
+@pytest.mark.faults
+def test_a_killed_sweep_resumes_to_the_same_bits(empty_store):
+    found, wrong, num_resumed = disturb("joblib", kills=3, seed=1, store=empty_store)
     assert found.kills == 3
     assert found.faultless, found
     assert not any(wrong.values()), wrong
-    assert went_on
+    assert num_resumed

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from experiments.tracking.journal import read_lines
+from experiments.tracking.journal import read_entries
 
-from ..faults.test_server import Server
+from ..faults.server import Server
 from ..sweep.conftest import misbehave, write_naughty
 
 MODULES = {"submitit_local": "submitit", "ray": "ray"}
@@ -77,7 +77,7 @@ class Sweep:
 
     def journal(self, size: int) -> list[dict]:
         (folder,) = self.folder.glob(f"runs/hidden_size_{size}-*")
-        return list(read_lines(folder / "journal.jsonl"))
+        return [entry for entry, _ in read_entries(folder / "journal.jsonl")]
 
     def wait_for(self, jobs: int, text: str) -> None:
         """Until the journals of so many jobs hold this text."""

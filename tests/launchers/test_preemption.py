@@ -4,14 +4,14 @@ import signal
 
 import pytest
 
-from experiments.sweep.job import heed_scheduler
+from experiments.sweep.job import handle_preemption
 from experiments.sweep.job_context import SweepJob
 
 
 @pytest.fixture
 def calls(monkeypatch):
     """What a handler like submitit's was called with; it is in its place while the test runs."""
-    monkeypatch.setattr(SweepJob, "called_back", False)
+    monkeypatch.setattr(SweepJob, "is_preempted", False)
     heard = []
     before = signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
     yield heard
@@ -20,9 +20,9 @@ def calls(monkeypatch):
 
 def test_the_signal_is_noted_and_handed_on_when_the_run_has_ended(calls, monkeypatch):
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
-    requeue = heed_scheduler()
+    requeue = handle_preemption()
     signal.raise_signal(signal.SIGUSR2)
-    assert (SweepJob.called_back, calls) == (True, [])
+    assert (SweepJob.is_preempted, calls) == (True, [])
     requeue()
     assert calls == [signal.SIGUSR2]
 
@@ -33,12 +33,12 @@ def test_a_job_that_cannot_be_requeued_is_left_to_its_sweep(calls, monkeypatch):
 
     signal.signal(signal.SIGUSR2, refuse)
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
-    heed_scheduler()()
+    handle_preemption()()
     assert calls == []  # and nothing is raised
 
 
 def test_elsewhere_the_signal_is_left_alone(calls, monkeypatch):
     monkeypatch.delenv("SUBMITIT_EXECUTOR", raising=False)
-    heed_scheduler()()
+    handle_preemption()()
     signal.raise_signal(signal.SIGUSR2)
-    assert (SweepJob.called_back, calls) == (False, [signal.SIGUSR2])
+    assert (SweepJob.is_preempted, calls) == (False, [signal.SIGUSR2])

@@ -1,5 +1,6 @@
 """What holds for every model in conf/model: a new one is tested by existing."""
 
+import functools
 import math
 
 import hydra
@@ -9,30 +10,35 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.config.binding import bind
+from experiments.config.binding import Bound, bind
 from experiments.config.composition import resolve
 from experiments.config.paths import HOME
 from experiments.interfaces.data import Window
+from experiments.interfaces.model import CountedModel, Model
 from experiments.training.metrics import Metrics
 
 MODELS = sorted(path.stem for path in (HOME / "conf" / "model").glob("[!_]*.yaml"))
 SYMBOLS = 7
 
 
-def build(name: str, **options):
+@functools.cache
+def bound(name: str) -> Bound:
     with initialize_config_dir(str(HOME / "conf"), version_base="1.3"):
         OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
-        cfg = compose("config", [f"model={name}", *(f"model.{key}={value}" for key, value in options.items())])
+        cfg = compose("config", [f"model={name}"])
     hydra.core.global_hydra.GlobalHydra.instance().clear()
+    return bind(resolve(cfg), "model", ("num_inputs", "num_outputs"))
+
+
+def build(name: str) -> Model:
     torch.manual_seed(0)
-    bound = bind(resolve(cfg), "model", ("num_inputs", "num_outputs"))
-    return bound.build(num_inputs=SYMBOLS, num_outputs=SYMBOLS).double()
+    return bound(name).build(num_inputs=SYMBOLS, num_outputs=SYMBOLS).double()
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=MODELS, scope="module")
 def model(request):
     model = build(request.param)
-    if hasattr(model, "fit"):
+    if isinstance(model, CountedModel):
         draw = np.random.default_rng(0)
         batches = [draw.integers(SYMBOLS, size=(2, 9, 20)) for _ in range(4)]
         model.fit([Window(inputs, targets, True, targets.size) for inputs, targets in batches])
@@ -41,7 +47,7 @@ def model(request):
 
 @pytest.fixture
 def language_model(model):
-    if getattr(model, "labels_only", False):
+    if model.labels_only:
         pytest.skip("gives one label to a whole sequence")
     return model
 

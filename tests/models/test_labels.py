@@ -24,7 +24,7 @@ READING = [  # what the output sees, and how far the gradient may travel
     {"pooling": "max", "truncation": None, "bidirectional": True},
     {"pooling": "last", "truncation": None, "bidirectional": True},
 ]
-FORMS = list(itertools.product(CELLS, (1, 2), (None, 4), READING))
+FORMS = list(itertools.product(CELLS, [(1, None), (2, 4)], READING))
 
 
 def sequences(lengths=(5, 9, 0, 2, 7, 1, 7, 4, 3, 9, 6), seed=0) -> LabelledSequences:
@@ -55,8 +55,9 @@ def train(kind: str, truncation: int | None, windows_per_update: int = 1, **opti
     return losses
 
 
-@pytest.mark.parametrize(("cell", "num_layers", "embedding_size", "reading"), FORMS)
-def test_training_losses_agree_to_1e_10(cell, num_layers, embedding_size, reading):
+@pytest.mark.parametrize(("cell", "sizes", "reading"), FORMS)
+def test_training_losses_agree_to_1e_10(cell, sizes, reading):
+    num_layers, embedding_size = sizes
     form = {"cell": cell, "num_layers": num_layers, "embedding_size": embedding_size, **reading, "output": "logistic"}
     ours, theirs = train("numpy", **form), train("torch", **form)
     assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
@@ -119,16 +120,24 @@ def test_all_dropouts_drop_the_same_in_both(cell):
     dropouts |= {"word_dropout": 0.2, "channel_dropout": 0.3, "input_dropout": 0.2}
     ours = train("numpy", **form, **dropouts)
     assert ours == pytest.approx(train("torch", **form, **dropouts), abs=1e-10, rel=0)
-    for name, value in dropouts.items():
-        assert ours != pytest.approx(train("torch", **form, **{**dropouts, name: 0.0}), abs=1e-3), (name, value)
+    for name in dropouts if cell == "gru" else ():  # every one of them has an effect
+        assert ours != pytest.approx(train("torch", **form, **{**dropouts, name: 0.0}), abs=1e-3), name
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("form", [{"bidirectional": True}, {"pooling": "mean"}, {"pooling": "max", "num_layers": 2}])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_gradcheck_with_respect_to_parameters_and_entering_state(kind, cell, form, bidirectional):
-    model = network(kind, cell=cell, hidden_size=3, output="logistic", **{"bidirectional": bidirectional, **form})
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"bidirectional": True},
+        {"pooling": "mean"},
+        {"pooling": "mean", "bidirectional": True},
+        {"pooling": "max", "num_layers": 2},
+        {"pooling": "max", "num_layers": 2, "bidirectional": True},
+    ],
+)
+def test_gradcheck_with_respect_to_parameters_and_entering_state(kind, cell, form):
+    model = network(kind, cell=cell, hidden_size=2, embedding_size=2, output="logistic", **form)
     inputs = torch.tensor([[1, -1, 2], [0, -1, -1], [3, 4, -1], [1, 2, -1]])
     targets = torch.full((4, 3), -100)
     targets[-1] = torch.tensor([0, 1, 1])

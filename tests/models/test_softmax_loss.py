@@ -145,7 +145,7 @@ def test_bfloat16_leaves_sums_and_probabilities_in_float32(loss):
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_an_linear_product_is_torchs(dtype, transposed):
+def test_a_linear_product_is_torchs(dtype, transposed):
     generator = torch.Generator().manual_seed(0)
     x, W = torch.randn(40, 30, generator=generator), torch.randn(20, 30, generator=generator)
     x, W = (x.T.contiguous().T, W.T.contiguous().T) if transposed else (x, W)

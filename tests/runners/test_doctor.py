@@ -1,4 +1,4 @@
-"""Runs whose process died: found by the doctor and by the next start, closed, gone on with."""
+"""Runs whose process died: found by the doctor and by the next start, closed, resumed."""
 
 import time
 
@@ -29,12 +29,12 @@ def states(client) -> list[tuple[str, str]]:
     return [(run.info.status, run.data.tags["outcome"]) for run in runs]
 
 
-def test_the_doctor_closes_a_run_that_died_and_says_how_to_go_on(command, killed):
+def test_the_doctor_closes_a_run_that_died_and_says_how_to_resume(command, killed):
     folder, client = killed
     assert states(client) == [("RUNNING", "running")]
     outcome = command("runner=doctor")
     assert f"{folder.name}  its process died: closed as KILLED" in outcome.out
-    assert f"experiments resume={folder.name} goes on with it" in outcome.out
+    assert f"experiments resume={folder.name} resumes it" in outcome.out
     assert states(client) == [("KILLED", "interrupted")]
     assert "its process died" not in command("runner=doctor").out
 
@@ -42,7 +42,7 @@ def test_the_doctor_closes_a_run_that_died_and_says_how_to_go_on(command, killed
 def test_the_next_start_in_the_same_folder_closes_it_too(command, killed):
     folder, client = killed
     outcome = command("epochs=2")
-    assert f"{folder.name}  its process died: closed as KILLED; resume={folder.name} goes on with it" in outcome.out
+    assert f"{folder.name}  its process died: closed as KILLED; resume={folder.name} resumes it" in outcome.out
     assert states(client) == [("KILLED", "interrupted"), ("FINISHED", "completed")]
 
 

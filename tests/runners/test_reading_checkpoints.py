@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from experiments.runners.sample import Sample
-from experiments.tracking.memory import MemoryTracker
-from experiments.training.sampling import Cut, choose
+from experiments.tracking.memory import MemoryStore
+from experiments.training.sampling import SamplingOptions, draw
 
 from ..conftest import values
 
@@ -23,7 +23,7 @@ def trained(train):
 
 def test_evaluate_takes_model_data_and_precision_from_the_run(command, trained):
     outcome = command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert outcome.code == 0
     assert "49 targets (exact)" in outcome.out
     assert run.tags["evaluated"] == trained.run_id
@@ -46,14 +46,14 @@ def test_evaluate_is_independent_of_the_training_windows(command, trained):
     ids = torch.tensor([ALPHABET.index(c) for c in f"0{EMBEDDED}1"])
     log_probs, _ = model.predict(ids[:-1, None], model.initial_state(1))
     by_hand = -sum(log_probs[t, 0, ids[t + 1]].item() for t in range(49)) / 49
-    assert values(MemoryTracker.ended[-1], "train/loss") == pytest.approx([by_hand], abs=1e-12)
+    assert values(MemoryStore.ended[-1], "train/loss") == pytest.approx([by_hand], abs=1e-12)
 
 
 def test_what_is_typed_wins_over_the_checkpoint(command, trained):
     more = ("model=numpy_gru", "model.hidden_size=32")
     command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
     command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory", *more)
-    theirs, ours = MemoryTracker.ended[-2:]
+    theirs, ours = MemoryStore.ended[-2:]
     assert ours.tags["choice.model"] == "numpy_gru"
     assert values(ours, "train/loss") == pytest.approx(values(theirs, "train/loss"), abs=1e-12)
     again = ("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
@@ -118,7 +118,7 @@ def test_an_evaluation_that_is_no_number_fails(command, trained):
     checkpoint.save(trained.folder / "best.pt", content)
     outcome = command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
     assert "evaluation diverged: loss nan" in outcome.error
-    assert MemoryTracker.ended[-1].tags["outcome"] == "diverged"
+    assert MemoryStore.ended[-1].tags["outcome"] == "diverged"
 
 
 def test_a_split_that_is_not_there_is_refused(command, trained):
@@ -157,12 +157,12 @@ def test_impossible_sampling_is_refused(option):
         Sample(**{**SAMPLING, name: float(value) if name in ("temperature", "top_p") else int(value)})
 
 
-def test_draws_follow_the_model_and_the_cuts():
+def test_draws_follow_the_model_and_the_sampling_options():
     probabilities = torch.tensor([0.5, 0.25, 0.15, 0.1], dtype=torch.float64)
 
     def shares(**options):
-        cut, generator = Cut(**{"temperature": 1.0, **options}), torch.Generator().manual_seed(0)
-        drawn = [choose(probabilities.log(), cut, generator) for _ in range(4000)]
+        drawing, generator = SamplingOptions(**{"temperature": 1.0, **options}), torch.Generator().manual_seed(0)
+        drawn = [draw(probabilities.log(), drawing, generator) for _ in range(4000)]
         return [drawn.count(k) / 4000 for k in range(4)]
 
     assert shares() == pytest.approx(probabilities.tolist(), abs=0.03)

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from experiments.checkpoints import checkpoint
 from experiments.tracking.journal import read_journal
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryStore
 from experiments.training import loop, updates
 
 from ..conftest import values
@@ -55,7 +55,7 @@ def stopped(command, text, monkeypatch):
         outcome = command(*text, *arguments, "tracker=memory")
         monkeypatch.setattr(owner, method, original)
         assert outcome.code == 130, outcome
-        return MemoryTracker.ended[-1].folder
+        return MemoryStore.ended[-1].folder
 
     return run
 
@@ -161,7 +161,7 @@ def test_other_data_is_refused(command, stopped, tmp_path):
     folder = stopped(updates.TruncatedBptt, "update", 5)
     (tmp_path / "text.txt").write_text(TEXT[::-1])
     outcome = command(f"resume={folder.name}", "tracker=memory")
-    assert "cannot go on with other data than it began with" in outcome.error
+    assert "cannot be resumed with other data than it began with" in outcome.error
 
 
 def test_another_number_of_threads_is_said(command, stopped):
@@ -182,7 +182,7 @@ def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, tr
         (folder / "last.pt").write_bytes(whole[: len(whole) * part // 20])
         outcome = command(f"resume={folder.name}", "tracker=memory")
         assert outcome.code == 0, outcome.error
-        assert "the one before is tried" in outcome.out
+        assert "trying the previous checkpoint" in outcome.out
         assert_same(exact(folder), undisturbed)
 
 
@@ -224,8 +224,8 @@ def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
             "which is not run: it is not in experiments.models.* and no file of conf/model names it",
         ),
         ("optimizer", "subprocess.Popen", "which is not run"),
-        ("data", "experiments.data.files.fetching.fetch", "is no data class"),
-        ("runner", "experiments.runners.doctor.began", "is no runner class"),
+        ("data", "experiments.data.files.fetching.fetch", "is not a data class"),
+        ("runner", "experiments.runners.doctor.is_unfinished", "is not a runner class"),
     ],
 )
 def test_a_stored_config_cannot_name_what_it_likes(command, stopped, section, target, part):
@@ -312,8 +312,8 @@ def test_a_run_moves_from_one_store_to_another(command, stopped, store):
 def test_an_evaluation_is_nothing_to_go_on_with(train, command, text):
     run = train(*text)
     command("runner=evaluate", f"checkpoint={run.name}", "tracker=memory")
-    evaluation = MemoryTracker.ended[-1].name
-    assert "is no training" in command(f"resume={evaluation}", "tracker=memory").error
+    evaluation = MemoryStore.ended[-1].name
+    assert "is not a training run" in command(f"resume={evaluation}", "tracker=memory").error
 
 
 def test_a_config_that_would_fill_the_memory_is_refused(command, stopped):

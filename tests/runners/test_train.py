@@ -12,7 +12,7 @@ import torch
 
 from experiments.checkpoints import checkpoint
 from experiments.config import atomic
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryBackend, MemoryStore
 from experiments.training import evaluation, loop
 
 from ..conftest import values
@@ -114,7 +114,7 @@ def test_the_best_weights_are_those_of_the_best_validation_loss(train, contrary,
     assert last["loop"]["epoch"] == 4
     assert not torch.equal(last["model"]["output.W"], best["model"]["output.W"])
     command("runner=evaluate", "runner.split=valid", f"checkpoint={run.name}", "tracker=memory")
-    assert values(MemoryTracker.ended[-1], "valid/loss") == pytest.approx([losses[0]], rel=1e-6)
+    assert values(MemoryStore.ended[-1], "valid/loss") == pytest.approx([losses[0]], rel=1e-6)
 
 
 def test_patience_stops_a_run_that_no_longer_improves(train, text):
@@ -124,7 +124,7 @@ def test_patience_stops_a_run_that_no_longer_improves(train, text):
 
 def test_divergence_is_failed_with_what_to_lower_and_keeps_the_best(command, text):
     code, _, error = command(*text, "optimizer=sgd", "optimizer.lr=1e12", "tracker=memory", "epochs=20")
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert code == 1
     assert "training diverged" in error
     assert "lower optimizer.lr (now 1000000000000.0) or clip_norm (now null)" in error
@@ -253,20 +253,20 @@ def test_checkpoints_are_written_at_intervals(train, text, monkeypatch):
     assert written[len(first) :] == ["last.pt", "best.pt"] * (1 + 2 * (updates + 1) + 1) + ["best.pt"]
 
 
-@pytest.mark.parametrize("moment", ["_parameters", "_upload", "_tag", "_deliver", "_end"])
+@pytest.mark.parametrize("moment", ["log_parameters", "upload", "set_tags", "log_points", "end"])
 def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch, moment):
-    original = getattr(MemoryTracker, moment)
+    original = getattr(MemoryBackend, moment)
 
     def interrupted(self, content):
-        monkeypatch.setattr(MemoryTracker, moment, original)  # one signal: a second would stop at once
+        monkeypatch.setattr(MemoryBackend, moment, original)  # one signal: a second would stop at once
         os.kill(os.getpid(), signal.SIGTERM)
         return original(self, content)
 
-    monkeypatch.setattr(MemoryTracker, moment, interrupted)
+    monkeypatch.setattr(MemoryBackend, moment, interrupted)
     code = command(*text, "tracker=memory", "tracker.interval=0").code
-    (run,) = MemoryTracker.ended
+    (run,) = MemoryStore.ended
     assert code == 128 + signal.SIGTERM  # also when nothing was left to stop but what comes next
-    if moment == "_end":
+    if moment == "end":
         assert (run.status, run.tags["outcome"]) == ("FINISHED", "completed")
     else:
         assert (run.status, run.tags["outcome"]) == ("KILLED", "interrupted")
@@ -277,9 +277,9 @@ def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypat
     def interrupted(*_):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(MemoryTracker, "_end", interrupted)
+    monkeypatch.setattr(MemoryBackend, "end", interrupted)
     assert command("-m", "seed=0,1,2", *text, "tracker=memory").code == 128 + signal.SIGTERM
-    assert [tracker.tags["runner"] for tracker in MemoryTracker.ended] == ["train", "sweep"]
+    assert [run.tags["runner"] for run in MemoryStore.ended] == ["train", "sweep"]
 
 
 def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch):
@@ -289,7 +289,7 @@ def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch
     monkeypatch.setattr(atomic.os, "fsync", full)
     code, _, error = command(*text, "tracker=memory", "runner.checkpoint_interval=0")
     assert (code, error) == (1, "experiments: [Errno 28] No space left on device\n")
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert run.status == "FAILED"
     assert not list(run.folder.glob("*.building"))
 
@@ -305,7 +305,7 @@ def test_a_model_that_cannot_be_described_is_trained_and_tested_all_the_same(tra
 def test_weights_that_are_no_numbers_are_never_the_best(command):
     options = ("optimizer=sgd", "optimizer.lr=1e38", "truncation=null", "epochs=1", "reduction=sum_over_time")
     code, _, error = command(*options, "tracker=memory", "optimizer.weight_decay=1e38")
-    run = MemoryTracker.ended[-1]
+    run = MemoryStore.ended[-1]
     assert (code, run.tags["outcome"]) == (1, "diverged"), error
     assert not (run.folder / "best.pt").exists()
 

@@ -10,7 +10,7 @@ import pytest
 from experiments.comparison import figures
 from experiments.config.paths import HOME
 from experiments.tracking.journal import read_journal
-from experiments.tracking.record import Recorded, from_folder, recorded_in
+from experiments.tracking.record import RunRecord, sweep_in
 from experiments.training import tbptt
 
 TINY = ("model=torch_rnn", "model.hidden_size=8", "model.embedding_size=4", "truncation=7", "epochs=3", "threads=1")
@@ -59,8 +59,8 @@ class Swept(NamedTuple):
     code: int
     out: str
     error: str
-    parent: Recorded
-    jobs: dict[str, Recorded]  # by point and seed: "truncation=5 seed=1"
+    parent: RunRecord
+    jobs: dict[str, RunRecord]  # by point and seed: "truncation=5 seed=1"
     folder: Path  # of the parent run
 
 
@@ -78,7 +78,7 @@ def sweep(command, tmp_path, no_pictures):  # noqa: ARG001 - for its effect
         own = arguments[:2] if arguments[0] == "--config-dir" else ()  # options stand before overrides
         outcome = command("-m", *own, *TINY, *arguments[len(own) :], "tracker=memory")
         try:
-            parent, runs = recorded_in(tmp_path / "runs", None)
+            parent, runs = sweep_in(tmp_path / "runs", None)
         except ValueError as error:
             raise AssertionError(f"no sweep was begun: {outcome}") from error
         return Swept(*outcome, parent, {label(run): run for run in runs}, tmp_path / "runs" / parent.name)
@@ -140,7 +140,7 @@ def signal_at_update(at_update):
     return lambda number, which: at_update(number, lambda: os.kill(os.getpid(), which))
 
 
-def label(run: Recorded) -> str:
+def label(run: RunRecord) -> str:
     return f"{run.tags['sweep.point']} seed={run.tags['sweep.replicate']}".strip()
 
 
@@ -171,5 +171,5 @@ def outcomes(swept: Swept) -> dict[str, tuple[str, str]]:
     return {job: (run.status, run.outcome) for job, run in swept.jobs.items()}
 
 
-def reread(swept: Swept, job: str) -> Recorded:
-    return from_folder(folder_of(swept, job))
+def reread(swept: Swept, job: str) -> RunRecord:
+    return RunRecord.of(folder_of(swept, job))

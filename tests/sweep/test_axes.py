@@ -85,7 +85,7 @@ def test_zipped_keys_go_side_by_side():
 @pytest.mark.parametrize(
     ("zipped", "part"),
     [
-        (["model", "seed"], "needs as many values for each key, got {'model': 3, 'seed': 2}"),
+        (["model", "seed"], "needs equally many values for each key, got {'model': 3, 'seed': 2}"),
         (["model", "optimizer.lrr"], "names optimizer.lrr, which has no list of values"),
         (["model", "epochs"], "names epochs, which has no list of values"),
         (["model", "optimizer.lr"], "names optimizer.lr, which has no list of values"),
@@ -132,7 +132,9 @@ def test_seeds_run_slowest_so_every_point_is_tried_once_before_any_is_tried_agai
         (["epochs=1,2", "resume=some-run"], "resume names one run"),
         (["truncatoin=1,2"], "truncatoin=1: there is no key truncatoin; did you mean truncation?"),
         (["model.hiden_size=1,2"], "there is no key model.hiden_size; did you mean model.hidden_size?"),
-        (["+model.extra=1,2"], "what is swept stands without + and @, as model.extra=..."),
+        (["data.path=a.txt,b.txt"], "data.path is no option of the chosen data but of characters"),
+        (["truncation.steps=1,2"], "truncation.steps=1: truncation must be"),
+        (["+model.extra=1,2"], "a swept key has no + or @, as model.extra=..."),
         (["model=torch_lstm,torch_lsm"], "there is no model torch_lsm; did you mean torch_lstm?"),
         (["epochs=1,2", "truncatoin=3"], "there is no key truncatoin"),
         (["epochs=1,2", "hydra.sweeper.search=best"], "hydra.sweeper.search must be one of grid, random, tpe"),

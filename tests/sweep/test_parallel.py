@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tracking.folder import JOURNAL, facts
+from experiments.tracking.folder import JOURNAL
+from experiments.tracking.record import RunRecord
 
 from .conftest import TINY, all_numbers, misbehave, numbers, write_naughty
 
@@ -33,7 +34,7 @@ def finish(folder: Path, *arguments: str) -> tuple[int, str]:
 
 def jobs(folder: Path) -> dict[str, Path]:
     """The folders of a sweep's runs, by point and seed."""
-    known = {path.parent: facts(path) for path in folder.glob(f"runs/*/{JOURNAL}")}
+    known = {path.parent: RunRecord.of(path.parent).tags for path in folder.glob(f"runs/*/{JOURNAL}")}
     return {
         f"{k['sweep.point']} seed={k['sweep.replicate']}": run for run, k in known.items() if k.get("runner") == "train"
     }
@@ -58,7 +59,7 @@ def test_jobs_side_by_side_give_the_same_bits_as_one_after_the_other(sweep, tmp_
     assert {job: numbers(run) for job, run in side_by_side.items()} == all_numbers(swept)
     # the same jobs have the same names but for the folder of the store, which is none here
     assert {run.name for run in side_by_side.values()} == {run.name for run in swept.jobs.values()}
-    pids = {facts(run / JOURNAL)["pid"] for run in side_by_side.values()}
+    pids = {RunRecord.of(run).tags["pid"] for run in side_by_side.values()}
     assert str(os.getpid()) not in pids
     assert "4/4" in output
 
@@ -74,8 +75,8 @@ def test_a_worker_that_is_killed_takes_nobody_with_it(tmp_path):
     assert code == 1
     assert "the launcher broke down" in output
     assert "1 of 5 jobs failed: model.hidden_size=10" in output
-    found = {job: facts(run / JOURNAL) for job, run in jobs(tmp_path).items()}
-    ended = {job: (known["status"], known["outcome"]) for job, known in found.items()}
+    found = {job: RunRecord.of(run) for job, run in jobs(tmp_path).items()}
+    ended = {job: (known.status, known.outcome) for job, known in found.items()}
     assert ended == {
         f"model.hidden_size={size} seed=0": ("FAILED", "failed") if size == 10 else ("FINISHED", "completed")
         for size in (8, 9, 10, 11, 12)
@@ -87,7 +88,7 @@ def test_a_worker_that_is_killed_takes_nobody_with_it(tmp_path):
     write_naughty(undisturbed)
     (tmp_path / "deed_10").unlink()
     for job in ("model.hidden_size=9 seed=0", "model.hidden_size=8 seed=0"):
-        command = shlex.split(found[job]["command"])[1:]
+        command = shlex.split(found[job].tags["command"])[1:]
         code, output = finish(undisturbed, *command, "tracker.folder=runs")
         assert code == 0, output
     alone = sorted(undisturbed.glob("runs/*"))
@@ -109,10 +110,10 @@ def test_a_job_that_always_kills_its_worker_is_given_up_and_the_others_are_done(
     code, output = finish(tmp_path, *question)
     assert code == 1
     assert "1 of 4 jobs failed: model.hidden_size=9" in output
-    found = {job: facts(run / JOURNAL) for job, run in jobs(tmp_path).items()}
-    ended = {job: (known["status"], known["outcome"]) for job, known in found.items()}
+    found = {job: RunRecord.of(run) for job, run in jobs(tmp_path).items()}
+    ended = {job: (known.status, known.outcome) for job, known in found.items()}
     assert ended.pop("model.hidden_size=9 seed=0") == ("FAILED", "failed")
-    assert found["model.hidden_size=9 seed=0"]["error"] == "its process was killed"
+    assert found["model.hidden_size=9 seed=0"].tags["error"] == "its process was killed"
     assert "the store" not in output
     assert set(ended.values()) == {("FINISHED", "completed")}
     assert len(ended) == 3
@@ -128,9 +129,9 @@ def test_when_the_sweeps_process_is_gone_its_workers_stop_by_themselves_and_the_
     process.send_signal(which)
     assert process.wait(PATIENCE) in (-signal.SIGKILL, 130)
     wait_until(lambda: not list(tmp_path.glob("runs/*-seed_*/lock")))
-    found = [facts(run / JOURNAL) for run in jobs(tmp_path).values()]
-    assert [(known["status"], known["outcome"]) for known in found] == [("KILLED", "interrupted")] * 2
+    found = [RunRecord.of(run) for run in jobs(tmp_path).values()]
+    assert [(known.status, known.outcome) for known in found] == [("KILLED", "interrupted")] * 2
     assert all((run / "last.pt").exists() for run in jobs(tmp_path).values())
     if which == signal.SIGINT:
-        assert "goes on with this sweep" in (tmp_path / "output.txt").read_text()
+        assert "resumes this sweep" in (tmp_path / "output.txt").read_text()
     assert finish(tmp_path, *short)[0] == 0

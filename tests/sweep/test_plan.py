@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from experiments.sweep.plan import slug
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryStore
 
 from .conftest import TINY, numbers
 
@@ -22,7 +22,7 @@ def planned(command, monkeypatch):
         def run(self, search) -> None:
             found.append((self.name, {job.name: job.plan for job in search.propose(None)}))
 
-    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Planned)
+    monkeypatch.setattr("experiments.sweep.sweep.Scheduler", Planned)
 
     def plan(*arguments: str) -> tuple[str, dict[str, dict]]:
         outcome = command("-m", *TINY, "tracker=memory", *arguments)
@@ -112,7 +112,7 @@ def test_the_command_of_a_job_repeats_it_as_a_single_run(sweep, command, naughty
         program, *arguments = shlex.split(run.tags["command"])
         assert (program, arguments[0]) == ("experiments", "--config-dir")
         assert command(*arguments).code == 0
-        alone = MemoryTracker.ended[-1]
+        alone = MemoryStore.ended[-1]
         assert "sweep" not in alone.tags
         assert alone.tags["identity"] == run.tags["identity"]
         assert numbers(alone.folder) == numbers(swept.folder.parent / run.name), name
@@ -125,13 +125,13 @@ def test_the_command_of_a_job_of_a_file_of_sweeps_is_a_single_run_too(command, t
     (folder / "own.yaml").write_text(file + "clip_norm: 0.5\n")
     outcome = command("--config-dir", "mine", "sweeps=own", *TINY[:3], "epochs=2", "threads=1", "tracker=memory")
     assert outcome.code == 0, outcome.error
-    jobs = [run for run in MemoryTracker.ended if run.tags["runner"] == "train"]
+    jobs = [run for run in MemoryStore.ended if run.tags["runner"] == "train"]
     assert {run.tags["sweep.point"] for run in jobs} == {"truncation=7", "truncation=35"}
     assert len(jobs) == 4
     for run in jobs[1:3]:
         assert "hydra.mode=RUN" in run.tags["command"]
         assert command(*shlex.split(run.tags["command"])[1:]).code == 0
-        alone = MemoryTracker.ended[-1]
+        alone = MemoryStore.ended[-1]
         assert "sweep" not in alone.tags
         assert (alone.parameters["clip_norm"], alone.parameters["choice.sweeps"]) == ("0.5", "own")
         assert numbers(alone.folder) == numbers(run.folder)

@@ -17,7 +17,7 @@ from experiments.sweep import search as module
 from experiments.sweep.dimensions import Dimension, Span
 from experiments.sweep.options import Options
 from experiments.sweep.plan import Job
-from experiments.sweep.scheduler import Rounds
+from experiments.sweep.scheduler import Scheduler
 from experiments.sweep.search import Search
 
 from .conftest import folder_of, journals, numbers, outcomes
@@ -39,8 +39,8 @@ class Planner:
 
 
 def ended(outcome: str, best: float = math.nan) -> SimpleNamespace:
-    """A watched job that ended so."""
-    return SimpleNamespace(outcome=outcome, best=best, is_over=outcome in ("completed", "diverged", "pruned"))
+    """The record of a job that ended so."""
+    return SimpleNamespace(outcome=outcome, best_loss=best, is_over=outcome in ("completed", "diverged", "pruned"))
 
 
 def quality(job: Job) -> float:
@@ -200,7 +200,7 @@ def test_a_whole_random_search_goes_on_after_a_stop_and_ends_with_its_total(swee
         stopped = sweep(*command)
     assert stopped.code == 143
     assert sorted(outcomes(stopped).values()) == [("FINISHED", "completed")] * 3 + [("KILLED", "interrupted")]
-    assert "goes on with this sweep" in stopped.out
+    assert "resumes this sweep" in stopped.out
     swept = sweep(*command)
     assert swept.code == 0, swept.error
     assert swept.folder == stopped.folder
@@ -276,12 +276,12 @@ def test_the_median_rule_ends_what_is_behind_and_nothing_else(sweep, tmp_path, m
 def test_trials_that_learn_from_others_are_launched_as_many_as_run_at_once(sweep, monkeypatch, search, pruner, at_once):
     launched = []
 
-    class Watching(Rounds):
+    class Watching(Scheduler):
         def _launch(self, jobs):
             launched.append(len(jobs))
             return super()._launch(jobs)
 
-    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Watching)
+    monkeypatch.setattr("experiments.sweep.sweep.Scheduler", Watching)
     how = (f"hydra.sweeper.search={search}", f"hydra.sweeper.pruner={pruner}", "hydra.sweeper.trials=4")
     batch = () if search == "random" else ("hydra.sweeper.batch=2",)
     assert sweep("optimizer.lr=interval(0.001,0.1)", "epochs=1", *how, *batch).code == 0

@@ -14,7 +14,7 @@ from scipy.stats import t
 from experiments.comparison import figures
 from experiments.config.paths import HOME
 from experiments.sweep import search as search_module
-from experiments.tracking.memory import MemoryTracker
+from experiments.tracking.memory import MemoryBackend, MemoryStore
 
 from .conftest import TINY, all_numbers, folder_of, journals, misbehave, numbers, outcomes
 from .test_search import Given
@@ -22,10 +22,10 @@ from .test_search import Given
 GRID = ("truncation=7,35", "seed=0,1")
 
 
-def ended(swept) -> dict[str, list[MemoryTracker]]:
+def ended(swept) -> dict[str, list[MemoryBackend]]:
     """The trackers that ended, by their runs' names."""
-    found: dict[str, list[MemoryTracker]] = {}
-    for tracker in MemoryTracker.ended:
+    found: dict[str, list[MemoryBackend]] = {}
+    for tracker in MemoryStore.ended:
         found.setdefault(tracker.name, []).append(tracker)
     assert swept.parent.name in found
     return found
@@ -46,6 +46,7 @@ def test_a_sweep_has_a_parent_and_its_children_know_it(sweep):
         assert (run.status, run.tags["outcome"], run.tags["sweep"]) == ("FINISHED", "completed", parent.name)
         assert run.tags["sweep.point"] == f"truncation={run.parameters['truncation']}"
         assert run.tags["sweep.replicate"] == run.parameters["seed"]
+    assert parent.tags["command"] == shlex.join(["experiments", "-m", *TINY, *GRID, "tracker=memory"])
     assert {"comparison.csv", "comparison.md", "comparison.html"} <= set(parent.files)
     last = {point.key: point.value for point in parent.points}
     best = min(value for run in all_numbers(swept).values() for (key, _), value in run.items() if key == "train/loss")
@@ -81,7 +82,7 @@ def test_the_parents_table_agrees_with_its_childrens_journals(sweep, text):
 
 def test_pictures_are_drawn_and_kept(command):
     assert command("-m", *TINY, "truncation=7,35", "tracker=memory").code == 0
-    (parent,) = (run for run in MemoryTracker.ended if run.tags["runner"] == "sweep")
+    (parent,) = (run for run in MemoryStore.ended if run.tags["runner"] == "sweep")
     drawn = {name for name in parent.files if name.endswith(".png")}
     assert drawn
     assert all((parent.folder / name).read_bytes().startswith(b"\x89PNG") for name in drawn)
@@ -98,39 +99,37 @@ def test_a_picture_that_cannot_be_drawn_costs_no_run(sweep, monkeypatch):
     assert outcomes(swept) == dict.fromkeys(swept.jobs, ("FINISHED", "completed"))
 
 
-def test_the_same_command_again_trains_nothing_and_shows_the_table(sweep):
-    first = sweep(*GRID)
-    before = journals(first)
-    again = sweep(*GRID)
-    assert (again.code, journals(again)) == (0, before)
-    assert "4 jobs, 4 of them over" in again.out
-    table = [line.split() for line in again.out.splitlines() if line.lstrip("* ").startswith(("7 ", "35 "))]
-    shown = [line.split() for line in first.out.splitlines() if line.lstrip("* ").startswith(("7 ", "35 "))]
-    assert len(table) == 2
-    assert table == shown
-
-
-def test_more_values_and_more_seeds_keep_what_was_trained(sweep):
+def test_the_same_command_trains_nothing_and_more_values_and_seeds_keep_what_was_trained(sweep):
     first = sweep("truncation=7,35")
     before = journals(first)
+    again = sweep("truncation=7,35")
+    assert (again.code, journals(again)) == (0, before)
+    assert "2 jobs, 2 of them over" in again.out
+    shown, table = (
+        [line.split() for line in swept.out.splitlines() if line.lstrip("* ").startswith(("7 ", "35 "))]
+        for swept in (first, again)
+    )
+    assert len(table) == 2
+    assert table == shown
     more = sweep("truncation=7,35,36", "seed=0,1")
     assert more.folder == first.folder
     assert len(more.jobs) == 6
     assert {job: content for job, content in journals(more).items() if job in before} == before
 
 
-@pytest.mark.parametrize(("which", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_sweep_and_the_same_command_goes_on_to_the_same_numbers(sweep, signal_at_update, which, code):
+def test_a_signal_ends_the_sweep_and_the_same_command_resumes_it_to_the_same_numbers(sweep, signal_at_update):
     often = ("runner.log_interval=1", "model.output_dropout=0.3")
     alone = sweep(*GRID, *often, "hydra.sweeper.name=alone")
-    with pytest.MonkeyPatch.context():
-        signal_at_update(21 + 10, which)  # jobs of 3 * 7, 3 * 2, ... updates: in the third
-        stopped = sweep(*GRID, *often)
-    assert stopped.code == code
     command = shlex.join(["-m", *TINY, *GRID, *often, "tracker=memory"])
-    assert f"experiments {command} goes on with this sweep" in stopped.out
-    assert (stopped.parent.status, stopped.parent.outcome) == ("KILLED", "interrupted")
-    assert sorted(outcomes(stopped).values()) == [("FINISHED", "completed")] * 2 + [("KILLED", "interrupted")]
+    # jobs of 3 * 7, 3 * 2, ... updates: both stop the third, the second signal after the job was resumed
+    for which, code, update in ((signal.SIGINT, 130, 21 + 10), (signal.SIGTERM, 143, 5)):
+        with pytest.MonkeyPatch.context():
+            signal_at_update(update, which)
+            stopped = sweep(*GRID, *often)
+        assert stopped.code == code
+        assert f"experiments {command} resumes this sweep" in stopped.out
+        assert (stopped.parent.status, stopped.parent.outcome) == ("KILLED", "interrupted")
+        assert sorted(outcomes(stopped).values()) == [("FINISHED", "completed")] * 2 + [("KILLED", "interrupted")]
     begun = numbers(folder_of(stopped, "truncation=7 seed=1"))
     assert begun
     swept = sweep(*GRID, *often)
@@ -140,9 +139,17 @@ def test_a_signal_ends_the_sweep_and_the_same_command_goes_on_to_the_same_number
     assert numbers(folder_of(swept, "truncation=7 seed=1")).items() >= begun.items()
 
 
-def test_one_failing_one_diverging_and_one_pruned_of_ten_leave_the_others_alone(
-    sweep, command, naughty, tmp_path, monkeypatch
-):
+def test_the_former_key_of_the_update_interval_can_be_swept(sweep):
+    swept = sweep("windows_per_update=1,2", "epochs=1")
+    assert swept.code == 0, swept.error
+    assert {job: run.parameters["windows_per_update"] for job, run in swept.jobs.items()} == {
+        f"windows_per_update={number} seed=0": str(number) for number in (1, 2)
+    }
+    updates = [dict(numbers(folder_of(swept, job)))["train/updates", 49] for job in swept.jobs]
+    assert sorted(updates) == [4, 7]
+
+
+def test_one_failing_one_diverging_and_one_pruned_of_ten_leave_the_others_alone(sweep, naughty, tmp_path, monkeypatch):
     """The rates are such that each job learns faster than the ones before it, so the median ends only the one at 0."""
     monkeypatch.setattr(search_module, "make_sampler", lambda *_: Given())
     rates = [0.001, 0.002, 1e30, 0.004, 0.008, 0.016, 1e-9, 0.024, 0.032, 0.04]
@@ -170,20 +177,19 @@ def test_one_failing_one_diverging_and_one_pruned_of_ten_leave_the_others_alone(
     assert len(steps) == 6  # three updates, and after them three more
     assert "naughty" in (failed / "traceback.txt").read_text()
 
-    for k, job in enumerate(jobs):
-        if k not in special:
-            assert command(*shlex.split(swept.jobs[job].tags["command"])[1:]).code == 0
-            assert numbers(MemoryTracker.ended[-1].folder) == numbers(folder_of(swept, job)), job
-
     before = {job: content for job, content in journals(swept).items() if job != jobs[4]}
     again = sweep(*naughty, *axes, *often, "hydra.sweeper.attempts=3")  # it does nothing bad any more
     assert again.code == 0, again.error
     assert outcomes(again)[jobs[4]] == ("FINISHED", "completed")
     after = journals(again)
-    (tmp_path / "deed_9").unlink()
-    assert command(*shlex.split(swept.jobs[jobs[4]].tags["command"])[1:]).code == 0
-    assert numbers(MemoryTracker.ended[-1].folder) == numbers(failed)
     assert {job: content for job, content in after.items() if job != jobs[4]} == before
+
+    others = [k for k in range(10) if k not in (2, 6)]  # each rate and size beside none that fails
+    pairs = [",".join(str(values[k]) for k in others) for values in (rates, sizes)]
+    grid = [f"optimizer.lr={pairs[0]}", f"model.hidden_size={pairs[1]}", axes[2], "runner.log_interval=1", *often]
+    alone = sweep(*naughty, *grid)
+    assert alone.code == 0, alone.error
+    assert all_numbers(alone) == {jobs[k]: numbers(folder_of(again, jobs[k])) for k in others}
 
 
 def test_a_job_that_fails_once_is_tried_again_and_goes_on(sweep, naughty, tmp_path):
@@ -203,7 +209,7 @@ def test_when_the_budget_is_spent_no_job_begins_and_the_same_command_goes_on(swe
         stopped = sweep(*command)
     assert stopped.code == 0, stopped.error
     assert outcomes(stopped) == {f"truncation={k} seed=0": ("FINISHED", "completed") for k in (7, 35)}
-    assert "the time is over with 2 jobs done; the same command goes on" in stopped.out
+    assert "the time is over with 2 jobs done; the same command resumes the sweep" in stopped.out
     before = journals(stopped)
     swept = sweep(*command)
     assert (swept.code, swept.folder, len(swept.jobs)) == (0, stopped.folder, 4)
@@ -244,13 +250,6 @@ def test_a_job_that_was_killed_with_its_sweep_is_closed_and_goes_on(sweep, monke
     assert {name: values for name, values in all_numbers(swept).items() if name != job} == others
 
 
-def test_the_parent_remembers_how_to_repeat_the_sweep(sweep):
-    swept = sweep("truncation=7,35", "epochs=1")
-    assert swept.parent.tags["command"] == shlex.join(
-        ["experiments", "-m", *TINY, "truncation=7,35", "epochs=1", "tracker=memory"]
-    )
-
-
 @pytest.mark.parametrize("file", sorted((HOME / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_question_of_ours_can_be_planned(command, monkeypatch, file, tmp_path):
     """With small data in place of the real one; its jobs are not begun."""
@@ -263,7 +262,7 @@ def test_every_question_of_ours_can_be_planned(command, monkeypatch, file, tmp_p
         def run(self, search) -> None:
             found.extend(search.propose(None))
 
-    monkeypatch.setattr("experiments.sweep.sweep.Rounds", Planned)
+    monkeypatch.setattr("experiments.sweep.sweep.Scheduler", Planned)
     (tmp_path / "words.txt").write_text("a few words are enough here . " * 200)
     small = ("data=words", "data.path=words.txt", "data.corpus_size=null", "tracker=memory")
     outcome = command(f"sweeps={file.stem}", *small)

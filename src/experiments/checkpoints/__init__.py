@@ -1,1 +1,1 @@
-"""Checkpoints: files of weights, starting from them, resuming from them."""
+"""Checkpoint files: writing them, starting from their weights, resuming a run from them."""

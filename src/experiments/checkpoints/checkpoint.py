@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain containers in one file, written whole or not at all, read without executing code."""
+"""Checkpoint files: tensors and plain containers, written atomically, read without executing code."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,40 +16,42 @@ FORMAT = "recurrent-experiments checkpoint 1"
 CONTENTS = {"config": dict, "choices": dict, "run_id": str, "vocabulary": str, "best": dict, "model": dict}
 
 
-class Foreign(ValueError):
-    """A file that can be read but is no checkpoint of ours."""
+class NotACheckpoint(ValueError):
+    """The file can be read, but this package did not write it."""
 
 
 def save(path: Path, content: Mapping[str, Any], keep: Path | None = None) -> None:
-    """Write to a temporary file, sync, rename: whoever looks finds the old checkpoint or the new one.
+    """Write a checkpoint atomically and durably; the previous one is kept as `keep`, if given.
 
-    The old one is kept under the name `keep`, if that is given.
+    Raises OSError if it cannot be written.
     """
     with atomic_write(path, durable=True, keep=keep) as temporary, temporary.open("wb") as file:
         writer = _Writer(file)
         try:
-            torch.save({"format": FORMAT, **content}, writer)
+            torch.save({"format": FORMAT, **content}, writer)  # type: ignore[arg-type]  # it calls only write and flush
         except Exception as error:
             raise writer.error or error from None
 
 
 def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
-    """The first of these checkpoints that is whole; None if there is none at all.
+    """The first of these checkpoints that is undamaged; None if no file exists.
 
-    A damaged one is said and passed over; ValueError if all are damaged, or one is foreign.
+    Logs a warning for each damaged file before it. Raises ValueError if all are damaged, NotACheckpoint if one was
+    not written by this package.
     """
-    damage, damaged = None, []
+    damage: ValueError | None = None
+    damaged: list[Path] = []
     for path in paths:
         if path.exists():
             try:
                 content = load(path)
-            except Foreign:
+            except NotACheckpoint:
                 raise
             except ValueError as error:
-                log.warning("%s; the one before is tried", error)
+                log.warning("%s; trying the previous checkpoint", error)
                 damage, damaged = error, [*damaged, path]
             else:
-                for other in damaged:  # which must not take the place of this one when the next is saved
+                for other in damaged:  # otherwise the next save would keep it in place of this one
                     other.rename(other.with_name(f"{other.name}.damaged"))
                 return content
     if damage is not None:
@@ -58,10 +60,11 @@ def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
 
 
 class _Writer:
-    """A file that remembers its error: torch.save would turn a full disk into an error of its own."""
+    """Keeps the OSError of a failed write, for example of a full disk: torch.save hides it behind its own error."""
 
     def __init__(self, file: BinaryIO):
-        self._file, self.error = file, None
+        self._file = file
+        self.error: OSError | None = None
 
     def write(self, data: bytes) -> int:
         try:
@@ -71,17 +74,20 @@ class _Writer:
             raise
 
     def flush(self) -> None:
-        """Left to `save`."""
+        """Does nothing: closing the file flushes it."""
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What `save` wrote, on the CPU, with at least CONTENTS. ValueError if it is damaged or none of ours."""
+    """Read a checkpoint onto the CPU; it has at least the keys of CONTENTS.
+
+    Raises ValueError if the file is damaged, NotACheckpoint if this package did not write it.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load has no exception of its own, a hostile file can raise any
+    except Exception as error:  # torch.load has no exception of its own, a malicious file can raise any
         raise ValueError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise Foreign(f"{path} is not a checkpoint of this framework")
+        raise NotACheckpoint(f"{path} is not a checkpoint of this framework")
     for key, kind in CONTENTS.items():
         if not isinstance(content.get(key), kind):
             raise ValueError(f"{path} is a damaged checkpoint: it holds no {key}")
@@ -89,20 +95,20 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def check_weights(own: Mapping[str, Any], stored: Mapping[str, Any], source: str) -> None:
-    """ValueError if names or shapes of stored weights differ from a model's, with the first that does.
+    """Raise ValueError that names the first weight whose name or shape differs between a model and a checkpoint.
 
-    The tables of a counted model are its extra state, which has no shape to compare.
+    The tables of a counted model are extra state without a shape; only their presence is compared.
     """
     for name in [*own, *stored]:
-        here, there = (shape_of(tensors.get(name)) for tensors in (own, stored))
-        if here != there:
+        in_model, in_file = (shape_of(tensors.get(name)) for tensors in (own, stored))
+        if in_model != in_file:
             raise ValueError(
-                f"the weights in {source} are of another network: {name} is {there}, the model's is {here}"
+                f"the weights in {source} are of another network: {name} is {in_file}, the model's is {in_model}"
             )
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
-    """Load stored weights into a model. ValueError if they are of another network or model."""
+    """Load stored weights into a model. Raises ValueError if they do not fit it."""
     check_weights(model.state_dict(), weights, source)
     try:
         model.load_state_dict(weights)
@@ -111,5 +117,5 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], so
 
 
 def shape_of(value: Any) -> tuple[int, ...] | str:
-    """A tensor's shape; of anything else whether it is there."""
-    return tuple(value.shape) if isinstance(value, torch.Tensor) else "missing" if value is None else "there"
+    """The shape of a tensor; for anything else "present", or "missing" for None."""
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else "missing" if value is None else "present"

@@ -1,4 +1,4 @@
-"""The checkpoint that an experiment starts from, and the options that come with it."""
+"""The option `checkpoint=`: weights to start from, and the options of the run that wrote them."""
 
 import dataclasses
 import os
@@ -8,35 +8,38 @@ from typing import Any
 
 import torch
 
-from ..config.binding import Bound
 from ..config.composition import Composition, merge
 from ..config.errors import ConfigError
 from ..config.paths import cache_folder
 from ..config.recorded_form import todays_form
 from ..interfaces.data import Dataset
+from ..tracking.store import Store
 from . import checkpoint
-from .allowed_targets import check_stored
+from .allowed_targets import check_targets
 
-# Taken from the run that left the checkpoint unless typed: what its weights mean, and how its data was read.
+# Keys taken from the run that wrote the checkpoint, unless typed: what its weights mean, and how it read its data.
 TAKEN = ("model", "data", "precision", "truncation", "batch_size", "epochs")
 TAKEN_WITH_OTHER_DATA = ("model", "precision")
 
 
 @dataclasses.dataclass(frozen=True)
 class InitialWeights:
-    """Where the weights come from."""
+    """A checkpoint whose weights an experiment starts from."""
 
-    source: str  # a file, or a run of the tracker's store
+    source: str  # the file, or the run in the store, for messages
     run_id: str
     content: dict[str, Any]
 
     def merged_into(self, composition: Composition) -> Composition:
-        """Model, data and sizes of the checkpoint's run in place of the composed ones, but for what was typed."""
+        """The composition with the model, data and sizes of the checkpoint's run; typed options win.
+
+        Raises ConfigError together with `recipe=`.
+        """
         if composition.choices.get("recipe"):
             raise ConfigError("recipe= and checkpoint= do not go together: a checkpoint has model and data itself")
         typed, choices, stored = composition.typed, dict(composition.choices), todays_form(self.content["config"])
         if "cache" in stored["data"]:
-            stored["data"] = {**stored["data"], "cache": cache_folder()}  # this machine's, not that of the run
+            stored["data"] = {**stored["data"], "cache": cache_folder()}  # of this machine
         keys = TAKEN if "data" not in typed else TAKEN_WITH_OTHER_DATA
         config = merge(stored, composition.config, typed, keys)
         taken = [key for key in keys if key not in typed and key in self.content["choices"]]
@@ -46,7 +49,7 @@ class InitialWeights:
         return dataclasses.replace(composition, config=config, choices=choices)
 
     def load_into(self, model: torch.nn.Module, dataset: Dataset) -> None:
-        """Load the weights into a model. ConfigError if they are of another network or vocabulary."""
+        """Load the weights into a model. Raises ConfigError if the network or the vocabulary differs."""
         if dataset.vocabulary.fingerprint != self.content["vocabulary"]:
             raise ConfigError(
                 f"the weights in {self.source} are of another vocabulary than that of this data "
@@ -59,26 +62,29 @@ class InitialWeights:
 
 
 def with_initial_weights(
-    composition: Composition, tracker: Bound, is_resumed: bool
+    composition: Composition, store: Store, is_resumed: bool
 ) -> tuple[Composition, InitialWeights]:
-    """The composition with what comes with its `checkpoint=`, and the weights. ConfigError if they cannot be used.
+    """The composition with the options of the checkpoint's run, and the weights.
 
-    The config of a resumed run already holds what came with its checkpoint.
+    The config of a resumed run already has these options. Raises ConfigError if the checkpoint cannot be used.
     """
     which = composition.config["checkpoint"]
-    weights = find_weights(which, tracker)
-    check_stored(weights.content["config"], composition.folders, weights.source)
+    weights = find_weights(which, store)
+    check_targets(weights.content["config"], composition.folders, weights.source)
     if not is_resumed:
         composition = weights.merged_into(composition)
-    command = composition.command.replace("checkpoint=latest", f"checkpoint={weights.run_id}")  # what is latest changes
+    command = composition.command.replace("checkpoint=latest", f"checkpoint={weights.run_id}")  # the latest run changes
     name = os.path.abspath(which) if os.path.exists(which) else weights.run_id
     return dataclasses.replace(composition, config={**composition.config, "checkpoint": name}, command=command), weights
 
 
-def find_weights(which: str, tracker: Bound) -> InitialWeights:
-    """A file, the name of a run's folder, a run id or "latest" -> the checkpoint. ConfigError if there is none."""
+def find_weights(which: str, store: Store) -> InitialWeights:
+    """The checkpoint named by a file, a run's folder or its name, a run id or "latest".
+
+    Raises ConfigError if it cannot be found or read.
+    """
     try:
-        for path in (Path(which), Path(which) / "best.pt", Path(tracker.options["folder"]) / which / "best.pt"):
+        for path in (Path(which), Path(which) / "best.pt", store.folder / which / "best.pt"):
             if path.is_file():
                 content = checkpoint.load(path)
                 return InitialWeights(str(path), content["run_id"], content)
@@ -87,7 +93,7 @@ def find_weights(which: str, tracker: Bound) -> InitialWeights:
         if Path(which).suffix or len(Path(which).parts) > 1:
             raise ValueError(f"there is no file {which}")
         with tempfile.TemporaryDirectory() as folder:
-            path, run_id = tracker.target.find_checkpoint(which, Path(folder), **tracker.options)
+            path, run_id = store.find_checkpoint(which, Path(folder))
             return InitialWeights(f"run {run_id}", run_id, checkpoint.load(path))
     except (ValueError, OSError) as error:
         raise ConfigError(f"checkpoint: {error}") from error

@@ -1,6 +1,5 @@
-"""Which run a command resumes, and whether it may."""
+"""The option `resume=`: finding the run to resume, and refusing changes to its config."""
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,23 +10,26 @@ import yaml
 from ..config.composition import Composition, merge
 from ..config.errors import ConfigError, first_line
 from ..config.recorded_form import identity_options, todays_form
-from ..tracking.folder import DELIVERED, JOURNAL, facts, read_delivered
-from .allowed_targets import check_stored
+from ..tracking.folder import DELIVERED, JOURNAL, read_delivered
+from ..tracking.record import RunRecord, records_in
+from .allowed_targets import check_targets
 
 MAX_CONFIG = 1 << 20  # characters
-ENDED_FOR_GOOD = ("completed", "diverged", "pruned")
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredRun:
-    """A run that `resume=` names, with the config and choices with which it began."""
+    """The run that `resume=` names, with the config and choices it began with."""
 
     folder: Path
     config: dict[str, Any]
     choices: dict[str, str]
 
     def merged_into(self, composition: Composition) -> Composition:
-        """The run's own config with the options that were typed; if a choice was typed, the composed one as it is."""
+        """The composition with the run's config, in which typed options win.
+
+        A typed choice, such as model=NAME, keeps the composed config; `refuse_changes` then names the differences.
+        """
         composed, typed = composition.config, composition.typed
         own = [key for key in self.config if key not in ("tracker", "resume", "sweep")]  # a former key of jobs
         is_choice = any(isinstance(composed.get(key), Mapping) for key in typed if key != "tracker")
@@ -36,7 +38,7 @@ class StoredRun:
         return dataclasses.replace(composition, config=composed, choices=self.choices)
 
     def refuse_changes(self, config: Mapping[str, Any]) -> None:
-        """ConfigError that names the options in which the run would continue differently; more epochs are no change."""
+        """Raise ConfigError with the options that differ from the run's own; more epochs are allowed."""
         began, now = (
             identity_options(options) | {"checkpoint": options.get("checkpoint")} for options in (self.config, config)
         )
@@ -53,52 +55,50 @@ class StoredRun:
 
 
 def stored_run(composition: Composition) -> StoredRun | None:
-    """The run that `resume=` names; None if it names none. ConfigError if the run cannot be found or not be trusted."""
+    """The run that `resume=` names; None without it or with "auto".
+
+    Raises ConfigError if the run cannot be found, or its config names a class that is not allowed.
+    """
     which = composition.config.get("resume")
     if which in (None, "auto"):
         return None
     folder = find_run(Path(composition.config["tracker"]["folder"]).absolute(), which)
     config, choices = stored_config(folder)
-    check_stored(config, composition.folders, folder.name)
+    check_targets(config, composition.folders, folder.name)
     return StoredRun(folder, todays_form(config), choices)
 
 
 def newest_unfinished(folder: Path, identity: str) -> Path | None:
-    """The folder of the newest run of this identity that did not complete; None if there is none."""
-    found = []
-    for journal in folder.glob(f"*/{JOURNAL}"):
-        with contextlib.suppress(OSError):  # a neighbour that cannot be read is not ours
-            known = facts(journal)
-            if known.get("identity") == identity and known.get("outcome") not in ENDED_FOR_GOOD:
-                found.append((known["started"], journal.parent))
-    return max(found, default=(0, None))[1]
+    """The folder of the newest run of this identity without a final outcome; None if there is none."""
+    same = [run for run in records_in(folder) if run.tags.get("identity") == identity and not run.is_over]
+    return same[-1].folder if same else None
 
 
 def find_run(folder: Path, which: str) -> Path:
-    """The folder of a run, by its name or by its id in the store. ConfigError if it is not here."""
+    """The folder of a run, by its name or by its id in the store. Raises ConfigError if it is not in `folder`."""
     named = [folder / which] if Path(which).name == which else []
     folders = (path.parent for path in folder.glob(f"*/{DELIVERED}"))
-    for run in [*named, *(run for run in folders if read_delivered(run).get("store_id") == which)]:
+    for run in [*named, *(run for run in folders if read_delivered(run).store_id == which)]:
         if (run / JOURNAL).is_file():
             return run
     raise ConfigError(f"resume={which}: no run of this name or id is in {folder}; tracker.folder=FOLDER names another")
 
 
 def stored_config(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Config and choices with which a run began. ConfigError if they were not written down."""
-    path, known = run / "config.yaml", facts(run / JOURNAL)
-    if known.get("runner") != "train":
-        raise ConfigError(f"resume: the run {run.name} is no training, so it cannot be resumed")
+    """The config and choices a run began with. Raises ConfigError if they cannot be read, or it is no training run."""
+    path, tags = run / "config.yaml", RunRecord.of(run).tags
+    if tags.get("runner") != "train":
+        raise ConfigError(f"resume: the run {run.name} is not a training run, so it cannot be resumed")
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(MAX_CONFIG + 1)
         if path.is_symlink() or len(text) > MAX_CONFIG:
-            raise ValueError("it is a link or far too long")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):  # a few can stand for gigabytes
+            raise ValueError(f"it is a link or has more than {MAX_CONFIG} characters")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):  # a few can expand to gigabytes
             raise ValueError("it holds aliases")
         config = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"resume: {path} cannot be read: {first_line(error)}") from error
     if not isinstance(config, dict):
-        raise ConfigError(f"resume: {path} is no config")
-    return config, {key.removeprefix("choice."): known[key] for key in known if key.startswith("choice.")}
+        raise ConfigError(f"resume: {path} is not a config")
+    return config, {key.removeprefix("choice."): tags[key] for key in tags if key.startswith("choice.")}

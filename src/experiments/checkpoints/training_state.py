@@ -1,4 +1,4 @@
-"""The whole state of a training: from it a run continues as if it had never been stopped."""
+"""The complete state of a training: a run resumed from it computes the same as one that was never stopped."""
 
 import logging
 from collections.abc import Mapping
@@ -14,27 +14,27 @@ LAST, PREVIOUS = "last.pt", "previous.pt"
 
 
 class Stateful(Protocol):
-    """A part of a training that can be saved and restored."""
+    """A part of a training that can be saved and loaded."""
 
     def state_dict(self) -> Any: ...
     def load_state_dict(self, state: Any, /) -> Any: ...
 
 
 def save(parts: Mapping[str, Stateful], description: Mapping[str, Any], folder: Path) -> None:
-    """Write last.pt, and keep the previous one."""
+    """Write last.pt; the one before it becomes previous.pt."""
     states = {name: part.state_dict() for name, part in parts.items()}
     checkpoint.save(folder / LAST, {**description, **states}, keep=folder / PREVIOUS)
 
 
 def restore(parts: Mapping[str, Stateful], folder: Path) -> None:
-    """Load the newest training state in this folder into the parts; nothing if there is none.
+    """Load the newest training state in this folder into the parts, if there is one.
 
-    ConfigError if all files are damaged, or one is no checkpoint of ours or of another network.
+    Raises ConfigError if all files are damaged, or one is not a checkpoint of this package or of this network.
     """
     try:
         content = checkpoint.load_newest([folder / LAST, folder / PREVIOUS])
         if content is not None:
-            states = of_todays_form(content)
+            states = in_current_format(content)
             checkpoint.check_weights(parts["model"].state_dict(), states["model"], str(folder / LAST))
             for name, part in parts.items():
                 part.load_state_dict(states[name])
@@ -42,8 +42,8 @@ def restore(parts: Mapping[str, Stateful], folder: Path) -> None:
         raise ConfigError(f"resume: {first_line(error)}") from error
 
 
-def of_todays_form(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A training state with a key per part, also if it was written before there were parts."""
+def in_current_format(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A training state with one key per part; files of the first format, which has a `position`, are converted."""
     if "position" not in content:
         return content
     return {

@@ -1,94 +1,89 @@
 """The score against one axis of a sweep."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..tracking.record import Recorded
-from .measures import Judge, Mean, best, completed, mean
-from .points import Point, Value, group, levels, numeric, wide
-from .styling import COLOURS, MARKERS, OTHERS, band, blank, label, name_of, places, scale_scores
+from ..tracking.record import RunRecord
+from .grouping import Combination, Value, group, levels, numbers
+from .measures import Criterion, mean
+from .styling import COLOURS, MARKERS, OTHERS, empty_figure, label, lay_out_axis, legend_name, scale_scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STOPPED = "did not complete: best until then"
+Series = dict[Value, list[float]]  # value on the axis -> scores of the seeds
 
 
-def draw_against_axis(runs: Sequence[Recorded], axes: Sequence[str], axis: str, judged_by: Judge):
+def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[str], axis: str, criterion: Criterion) -> "Figure":
     """Means over seeds with their 95 % confidence: a line and its band over numbers, points and bars over words.
 
-    One series per point on the other of the axes if these are few, else the best point at each value. Dots are runs.
+    One series per combination of the other axes if these are few, else the best one at each value. Dots are runs.
     """
-    points = {point: scores(members, judged_by) for point, members in group(runs, axes).items()}
-    points = {point: found for point, found in points.items() if found}
-    position, values = axes.index(axis), levels(list(points), axes.index(axis))
-    figure, plot = blank(7, 4.5)
-    where = places(plot, axis, values)
-    series = series_of(points, axes, position, judged_by)
-    every = [score for found in points.values() for score in found]
-    scale_scores(plot, every, wide(every))
+    scores = {combination: criterion.scores(members) for combination, members in group(runs, axes).items()}
+    scores = {combination: found for combination, found in scores.items() if found}
+    position = axes.index(axis)
+    values = levels(scores, position)
+    figure, plot = empty_figure(7, 4.5)
+    places = lay_out_axis(plot, axis, values)
+    scale_scores(plot, [score for found in scores.values() for score in found])
+    series, is_line = series_of(scores, position, criterion), numbers(values) is not None
     for k, (name, members) in enumerate(series.items()):
-        spread = 0.0 if numeric(values) else 0.5 * ((k + 0.5) / len(series) - 0.5)  # side by side over words
-        draw_series(plot, {where[value] + spread: members[value] for value in members}, name, k, numeric(values))
-    plot.set(ylabel=label(judged_by, "best"), title=f"{axis}: means over seeds and their 95 % confidence")
+        shift = 0.0 if is_line else 0.5 * ((k + 0.5) / len(series) - 0.5)  # side by side over words
+        draw_series(plot, {places[value] + shift: members[value] for value in members}, name, k, is_line)
+    plot.set(ylabel=label(criterion, "best"), title=f"{axis}: means over seeds and their 95 % confidence")
     if len(axes) > 1:
         plot.legend(title=", ".join(other for other in axes if other != axis), fontsize="small")
     plot.grid(alpha=0.3)
     return figure
 
 
-def scores(runs: Sequence[Recorded], judged_by: Judge) -> list[float]:
-    """The best score of every completed run that has one."""
-    found = [best(run, judged_by.score, judged_by) for run in completed(runs)]
-    return [score for score in found if score is not None]
-
-
-def series_of(
-    points: dict[Point, list[float]], axes: Sequence[str], position: int, judged_by: Judge
-) -> dict[str, dict[Value, list[float]]]:
-    """Name of a series -> value on the axis -> scores of the seeds."""
-    rest = [k for k in range(len(axes)) if k != position]
-    others = {point: tuple(point[k] for k in rest) for point in points}
-    series: dict[str, dict[Value, list[float]]] = {}
+def series_of(scores: Mapping[Combination, list[float]], position: int, criterion: Criterion) -> dict[str, Series]:
+    """Name of a series -> its scores at each value of the axis at this position of a combination."""
+    others = {combination: combination[:position] + combination[position + 1 :] for combination in scores}
     if len(set(others.values())) <= len(COLOURS):
-        for point, found in points.items():
-            series.setdefault(name_of(others[point]), {})[point[position]] = found
+        series: dict[str, Series] = {}
+        for combination, found in scores.items():
+            series.setdefault(legend_name(others[combination]), {})[combination[position]] = found
         return series
-    reached: dict[Value, list[float]] = {}
-    for point in sorted(points, key=lambda point: mean(points[point]).value, reverse=judged_by.metric != "accuracy"):
-        reached[point[position]] = points[point]  # the best comes last
-    return {"the best at each value": {value: reached[value] for value in levels(list(points), position)}}
+    best: Series = {}
+    for combination in sorted(scores, key=lambda c: mean(scores[c]).value, reverse=not criterion.higher_is_better):
+        best[combination[position]] = scores[combination]  # the best comes last
+    return {"the best at each value": {value: best[value] for value in levels(scores, position)}}
 
 
-def draw_series(plot, members: dict[float, list[float]], name: str, k: int, line: bool) -> None:
-    """One series: place -> scores of the seeds."""
-    colour, marker = COLOURS[k], MARKERS[k]
-    found: list[Mean] = [mean(scores) for scores in members.values()]
-    middles = [each.value for each in found]
+def draw_series(plot: "Axes", members: Mapping[float, list[float]], name: str, k: int, is_line: bool) -> None:
+    """Draw the k-th series: place on the axis -> scores of the seeds."""
+    colour, marker, places = COLOURS[k], MARKERS[k], list(members)
+    means = [mean(scores) for scores in members.values()]
+    middles = [found.value for found in means]
     for place, scores in members.items():
         plot.plot([place] * len(scores), scores, ".", color=colour, alpha=0.4, markersize=5)
-    if line:
-        low, high = zip(*map(band, found))
-        plot.fill_between(list(members), low, high, color=colour, alpha=0.15, linewidth=0)
-        plot.plot(list(members), middles, color=colour, marker=marker, markersize=5, label=name)
+    if is_line:
+        low, high = zip(*(found.interval for found in means))
+        plot.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+        plot.plot(places, middles, color=colour, marker=marker, markersize=5, label=name)
     else:
-        widths = [each.half_width or 0.0 for each in found]
-        plot.errorbar(list(members), middles, widths, color=colour, fmt=marker, capsize=4, label=name)
+        widths = [0.0 if math.isnan(found.half_width) else found.half_width for found in means]
+        plot.errorbar(places, middles, widths, color=colour, fmt=marker, capsize=4, label=name)
 
 
-def draw_scatter(runs: Sequence[Recorded], axis: str, judged_by: Judge):
-    """Every run of a search against one axis; what was stopped early is a cross at the best it had reached."""
-    found = [(run, best(run, judged_by.score, judged_by)) for run in runs]
-    found = [(run, score) for run, score in found if score is not None]
-    points = group([run for run, _ in found], [axis])
-    figure, plot = blank(7, 4.5)
-    where = places(plot, axis, levels(list(points), 0))
-    place = {run.run_id: where[value] for (value,), members in points.items() for run in members}
-    every = [score for _, score in found]
-    scale_scores(plot, every, wide(every))
+def draw_scatter(runs: Sequence[RunRecord], axis: str, criterion: Criterion) -> "Figure":
+    """Every run of a search against one axis; a run that was stopped is a cross at the best it had reached."""
+    scores = {run.run_id: score for run in runs if (score := criterion.score(run)) is not None}
+    groups = group([run for run in runs if run.run_id in scores], [axis])
+    figure, plot = empty_figure(7, 4.5)
+    places = lay_out_axis(plot, axis, levels(groups, 0))
+    scale_scores(plot, list(scores.values()))
+    at = [(run, places[value], scores[run.run_id]) for (value,), members in groups.items() for run in members]
     shown = {"completed": ("o", COLOURS[0], 0.8), STOPPED: ("x", COLOURS[1], 0.9)}
     for name, (marker, colour, alpha) in shown.items():
-        kind = [(run, score) for run, score in found if (run.outcome == "completed") == (name == "completed")]
-        if kind:
-            xs, ys = [place[run.run_id] for run, _ in kind], [score for _, score in kind]
-            plot.plot(xs, ys, marker, color=colour, alpha=alpha, label=name)
-    plot.set(ylabel=label(judged_by, "best"), title=f"{axis}: every run of the search")
+        points = [(x, y) for run, x, y in at if (run.outcome == "completed") == (name == "completed")]
+        if points:
+            plot.plot(*zip(*points), marker, color=colour, alpha=alpha, label=name)
+    plot.set(ylabel=label(criterion, "best"), title=f"{axis}: every run of the search")
     plot.legend(fontsize="small")
     plot.grid(alpha=0.3, color=OTHERS)
     return figure

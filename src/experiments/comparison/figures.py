@@ -1,127 +1,140 @@
 """The figures of a comparison: curves, the score against each axis, a heat map, what matters in a search."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tracking.record import Recorded
-from .axis_figures import draw_against_axis, draw_scatter, scores
+from ..tracking.record import RunRecord
+from .axis_figures import draw_against_axis, draw_scatter
+from .grouping import Combination, differing, group, levels, wide, without_seed
 from .importance import importance
-from .measures import Judge, Mean, best, completed, judge, mean
-from .points import Point, differing, group, levels, wide, without_seed
-from .styling import COLOURS, MARKERS, OTHERS, band, blank, label, name_of, plain_numbers, scale_scores
+from .measures import Criterion, Mean, completed, criterion_of, mean
+from .styling import COLOURS, MARKERS, OTHERS, empty_figure, label, legend_name, plain_numbers, scale_scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 Curve = dict[int, Mean]  # step -> mean over seeds
 
 SEARCHES = ("random", "tpe")
+MAX_MARKERS = 40  # on a curve
+MAX_NUMBERS = 150  # in a heat map
 
 
-def draw(runs: Sequence[Recorded], axes: Sequence[str] | None, search: str | None) -> dict[str, object]:
-    """Name -> figure: all that these runs have enough for, so none at all if no run has a score.
+def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | None) -> "dict[str, Figure]":
+    """Name -> figure: all that can be drawn of these runs, so none if no run has a score.
 
-    `search` says how the points were chosen: those of a search show every run, those of a grid means over seeds.
+    `search` says how the combinations were chosen: for a search every run is shown, for a grid means over seeds.
     """
-    judged_by = judge(runs)
+    criterion = criterion_of(runs)
     axes = differing(runs) if axes is None else without_seed(axes)
-    tried = [run for run in runs if best(run, judged_by.score, judged_by) is not None]
-    if not tried:
-        return {}
+    tried = [run for run in runs if criterion.score(run) is not None]
     figures = {}
-    if curves := curves_of(tried, varying(tried, axes), judged_by):
-        figures["curves"] = draw_curves(curves, varying(tried, axes), judged_by)
+    if curves := curves_of(tried, varying(tried, axes), criterion):
+        figures["curves"] = draw_curves(curves, varying(tried, axes), criterion)
     if search in SEARCHES:
-        for axis in varying(tried, axes):
-            figures[f"by_{axis}"] = draw_scatter(tried, axis, judged_by)
-        if shares := importance(runs, axes):
+        figures |= {f"by_{axis}": draw_scatter(tried, axis, criterion) for axis in varying(tried, axes)}
+        if tried and (shares := importance(runs, axes)):
             figures["importance"] = draw_importance(shares)
         return figures
     done = [run for run in tried if run.outcome == "completed"]
     varied = varying(done, axes)
-    for axis in varied:
-        figures[f"by_{axis}"] = draw_against_axis(done, varied, axis, judged_by)
+    figures |= {f"by_{axis}": draw_against_axis(done, varied, axis, criterion) for axis in varied}
     if len(varied) == 2:
-        figures["heat_map"] = draw_heat_map(done, varied, judged_by)
+        figures["heat_map"] = draw_heat_map(done, varied, criterion)
     return figures
 
 
-def varying(runs: Sequence[Recorded], axes: Sequence[str]) -> list[str]:
+def varying(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[str]:
     """The axes on which these runs have more than one value."""
-    points = list(group(runs, axes))
-    return [axis for k, axis in enumerate(axes) if len(levels(points, k)) > 1]
+    groups = group(runs, axes)
+    return [axis for k, axis in enumerate(axes) if len(levels(groups, k)) > 1]
 
 
-def curves_of(runs: Sequence[Recorded], axes: Sequence[str], judged_by: Judge) -> dict[Point, Curve]:
-    """The mean score of every point as far as all its runs go; one without a completed run shows what there is."""
+def curves_of(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> dict[Combination, Curve]:
+    """The mean score of every combination as far as all its runs go, of all runs if none of them completed."""
     curves = {}
-    for point, members in group(runs, axes).items():
-        seeds = [dict(run.metrics[judged_by.score]) for run in completed(members) or members]
+    for combination, members in group(runs, axes).items():
+        seeds = [run.metrics[criterion.key] for run in completed(members) or members]
         if steps := sorted(set.intersection(*map(set, seeds))):
-            curves[point] = {step: mean([seed[step] for seed in seeds]) for step in steps}
+            curves[combination] = {step: mean([seed[step] for seed in seeds]) for step in steps}
     return curves
 
 
-def draw_curves(curves: Mapping[Point, Curve], axes: Sequence[str], judged_by: Judge):
+def draw_curves(curves: Mapping[Combination, Curve], axes: Sequence[str], criterion: Criterion) -> "Figure":
     """Scores against training targets, means over seeds with 95 % bands; of many the best coloured, the others grey."""
-    figure, plot = blank(9, 5)
-    coloured = best_of(curves, judged_by)
-    for point in curves:
-        if point not in coloured:
-            heights = [found.value for found in curves[point].values()]
-            plot.plot(list(curves[point]), heights, color=OTHERS, linewidth=0.7, zorder=1)
-    for k, point in enumerate(coloured):
-        steps, found = list(curves[point]), curves[point].values()
-        low, high = zip(*map(band, found))
-        plot.fill_between(steps, low, high, color=COLOURS[k], alpha=0.15, linewidth=0)
-        marker = MARKERS[k] if len(steps) < 40 else None
-        plot.plot(steps, [each.value for each in found], color=COLOURS[k], marker=marker, label=name_of(point))
+    figure, plot = empty_figure(9, 5)
+    coloured = best_of(curves, criterion)
+    for combination, curve in curves.items():
+        if combination not in coloured:
+            plot.plot(list(curve), [found.value for found in curve.values()], color=OTHERS, linewidth=0.7, zorder=1)
+    for k, combination in enumerate(coloured):
+        draw_curve(plot, curves[combination], legend_name(combination), k)
     every = [found.value for curve in curves.values() for found in curve.values()]
-    scale_scores(plot, every, judged_by.metric == "perplexity" or wide(every))
+    scale_scores(plot, every, criterion.metric == "perplexity" or wide(every))
     if axes:
-        left = len(curves) - len(coloured)
-        title = "\n".join([*axes, *([f"best {len(coloured)}, {left} more in grey"] if left else [])])
+        num_grey = len(curves) - len(coloured)
+        title = "\n".join([*axes, *([f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else [])])
         figure.legend(title=title, fontsize="small", title_fontsize="small", loc="outside right upper")
     scale = " (log scale)" if plot.get_yscale() == "log" else ""
-    plot.set(xlabel="training targets seen", ylabel=label(judged_by, "") + scale)
+    plot.set(xlabel="training targets seen", ylabel=label(criterion, "") + scale)
     plot.set_title("means over seeds and their 95 % confidence")
     plot.grid(alpha=0.3)
     return figure
 
 
-def best_of(curves: Mapping[Point, Curve], judged_by: Judge) -> list[Point]:
-    """As many points as there are colours, those that come furthest, in the order of the table."""
-    sign = -1 if judged_by.metric == "accuracy" else 1
-    furthest = {point: min(sign * found.value for found in curve.values()) for point, curve in curves.items()}
-    chosen = sorted(curves, key=furthest.get)[: len(COLOURS)]
-    return [point for point in curves if point in chosen]
+def draw_curve(plot: "Axes", curve: Curve, name: str, k: int) -> None:
+    """Draw the k-th coloured curve with its band."""
+    steps, means = list(curve), curve.values()
+    low, high = zip(*(found.interval for found in means))
+    plot.fill_between(steps, low, high, color=COLOURS[k], alpha=0.15, linewidth=0)
+    marker = MARKERS[k] if len(steps) < MAX_MARKERS else None
+    plot.plot(steps, [found.value for found in means], color=COLOURS[k], marker=marker, label=name)
 
 
-def draw_heat_map(runs: Sequence[Recorded], axes: Sequence[str], judged_by: Judge):
+def best_of(curves: Mapping[Combination, Curve], criterion: Criterion) -> list[Combination]:
+    """The combinations with the best scores, as many as there are colours, in the order of the table."""
+    sign = -1 if criterion.higher_is_better else 1
+    furthest = {key: min(sign * found.value for found in curve.values()) for key, curve in curves.items()}
+    chosen = sorted(curves, key=furthest.__getitem__)[: len(COLOURS)]
+    return [combination for combination in curves if combination in chosen]
+
+
+def draw_heat_map(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> "Figure":
     """The mean best score over two axes, a field left white where no run completed."""
-    points = {point: mean(scores(members, judged_by)).value for point, members in group(runs, axes).items()}
-    rows, columns = (levels(list(points), k) for k in range(2))
-    heights = np.array([[points.get((row, column), np.nan) for column in columns] for row in rows], dtype=float)
-    figure, plot = blank(3 + 0.8 * len(columns), 2 + 0.6 * len(rows))
-    scale = "log" if wide(heights[np.isfinite(heights)].tolist()) else "linear"
-    better_is_darker = "viridis_r" if judged_by.metric == "accuracy" else "viridis"
-    image = plot.imshow(heights, cmap=better_is_darker, norm=scale, aspect="auto")
-    if heights.size <= 150:
-        for (row, column), height in np.ndenumerate(heights):
-            if np.isfinite(height):
-                red, green, blue, _ = image.cmap(image.norm(height))
-                ink = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
-                plot.text(column, row, f"{height:.4g}", ha="center", va="center", color=ink, fontsize="small")
+    means = {key: mean(criterion.scores(members)).value for key, members in group(runs, axes).items()}
+    rows, columns = (levels(means, k) for k in range(2))
+    scores = np.array([[means.get((row, column), np.nan) for column in columns] for row in rows])
+    figure, plot = empty_figure(3 + 0.8 * len(columns), 2 + 0.6 * len(rows))
+    is_log = wide(scores[np.isfinite(scores)].tolist())
+    better_is_darker = "viridis_r" if criterion.higher_is_better else "viridis"
+    image = plot.imshow(scores, cmap=better_is_darker, norm="log" if is_log else "linear", aspect="auto")
+    if scores.size <= MAX_NUMBERS:
+        write_numbers(plot, image, scores)
     plot.set_xticks(range(len(columns)), [str(column) for column in columns])
     plot.set_yticks(range(len(rows)), [str(row) for row in rows])
     plot.set(xlabel=axes[1], ylabel=axes[0], title="means over seeds")
-    bar = figure.colorbar(image, label=label(judged_by, "best"))
-    if scale == "log":
+    bar = figure.colorbar(image, label=label(criterion, "best"))
+    if is_log:
         plain_numbers(bar.ax.yaxis)
     return figure
 
 
-def draw_importance(shares: Mapping[str, float]):
+def write_numbers(plot: "Axes", image: "AxesImage", scores: np.ndarray) -> None:
+    """Write each number into its field of a heat map, black on light and white on dark colours."""
+    for (row, column), score in np.ndenumerate(scores):
+        if np.isfinite(score):
+            red, green, blue, _ = image.cmap(image.norm(score))
+            ink = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
+            plot.text(column, row, f"{score:.4g}", ha="center", va="center", color=ink, fontsize="small")
+
+
+def draw_importance(shares: Mapping[str, float]) -> "Figure":
     """Axis -> share, as bars."""
-    figure, plot = blank(7, 1.5 + 0.4 * len(shares))
+    figure, plot = empty_figure(7, 1.5 + 0.4 * len(shares))
     bars = plot.barh(list(shares), list(shares.values()), color=COLOURS[0])
     plot.bar_label(bars, fmt="{:.0%}", padding=3)
     plot.invert_yaxis()

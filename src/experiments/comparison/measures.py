@@ -1,60 +1,63 @@
-"""The numbers of runs: what they are judged by, its best and last value, means over seeds."""
+"""The numbers of runs: what they are compared by, their scores, means over seeds."""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..tracking.record import Recorded
+from ..tracking.record import RunRecord
 
 
-class Judge(NamedTuple):
-    """What runs are compared by: `score` is the metric for people, the loss decides which epoch was best."""
+class Criterion(NamedTuple):
+    """What runs are compared by; the loss of the same split decides which epoch was best."""
 
     split: str  # valid; train where there is no validation split
     metric: str  # perplexity, accuracy or loss
 
     @property
-    def score(self) -> str:
+    def key(self) -> str:
+        """The metric as it is recorded."""
         return f"{self.split}/{self.metric}"
 
     @property
-    def loss(self) -> str:
-        return f"{self.split}/loss"
+    def higher_is_better(self) -> bool:
+        return self.metric == "accuracy"
+
+    def score(self, run: RunRecord) -> float | None:
+        """The metric at the epoch of the lowest loss; of a run that was stopped, among the epochs it had."""
+        return run.at_best(self.metric, self.split)
+
+    def scores(self, runs: Sequence[RunRecord]) -> list[float]:
+        """The score of every completed run that has one."""
+        return [score for run in completed(runs) if (score := self.score(run)) is not None]
 
 
 class Mean(NamedTuple):
-    """A mean over runs and the half width of its 95 % confidence interval (Student's t); None where there is none."""
+    """A mean over runs and the half width of its 95 % confidence interval (Student's t); NaN if unknown."""
 
-    value: float | None
-    half_width: float | None
+    value: float
+    half_width: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the confidence interval; twice the mean where it is unknown."""
+        margin = 0.0 if math.isnan(self.half_width) else self.half_width
+        return self.value - margin, self.value + margin
 
 
-def judge(runs: Sequence[Recorded]) -> Judge:
+def criterion_of(runs: Sequence[RunRecord]) -> Criterion:
     """Validation if any run has it, else training; accuracy for labels, perplexity for language models, or the loss."""
     keys = {key for run in runs for key in run.metrics}
     split = "valid" if any(key.startswith("valid/") for key in keys) else "train"
     metrics = ["perplexity", "accuracy"]
-    if "test/f1" in keys:  # only labels have it; perplexity and accuracy are recorded of everything
+    if "test/f1" in keys:  # only labels have it; perplexity and accuracy are recorded for all runs
         metrics.reverse()
-    return Judge(split, next((metric for metric in metrics if f"{split}/{metric}" in keys), "loss"))
+    return Criterion(split, next((metric for metric in metrics if f"{split}/{metric}" in keys), "loss"))
 
 
-def best(run: Recorded, key: str, judged_by: Judge) -> float | None:
-    """A metric's value at the epoch of the lowest loss; of a run that was stopped, of those it had."""
-    if not run.metrics.get(judged_by.loss):
-        return None
-    step = min(run.metrics[judged_by.loss], key=lambda point: point[1])[0]
-    return dict(run.metrics.get(key, ())).get(step)
-
-
-def last(run: Recorded, key: str) -> float | None:
-    return run.metrics[key][-1][1] if run.metrics.get(key) else None
-
-
-def average(run: Recorded, key: str) -> float | None:
+def average(run: RunRecord, key: str) -> float | None:
     """The mean of a metric over the epochs."""
-    points = run.metrics.get(key, ())
-    return sum(value for _, value in points) / len(points) if points else None
+    values = run.metrics.get(key, {}).values()
+    return sum(values) / len(values) if values else None
 
 
 def number(text: str | None) -> float | None:
@@ -62,20 +65,21 @@ def number(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 
-def completed(runs: Sequence[Recorded]) -> list[Recorded]:
-    """The runs that came to their end, of several with the same seed the newest: the others are the same run."""
+def completed(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The completed runs, of several with the same seed only the newest: the others are the same run."""
     done = sorted((run for run in runs if run.outcome == "completed"), key=lambda run: run.started)
     return list({run.parameters.get("seed", run.name): run for run in done}.values())
 
 
 def mean(values: Sequence[float | None]) -> Mean:
-    """The mean, if all values are there: without the one that is not finite it would be too good. From two on, ±."""
-    if not values or any(value is None or not math.isfinite(value) for value in values):
-        return Mean(None, None)
-    n, middle = len(values), math.fsum(values) / len(values)
+    """The mean and, from two values on, its half width; NaN if any value is missing, which would flatter the rest."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known or len(known) < len(values):
+        return Mean(math.nan, math.nan)
+    n, middle = len(known), math.fsum(known) / len(known)
     if n == 1:
-        return Mean(middle, None)
-    from scipy.stats import t  # a second, so only when there is something to compare
+        return Mean(middle, math.nan)
+    from scipy.stats import t  # takes a second, so only when there is something to compare
 
-    deviation = math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (n - 1))
+    deviation = math.sqrt(math.fsum((value - middle) ** 2 for value in known) / (n - 1))
     return Mean(middle, float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n))

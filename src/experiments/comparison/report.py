@@ -1,4 +1,4 @@
-"""A comparison of runs in every form it can take."""
+"""A comparison of runs in all its forms."""
 
 import base64
 import dataclasses
@@ -10,18 +10,19 @@ from pathlib import Path
 import pandas as pd
 
 from ..config.atomic import atomic_write
-from ..tracking.record import Recorded
-from . import figures, rendering
+from ..tracking.record import RunRecord
+from . import figures as drawing
+from . import rendering
 from .table import compare
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Some runs and on what they are compared; each form is made when it is asked for."""
+    """Runs and the axes on which they are compared; each form is computed on first use."""
 
-    runs: Sequence[Recorded]
-    axes: Sequence[str] | None  # None: on what the runs differ
-    search: str | None  # grid, random or tpe; None where nobody chose the runs
+    runs: Sequence[RunRecord]
+    axes: Sequence[str] | None  # None: those on which the runs differ
+    search: str | None  # grid, random or tpe; None if the runs are not of a sweep
     title: str
 
     @functools.cached_property
@@ -29,13 +30,13 @@ class Report:
         return compare(self.runs, self.axes)
 
     @functools.cached_property
-    def pictures(self) -> dict[str, bytes]:
+    def figures(self) -> dict[str, bytes]:
         """File name -> PNG."""
-        drawn = {}
-        for name, figure in figures.draw(self.runs, self.axes, self.search).items():
+        pngs = {}
+        for name, figure in drawing.draw(self.runs, self.axes, self.search).items():
             figure.savefig(buffer := io.BytesIO(), format="png")
-            drawn[f"{name.replace('/', '-')}.png"] = buffer.getvalue()
-        return drawn
+            pngs[f"{name.replace('/', '-')}.png"] = buffer.getvalue()
+        return pngs
 
     def screen(self) -> str:
         return f"{self.title}\n{rendering.to_screen(self.table)}\n"
@@ -48,19 +49,19 @@ class Report:
         return rendering.to_markdown(self.table)
 
     def html(self) -> str:
-        encoded = {name: base64.b64encode(picture).decode() for name, picture in self.pictures.items()}
+        encoded = {name: base64.b64encode(figure).decode() for name, figure in self.figures.items()}
         return rendering.to_html(self.table, self.title, encoded)
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
     """comparison.csv, .md and .html and the figures as PNG in this folder; the paths of what was written."""
     texts = {"csv": report.csv(), "md": report.markdown(), "html": report.html()}
-    contents = {f"comparison.{end}": text.encode() for end, text in texts.items()} | report.pictures
+    contents = {f"comparison.{end}": text.encode() for end, text in texts.items()} | report.figures
     return [write(folder / name, content) for name, content in contents.items()]
 
 
 def write(path: Path, content: bytes) -> Path:
-    """Put a file in place whole, so that nobody ever meets half of it."""
+    """Write a file atomically, creating its folder; its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)

@@ -1,15 +1,18 @@
-"""The command line before Hydra reads it: former keys, and options of what only a stored config chooses."""
+"""The command line before Hydra reads it: keys that conf/ does not have are marked as added."""
 
 from collections.abc import Sequence
 
 from .settings import SECTIONS
 
-FORMER_KEYS = ("windows_per_update",)  # read, but no key of conf/config.yaml any more
-STORED = ("checkpoint=", "resume=")  # whose config may choose a model or data that has other options than the default
+FORMER_KEYS = ("windows_per_update",)  # still read, but no longer in conf/config.yaml
+STORED = ("checkpoint=", "resume=")  # the stored config may choose a model or data with other options than the default
 
 
 def with_added_keys(arguments: Sequence[str]) -> list[str]:
-    """The arguments with Hydra's sign for "add this key" where conf/ does not have the key; it is checked later."""
+    """The arguments, with Hydra's `++` before keys that only a former version or a stored config has.
+
+    Binding checks these keys later.
+    """
     names_stored = any(a.startswith(STORED) and not a.endswith(("=null", "=auto")) for a in arguments)
     is_sweep = any(a in ("-m", "--multirun") or a.startswith("sweeps=") for a in arguments)
 

@@ -1,8 +1,8 @@
-"""The strict part between Hydra and the code: a section of the config is checked against its constructor.
+"""Binding: the sections of a config are checked against their constructors before anything is built.
 
 A section is `_target_` plus keyword arguments, and the constructor's signature is its schema: names, types and
-missing values are compared with it before anything is built. The root keys are checked in the same way against the
-dataclass `Settings`. Nothing below `experiment.py` sees a config object.
+missing values. The root keys are checked in the same way against the dataclass `Settings`. Nothing below
+`experiment.py` sees a config object.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .errors import ConfigError, unknown
 from .keys import dotted
@@ -18,19 +18,21 @@ from .recorded_form import PUBLIC_NAMES
 from .settings import SECTIONS, Settings
 from .signature import check_options
 
+T = TypeVar("T")
+
 
 @dataclasses.dataclass(frozen=True)
-class Bound:
-    """A section checked against its constructor and not yet built."""
+class Bound(Generic[T]):
+    """A section that is checked and not yet built."""
 
     path: str  # where it stands in the config; "" for the root keys
-    target: Callable[..., Any]
+    target: type[T]  # or a function that returns one
     options: dict[str, Any]
 
-    def build(self, **late: Any) -> Any:
-        """Call the constructor with the options and what it takes of what only became known now.
+    def build(self, **late: Any) -> T:
+        """Call the constructor with the options and those of the `late` arguments that it has.
 
-        ConfigError if it refuses.
+        ConfigError if it raises ValueError or OSError.
         """
         taken = inspect.signature(self.target).parameters.values()
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
@@ -48,7 +50,7 @@ class Bound:
 
 
 def bind_settings(config: Mapping[str, Any]) -> Settings:
-    """The root keys of a plain config, checked. ConfigError for an unknown, missing or impossible one."""
+    """The root keys of a plain config, checked. ConfigError if one is unknown, missing or out of range."""
     fields = [field.name for field in dataclasses.fields(Settings)]
     for key in config:
         if key not in (*fields, *SECTIONS):
@@ -60,7 +62,7 @@ def bind_settings(config: Mapping[str, Any]) -> Settings:
     return Bound("", Settings, check_options("", Settings, options)).build()
 
 
-def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound:
+def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound[Any]:
     """Check one section against its constructor; `late` names the arguments that `build` will be given."""
     options = config[section]
     if not isinstance(options, Mapping) or not isinstance(options.get("_target_"), str):
@@ -70,11 +72,11 @@ def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> B
     return Bound(section, target, check_options(section, target, given, late))
 
 
-def locate(name: str, section: str) -> Callable[..., Any]:
-    """A dotted name -> what it names. ConfigError if there is nothing callable of that name."""
+def locate(name: str, section: str) -> Any:
+    """The class or function with this dotted name. ConfigError if there is none."""
     module, _, attribute = PUBLIC_NAMES.get(name, name).rpartition(".")
     try:
-        target = getattr(importlib.import_module(module), attribute)
+        target: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{section}._target_={name!r} cannot be imported: {error}") from error
     if not callable(target):

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,9 +19,9 @@ class Composition:
 
     config: dict[str, Any]  # plain and resolved
     choices: dict[str, str]  # model: torch_lstm, data: ptb, ...
-    command: str  # what repeats it
+    command: str  # that repeats it
     overrides: tuple[str, ...]  # KEY=VALUE as typed
-    folders: tuple[Path, ...]  # that hold the YAML files; they say what a stored config may name
+    folders: tuple[Path, ...]  # that hold the YAML files; a stored config may name their classes
 
     @property
     def typed(self) -> set[str]:
@@ -40,7 +40,7 @@ class Composition:
 
 
 def composition_of(config: dict[str, Any], hydra: DictConfig, overrides: Sequence[str]) -> Composition:
-    """A plain config, Hydra's own section of the same composition and what was typed."""
+    """The composition of a plain config; `hydra` is Hydra's own section of it, `overrides` what was typed."""
     sources = hydra.runtime.config_sources
     overrides = without_added_keys(overrides)
     own = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]
@@ -63,10 +63,15 @@ def merge(
     return merged
 
 
+def plain(cfg: Any) -> dict[str, Any]:
+    """A config of OmegaConf's as plain dicts and values, interpolations as they stand."""
+    return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
+
+
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """The config as plain dicts and values, interpolations resolved. ConfigError if one cannot be."""
+    """A config of OmegaConf's as plain dicts and values, interpolations resolved. ConfigError if one cannot be."""
     try:
-        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
+        return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
     except OmegaConfBaseException as error:
         raise ConfigError(first_line(error)) from error
 

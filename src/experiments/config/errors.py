@@ -1,12 +1,12 @@
-"""Exceptions as one line for a person."""
+"""Error messages: one sentence each."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong, for a person."""
-    if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with a sentence for the user
+    """An exception as one sentence for the user."""
+    if isinstance(error, ValueError | OSError | ArithmeticError):  # raised with such a sentence
         return first_line(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
         return f"out of memory ({first_line(error)}): lower batch_size, truncation or the model's sizes"
@@ -19,13 +19,13 @@ def first_line(error: BaseException) -> str:
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used, in one sentence for the person who typed it."""
+    """A setting that cannot be used; the message is one sentence for the user."""
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
-    """The sentence for a name that does not exist, with the nearest one that does."""
+    """The message for an unknown name, with the nearest valid one, or all of them."""
     valid = list(dict.fromkeys(valid))
-    leaves = {}
+    leaves: dict[str, str] = {}
     for candidate in valid:
         leaves.setdefault(candidate.rpartition(".")[2], candidate)
     near = difflib.get_close_matches(name, valid, 1, 0.6)

@@ -1,13 +1,14 @@
-"""What `experiments --help` says about the choices in conf/ and sweeps/."""
+"""The part of `experiments --help` that lists the choices in conf/ and sweeps/."""
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .errors import unknown
 from .paths import HOME
 
 KINDS = ("model", "data", "optimizer", "schedule", "runner", "tracker", "recipe", "sweeps")
@@ -30,13 +31,18 @@ def heads(kind: str) -> Iterator[tuple[str, str]]:
 
 
 def files(kind: str) -> list[Path]:
-    """The YAML files of a kind; one whose name begins with _ is a part of others and no choice."""
+    """The YAML files of a kind; a name with a leading _ is a part of other files and no choice."""
     folder = HOME / "sweeps" if kind == "sweeps" else HOME / "conf" / kind
     return sorted(path for path in folder.glob("*.yaml") if not path.stem.startswith("_"))
 
 
+def unknown_key(key: str, valid: Iterable[str]) -> str:
+    """The message for an unknown key of the config, with the choice that has this option or the nearest valid key."""
+    return option_of_another(key) or unknown("key", key, valid)
+
+
 def option_of_another(key: str) -> str | None:
-    """The sentence for an option that the chosen file of its kind does not have but another one has; None otherwise."""
+    """The error for an option that the chosen file of its kind does not have, but another one has; else None."""
     kind, _, option = key.partition(".")
     if kind not in KINDS or not option:
         return None
@@ -56,7 +62,7 @@ def contents_of(path: Path) -> dict[str, Any]:
 
 
 def first_comment(path: Path) -> str:
-    """The first comment of a YAML file that is no directive of Hydra's."""
+    """The first comment of a YAML file, Hydra's `# @package` left out."""
     with path.open(encoding="utf-8") as file:
         for line in file:
             if line.startswith("#") and "@package" not in line:
@@ -65,6 +71,6 @@ def first_comment(path: Path) -> str:
 
 
 def coloured(text: str, code: str) -> str:
-    """Text in a colour on a terminal that wants colours (see no-color.org), plain elsewhere."""
+    """Text in a colour on a terminal, unless NO_COLOR is set (see no-color.org); plain elsewhere."""
     wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return f"\x1b[{code}m{text}\x1b[0m" if wanted else text

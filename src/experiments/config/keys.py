@@ -17,7 +17,7 @@ def dotted(config: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings -> one level of dotted keys."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in config.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return flat

@@ -1,7 +1,7 @@
-"""Recorded configs and today's: what once had another name or form goes on loading and keeps its identity.
+"""Configs recorded by earlier versions: they still load, and runs keep their identity.
 
-An identity is computed from the form in which a config was first recorded. So when a class or an option is renamed, the
-former form is written down here and no recorded run becomes another one.
+An identity is computed from the form in which configs were first recorded. When a class or an option is renamed, its
+former name is added here, so that the identities of recorded runs do not change.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.models.BagOfWords": "experiments.models.bag_of_words.BagOfWords",
     "experiments.models.Ngram": "experiments.models.ngram.Ngram",
     "experiments.models.ContextNetwork": "experiments.models.context_network.ContextNetwork",
-    "experiments.tracking.MemoryTracker": "experiments.memory_tracking.MemoryTracker",
-    "experiments.tracking.MlflowTracker": "experiments.mlflow_tracking.MlflowTracker",
+    "experiments.tracking.MemoryStore": "experiments.memory_tracking.MemoryTracker",
+    "experiments.tracking.MlflowStore": "experiments.mlflow_tracking.MlflowTracker",
     "experiments.data.Words": "experiments.data.words.Words",
     "experiments.data.PennTreebank": "experiments.data.ptb.PennTreebank",
     "experiments.data.String": "experiments.data.characters.Characters",  # without a path, see `todays_form`
@@ -35,18 +35,21 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.training.Linear": "experiments.schedules.Linear",
     "experiments.training.Cosine": "experiments.schedules.Cosine",
 }
-PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()}  # the last one where two share a name
+PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
+    "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
+    "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
+}
 CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
-OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # of no effect, but they stood beside the embedded string
+OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
-# What does not change what a run computes is left out of its identity; so is every option named ..._interval.
-# The data counts by its fingerprint, a checkpoint by its run.
-NOT_IDENTITY = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
+# Options that do not change what a run computes are no part of its identity; neither is any option named ..._interval.
+# Data enters by its fingerprint, a checkpoint by its run.
+NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config, perhaps recorded by an earlier version, with today's names, sections and keys."""
+    """A config, perhaps recorded by an earlier version, in today's form."""
     today = {key: _renamed(value, PUBLIC_NAMES) for key, value in config.items()}
     data = today.get("data")
     if isinstance(data, dict) and data.get("_target_") == CHARACTERS:
@@ -59,7 +62,7 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of today in the form from which identities are computed."""
+    """A config in the form from which identities are computed."""
     today = todays_form(config)
     recorded = {"windows_per_update": 1, **{key: _renamed(value, FORMER_NAMES) for key, value in today.items()}}
     target = today["data"].get("_target_")
@@ -77,7 +80,7 @@ def _renamed(section: Any, names: Mapping[str, str]) -> Any:
 
 
 def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that decide what is computed, as dotted keys, in the form in which they were first recorded."""
+    """The options that decide what is computed, as dotted keys, in the recorded form."""
     return {
         key: value
         for key, value in flatten(recorded_form(config)).items()

@@ -10,7 +10,7 @@ SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The root keys; what each means stands in conf/config.yaml."""
+    """The root keys; conf/config.yaml explains each."""
 
     truncation: int | None
     steps_per_update: int | None
@@ -28,7 +28,7 @@ class Settings:
     deterministic: bool
     checkpoint: str | None
     resume: str | None
-    windows_per_update: int = 1  # a former key, that is no key of conf/config.yaml: steps_per_update in windows
+    windows_per_update: int = 1  # a former key, no longer in conf/config.yaml: steps_per_update / truncation
 
     def __post_init__(self) -> None:
         at_least(1, truncation=self.truncation, steps_per_update=self.steps_per_update, epochs=self.epochs)
@@ -39,17 +39,17 @@ class Settings:
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
         if self.steps_per_update is not None:
-            self._check_steps()
+            self._check_steps(self.steps_per_update)
 
     @property
     def update_windows(self) -> int:
-        """Windows whose gradients are added up for one update."""
+        """Number of windows whose gradients are added up for one update."""
         steps, truncation = self.steps_per_update, self.truncation
         return self.windows_per_update if steps is None or truncation is None else steps // truncation
 
-    def _check_steps(self) -> None:
+    def _check_steps(self, steps: int) -> None:
         if self.windows_per_update != 1:
             raise ValueError("give windows_per_update or steps_per_update, not both")
-        if self.truncation is None or self.steps_per_update % self.truncation:
-            got = f"steps_per_update={self.steps_per_update} with truncation={self.truncation}"
+        if self.truncation is None or steps % self.truncation:
+            got = f"steps_per_update={steps} with truncation={self.truncation}"
             raise ValueError(f"steps_per_update must be a multiple of truncation, got {got}")

@@ -1,4 +1,4 @@
-"""Options compared with a constructor's signature: names, missing values, types."""
+"""Options compared with a constructor's signature: names, types, missing values."""
 
 import dataclasses
 import difflib
@@ -9,37 +9,63 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError
+from .help import unknown_key
+
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 
 
-def check_options(section: str, target: Callable, options: dict[str, Any], late: Iterable[str] = ()) -> dict[str, Any]:
-    """The options as the constructor wants them, beside its `late` arguments; ConfigError if they are not that."""
+def check_options(
+    section: str, target: Callable[..., Any], options: Mapping[str, Any], late: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The options as the constructor takes them; ConfigError if a name, a type or a missing value is wrong.
+
+    `late` names arguments that no config gives, as they only become known later.
+    """
     late, prefix = set(late), f"{section}." if section else ""
-    parameters = inspect.signature(target).parameters
-    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    if dataclasses.is_dataclass(target):
-        hints = typing.get_type_hints(target)
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    valid = [name for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    parameters = inspect.signature(target).parameters.values()
+    hints = type_hints(target)
+    check_names(prefix, options, [p for p in parameters if p.name not in late], late)
     for key, value in options.items():
-        if key in late or (key not in valid and not open_ended):
-            options_left = [f"{prefix}{name}" for name in valid if name not in late]
-            raise ConfigError(unknown("key", f"{prefix}{key}", options_left))
         check_type(f"{prefix}{key}", value, hints.get(key, Any))
-    for key in valid:
-        if key not in options and key not in late and parameters[key].default is inspect.Parameter.empty:
-            raise ConfigError(f"{prefix}{key} is missing: give {prefix}{key}=VALUE")
+    for parameter in parameters:
+        if is_required(parameter) and parameter.name not in late | options.keys():
+            raise ConfigError(f"{prefix}{parameter.name} is missing: give {prefix}{parameter.name}=VALUE")
     return {key: as_float(value, hints.get(key, Any)) for key, value in options.items()}
 
 
+def type_hints(target: Callable) -> dict[str, Any]:
+    """The annotations of a function's or constructor's arguments."""
+    if inspect.isclass(target) and not dataclasses.is_dataclass(target):
+        return typing.get_type_hints(target.__init__)
+    return typing.get_type_hints(target)
+
+
+def is_required(parameter: inspect.Parameter) -> bool:
+    """Whether a call must give this argument."""
+    is_variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    return parameter.default is parameter.empty and not is_variadic
+
+
+def check_names(
+    prefix: str, options: Iterable[str], parameters: Iterable[inspect.Parameter], late: Iterable[str]
+) -> None:
+    """ConfigError for an option that is none of these parameters, or one of the `late` ones."""
+    accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    for key in options:
+        if key in late or (key not in names and not accepts_any):
+            raise ConfigError(unknown_key(f"{prefix}{key}", [f"{prefix}{name}" for name in names]))
+
+
 def as_float(value: Any, annotation: Any) -> Any:
-    """A whole number where a float is meant becomes one, so that 1 and 1.0 are the same setting."""
+    """An int as a float where a float is annotated, so that 1 and 1.0 are the same setting."""
     choices = typing.get_args(annotation) or (annotation,)
     return float(value) if type(value) is int and float in choices and int not in choices else value
 
 
 def check_type(path: str, value: Any, annotation: Any) -> None:
-    """ConfigError unless the value is of the annotated type; numbers must be finite, an int serves as a float."""
+    """ConfigError unless the value is of the annotated type; numbers must be finite, an int is also a float."""
     if value == "???":
         raise ConfigError(f"{path} is missing: give {path}=VALUE")
     numbers = value if isinstance(value, list) else [value]
@@ -47,7 +73,7 @@ def check_type(path: str, value: Any, annotation: Any) -> None:
         raise ConfigError(f"{path} must be a finite number, got {value}")
     if not _is_of_type(value, annotation):
         shown = "null" if value is None else repr(value)
-        near = difflib.get_close_matches(str(value), [str(c) for c in _choices(annotation)], 1)
+        near = difflib.get_close_matches(str(value), map(str, _literals(annotation)), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ConfigError(f"{path} must be {_describe(annotation)}, got {shown}{hint}")
 
@@ -57,31 +83,32 @@ def _is_of_type(value: Any, annotation: Any) -> bool:
     if origin in (typing.Union, types.UnionType):
         return any(_is_of_type(value, argument) for argument in arguments)
     if origin is Literal:
-        return any(value == choice and type(value) is type(choice) for choice in arguments)
+        return any(value == literal and type(value) is type(literal) for literal in arguments)
     if origin in (list, tuple):
-        fixed = origin is tuple and Ellipsis not in arguments
-        if not isinstance(value, (list, tuple)) or (fixed and len(value) != len(arguments)):
-            return False
-        kinds = arguments if fixed else [arguments[0]] * len(value)
-        return all(_is_of_type(item, kind) for item, kind in zip(value, kinds))
+        return _is_sequence_of(value, origin, arguments)
     if origin in (dict, Mapping):
         return isinstance(value, Mapping)
-    if annotation is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if annotation is Any:
-        return True
-    if annotation is None or annotation is type(None):
+    if annotation in (int, float):
+        return isinstance(value, (int, annotation)) and not isinstance(value, bool)
+    if annotation in (None, type(None)):
         return value is None
-    return not isinstance(annotation, type) or isinstance(value, annotation)
+    return annotation is Any or not isinstance(annotation, type) or isinstance(value, annotation)
 
 
-def _choices(annotation: Any) -> list[Any]:
+def _is_sequence_of(value: Any, origin: type, arguments: tuple[Any, ...]) -> bool:
+    """Whether a value is a list of one type, or a tuple of these types."""
+    is_fixed = origin is tuple and Ellipsis not in arguments
+    if not isinstance(value, (list, tuple)) or (is_fixed and len(value) != len(arguments)):
+        return False
+    kinds = arguments if is_fixed else arguments[:1] * len(value)
+    return all(_is_of_type(item, kind) for item, kind in zip(value, kinds))
+
+
+def _literals(annotation: Any) -> list[Any]:
     """The values that a Literal allows, also inside a union."""
     if typing.get_origin(annotation) is Literal:
         return list(typing.get_args(annotation))
-    return [choice for argument in typing.get_args(annotation) for choice in _choices(argument)]
+    return [literal for argument in typing.get_args(annotation) for literal in _literals(argument)]
 
 
 def _describe(annotation: Any) -> str:
@@ -94,5 +121,4 @@ def _describe(annotation: Any) -> str:
     if origin in (list, tuple):
         number = "" if Ellipsis in arguments or origin is list else f"{len(arguments)} values, each "
         return f"a list of {number}{_describe(arguments[0])}"
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    return TYPE_NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))

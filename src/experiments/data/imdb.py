@@ -56,7 +56,7 @@ class Imdb(LabelledSequences):
         check_pattern(pattern)
         if path is None:
             by_hand = "give data.path=FILE with aclImdb_v1.tar.gz, or the folder unpacked from it"
-            path = fetch(url, Path(cache) / "imdb", MD5, timeout, by_hand)
+            path = str(fetch(url, Path(cache) / "imdb", MD5, timeout, by_hand))
         reviews = cached_reviews(find_source(Path(path)), pattern, lower_case, Path(cache))
         rows = split_rows(reviews, valid_fraction, split_seed)
         ranked = rank_words(reviews, rows["train"])[skip_top:]
@@ -90,7 +90,7 @@ def check_pattern(pattern: str) -> None:
 
 def split_rows(reviews: Reviews, valid_fraction: float, seed: int) -> dict[str, np.ndarray]:
     """The reviews of train, valid (unless its fraction is 0) and test; valid has the same share of either label."""
-    rows = {"train": [], "valid": [], "test": []}
+    rows: dict[str, list[np.ndarray]] = {"train": [], "valid": [], "test": []}
     for k, label in enumerate(LABELS):
         shuffled = np.random.default_rng([seed, k]).permutation(reviews.rows("train", label))
         number = round(len(shuffled) * valid_fraction)
@@ -113,7 +113,9 @@ def rank_words(reviews: Reviews, rows: np.ndarray) -> list[int]:
     return sorted(there, key=lambda k: (-counts[k], reviews.words[k]))
 
 
-def cut_to_length(symbols, starts, reviews, rows, max_length, cut) -> Sequences:
+def cut_to_length(
+    symbols: np.ndarray, starts: np.ndarray, reviews: Reviews, rows: np.ndarray, max_length: int | None, cut: str
+) -> Sequences:
     """Some reviews, cut at their start or end to `max_length` symbols, with their labels."""
     lengths = np.diff(starts)[rows]
     kept = lengths if max_length is None else np.minimum(lengths, max_length)

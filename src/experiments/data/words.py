@@ -56,7 +56,7 @@ class Words(SymbolStreams):
 
     def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
         """The file of each split; only train must be there. ValueError if a name is there twice."""
-        found = {}
+        found: dict[str, Path] = {}
         for split, names in NAMES.items():
             named = sorted(file for file in folder.iterdir() if names & parts_of(file.name) and file.is_file())
             if len(named) > 1:

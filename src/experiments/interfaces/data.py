@@ -17,7 +17,7 @@ class Window(NamedTuple):
     inputs: np.ndarray  # (T, B) int64; PADDING before or after a column's symbols
     targets: np.ndarray  # (T, B) int64; IGNORE where nothing is predicted
     starts: bool  # the state that enters is the initial one
-    count: int  # targets that are predicted
+    count: int  # type: ignore[assignment]  # targets that are predicted; hides tuple.count
 
 
 class Dataset:

@@ -77,10 +77,10 @@ class CountedModel(Model):
         raise NotImplementedError
 
 
-def check_model(target: object) -> None:
-    """ConfigError unless what model._target_ names is a subclass of `Model`."""
+def check_model(target: object, name: str) -> None:
+    """ConfigError unless the `target` that model._target_ names is a subclass of `Model`."""
     if not (inspect.isclass(target) and issubclass(target, Model)):
-        name = getattr(target, "__name__", str(target))
         raise ConfigError(
-            f"the model must be a subclass of experiments.interfaces.Model, got {name}: write class {name}(Model)"
+            f"model._target_={name} is no subclass of experiments.interfaces.Model: "
+            f"write class {name.rpartition('.')[2]}(Model)"
         )

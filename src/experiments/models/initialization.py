@@ -1,13 +1,17 @@
 """Initial values of a recurrent network's parameters, drawn from torch's global generator in a fixed order."""
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+if TYPE_CHECKING:
+    from .network import RecurrentNetwork
+
 
 @torch.no_grad()
-def initialize(network: nn.Module, scheme: str, uniform_range: float | None, forget_bias: float) -> None:
+def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | None, forget_bias: float) -> None:
     """Fill the parameters of a `RecurrentNetwork` in place.
 
     torch      as nn.Embedding, nn.LSTM and nn.Linear: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H)); a tied embedding is
@@ -30,7 +34,7 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
     bound = 1.0 / math.sqrt(network.hidden_size)
     for name, parameter in network.named_parameters():
         is_embedding, is_bias = name.startswith("embedding"), parameter.dim() == 1
-        if scheme == "uniform":
+        if uniform_range is not None:
             parameter.uniform_(-uniform_range, uniform_range)
         elif scheme == "torch":
             parameter.normal_() if is_embedding and not network.tied else parameter.uniform_(-bound, bound)
@@ -47,5 +51,5 @@ def initialize(network: nn.Module, scheme: str, uniform_range: float | None, for
         forget_bias += 1.0
     if forget_bias:
         H = network.hidden_size
-        for layer in [*network.layers, *network.reverse_layers]:
-            layer.b_ih[H : 2 * H] += forget_bias  # gate order i, f, g, o
+        for layer in (*network.layers, *network.reverse_layers):
+            layer.get_parameter("b_ih")[H : 2 * H] += forget_bias  # gate order i, f, g, o

@@ -128,7 +128,8 @@ class RecurrentNetwork(Model):
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""
-        rows = [("one-hot" if self.embedding is None else "embedding", steps, self.sizes[0], [self.embedding])]
+        rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = []
+        rows.append(("one-hot" if self.embedding is None else "embedding", steps, self.sizes[0], [self.embedding]))
         for depth, layer in enumerate(self.layers):
             rows.append((f"layers.{depth}", steps, self.width, [layer, *self.reverse_layers[depth : depth + 1]]))
         steps = 1 if self.labels_only else steps

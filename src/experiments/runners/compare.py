@@ -3,10 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..comparison.report import Report, write
 from ..config.errors import ConfigError
+from ..tracking.record import RunRecord
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 
 class Compare:
@@ -21,27 +25,26 @@ class Compare:
     ):
         self.runs, self.to, self.output = runs, to, output
 
-    def run(self, experiment) -> None:
-        tracker = experiment.tracker
-        sweep, runs = tracker.target.recorded(self.runs, **tracker.options)
-        if not runs:
-            raise ConfigError(f"the sweep {sweep.name} has no runs yet")
+    def run(self, experiment: "Experiment") -> None:
+        sweep, runs = experiment.store.records(self.runs)
         if sweep is None:
             report = Report(runs, None, None, f"{len(runs)} runs with {self.runs}")
+        elif not runs:
+            raise ConfigError(f"the sweep {sweep.name} has no runs yet")
         else:
             axes = json.loads(sweep.tags["sweep.axes"])
             report = Report(runs, axes, sweep.tags.get("sweep.search"), f"sweep {sweep.name}")
         if self.to == "png":
-            self._write_pictures(report, sweep)
+            self._write_figures(report, sweep)
         elif self.to == "html" or self.output is not None:
             name = f"comparison-{sweep.name}.html" if sweep else "comparison.html"
             print(write(Path(self.output or name), getattr(report, self.to)().encode()))
         else:
             sys.stdout.write(getattr(report, self.to)())
 
-    def _write_pictures(self, report: Report, sweep) -> None:
-        if not report.pictures:
+    def _write_figures(self, report: Report, sweep: RunRecord | None) -> None:
+        if not report.figures:
             raise ConfigError("there are no figures to write: no run has a score")
         folder = Path(self.output or (f"comparison-{sweep.name}" if sweep else "comparison"))
-        for name, picture in report.pictures.items():
-            print(write(folder / name, picture))
+        for name, figure in report.figures.items():
+            print(write(folder / name, figure))

@@ -1,9 +1,13 @@
-"""The MLflow page of the tracker's store."""
+"""The runner that serves the MLflow page of the store."""
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from ..config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 
 class Dashboard:
@@ -14,12 +18,11 @@ class Dashboard:
             raise ValueError(f"port must be from 1 to 65535, got {port}")
         self.host, self.port = host, port
 
-    def run(self, experiment) -> None:
-        if not hasattr(experiment.tracker.target, "dashboard"):
+    def run(self, experiment: "Experiment") -> None:
+        if not experiment.store.has_page:
             raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
-        options = {key: experiment.tracker.options[key] for key in ("uri", "experiment")}
         try:
-            view, command, environment = experiment.tracker.target.dashboard(self.host, self.port, **options)
+            view, command, environment = experiment.store.dashboard(self.host, self.port)
         except (ValueError, OSError) as error:
             raise ConfigError(f"tracker: {error}") from error
         if command:

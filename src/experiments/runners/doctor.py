@@ -1,66 +1,68 @@
-"""Runs whose process is gone: closed or gone on with, and their journals sent."""
+"""The runner that closes or resumes runs whose process died, and delivers their journals."""
 
 import logging
 import subprocess
 import sys
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..config.checks import at_least
 from ..config.errors import first_line
-from ..tracking.folder import JOURNAL, Busy, facts
-from ..training.final_report import typed_of_tracker
+from ..tracking.folder import Busy
+from ..tracking.record import RunRecord, records_in
+from ..training.final_report import tracker_overrides
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+    from ..tracking.store import Store
 
 log = logging.getLogger("experiments")
 
 
 class Doctor:
-    """Look after the run folders of `tracker.folder` and the runs of the store.
+    """Check all run folders in `tracker.folder` and the runs of the store.
 
-    A run whose process died is closed as KILLED, and what its journal holds for the store is sent. With `action`
-    resume the ones that did not come to their end are then gone on with, one after the other. A run of another machine
-    is closed when it gave no sign of life for `silent` seconds.
+    A run whose process died is closed as KILLED, and what the store lacks of its journal is delivered. With `action`
+    resume, trainings that did not complete are then resumed one after the other. A run of another machine is closed
+    if it gave no sign of life for `silent` seconds.
     """
 
     def __init__(self, *, action: Literal["close", "resume"], silent: float):
         at_least(60, silent=silent)
         self.action, self.silent = action, silent
 
-    def run(self, experiment) -> None:
-        tracker = experiment.tracker
-        folder = Path(tracker.options["folder"]).absolute()
-        unfinished = 0
-        for journal in sorted(folder.glob(f"*/{JOURNAL}"), key=began):
-            name = journal.parent.name
-            try:
-                done = tracker.build(name=name, tags={}).settle()
-            except Busy:
-                log.info("%s  is going on", name)
-                continue
-            except (OSError, ValueError) as error:
-                log.warning("%s  cannot be looked after: %s", name, first_line(error))
-                continue
-            if done:
-                log.info("%s  %s", name, done)
-            known = facts(journal)
-            if known.get("runner") == "train" and known.get("outcome") in ("interrupted", "failed"):
-                unfinished += 1
-                self._resume(name, experiment)
-        for run_id in tracker.target.close_silent(self.silent, **tracker.options):
+    def run(self, experiment: "Experiment") -> None:
+        store, num_unfinished = experiment.store, 0
+        for record in records_in(store.folder):  # in order of their start: a sweep must be known before its jobs
+            if self._close(record, store) and is_unfinished(record):
+                num_unfinished += 1
+                self._resume(record.folder.name, experiment)
+        for run_id in store.close_silent(self.silent):
             log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
-        log.info("runs in %s that can be resumed: %d", folder, unfinished)
+        log.info("runs in %s that can be resumed: %d", store.folder, num_unfinished)
 
-    def _resume(self, name: str, experiment) -> None:
-        command = [f"resume={name}", *typed_of_tracker(experiment.overrides)]
+    def _close(self, record: RunRecord, store: "Store") -> bool:
+        """Close and deliver a run; whether no process works on it."""
+        try:
+            done = store.close_dead_run(record.folder.name)
+        except Busy:
+            log.info("%s  is in progress", record.folder.name)
+            return False
+        except (OSError, ValueError) as error:
+            log.warning("%s  cannot be closed: %s", record.folder.name, first_line(error))
+            return False
+        if done:
+            log.info("%s  %s", record.folder.name, done)
+        record.refresh()
+        return True
+
+    def _resume(self, name: str, experiment: "Experiment") -> None:
+        command = [f"resume={name}", *tracker_overrides(experiment.overrides)]
         if self.action == "close":
-            log.info("%s  did not come to its end: experiments %s goes on with it", name, " ".join(command))
+            log.info("%s  did not complete: experiments %s resumes it", name, " ".join(command))
         elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:
-            log.warning("%s  could not be gone on with", name)
+            log.warning("%s  could not be resumed", name)
 
 
-def began(journal: Path) -> float:
-    """When the run of a journal began: a sweep is made known to a store before its jobs are."""
-    try:
-        return facts(journal).get("started", 0.0)
-    except OSError:
-        return 0.0
+def is_unfinished(record: RunRecord) -> bool:
+    """Whether it is a training that failed or was interrupted."""
+    return record.tags.get("runner") == "train" and record.outcome in ("interrupted", "failed")

@@ -1,16 +1,25 @@
-"""The runner that prints text from a checkpoint."""
+"""The runner that samples text from a checkpoint."""
 
 import sys
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from ..config.checks import at_least
 from ..config.errors import ConfigError
-from ..training.sampling import Cut, continuation, first_symbol
+from ..interfaces.data import Dataset
+from ..training.sampling import SamplingOptions, first_symbol, generate
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 
 class Sample:
-    """Print a prompt and what the model says after it."""
+    """Print a prompt and the text that the model generates after it."""
 
     def __init__(
         self,
@@ -27,9 +36,9 @@ class Sample:
         if top_p is not None and not 0.0 < top_p <= 1.0:
             raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
         self.prompt, self.length, self.samples = prompt, length, samples
-        self.cut = Cut(temperature, top_k, top_p)
+        self.options = SamplingOptions(temperature, top_k, top_p)
 
-    def run(self, experiment) -> None:
+    def run(self, experiment: "Experiment") -> None:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
@@ -38,19 +47,23 @@ class Sample:
             raise ConfigError(
                 f"runner=sample continues a text, but this data has labels ({names}): use runner=evaluate"
             )
-        vocabulary = dataset.vocabulary
-        prompt = first_symbol(dataset) if self.prompt is None else self.prompt
-        try:
-            ids = vocabulary.encode(vocabulary.split(prompt), "runner.prompt", strict=True)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-        if not len(ids):
-            raise ConfigError("runner.prompt is empty: give at least one symbol, or null for the text's first")
+        vocabulary, ids = dataset.vocabulary, self._prompt_ids(dataset)
         model = experiment.build_model(dataset).eval()
         generator = torch.Generator().manual_seed(experiment.settings.seed)
         for _ in range(self.samples):
             sys.stdout.write(vocabulary.decode(ids))
-            for symbol in continuation(model, experiment.device, ids, self.length, self.cut, generator):
+            for symbol in generate(model, experiment.device, ids, self.length, self.options, generator):
                 sys.stdout.write(vocabulary.separator + vocabulary.symbols[symbol])
-                sys.stdout.flush()  # as it is made
+                sys.stdout.flush()  # each symbol appears as soon as it is drawn
             print()
+
+    def _prompt_ids(self, dataset: Dataset) -> np.ndarray:
+        """The ids (n,) of the prompt. Raises ConfigError if it is empty or not in the vocabulary."""
+        prompt = first_symbol(dataset) if self.prompt is None else self.prompt
+        try:
+            ids = dataset.vocabulary.encode(dataset.vocabulary.split(prompt), "runner.prompt", strict=True)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        if not len(ids):
+            raise ConfigError("runner.prompt is empty: give at least one symbol, or null for the text's first")
+        return ids

@@ -31,28 +31,29 @@ class Train:
     def run(self, experiment: "Experiment") -> float:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
         fingerprint = training.dataset.fingerprint
-        continues = experiment.run_to_continue(fingerprint)
-        if continues is not None:
-            training.restore(continues)
+        resumed = experiment.run_to_resume(fingerprint)
+        if resumed is not None:
+            training.restore(resumed)
         weights = sum(weight.numel() for weight in training.model.parameters())
         tags = {"runner": "train", "num_parameters": str(weights)}
-        with experiment.open_run(fingerprint, continues, **tags) as (tracker, stop):
-            log.info("%s  %s", tracker.name, experiment.command)
+        with experiment.open_run(fingerprint, resumed, **tags) as (run, stop):
+            log.info("%s  %s", run.name, experiment.command)
             try:
-                training.train(tracker, stop)
+                training.train(run, stop)
                 training.save()
             except Interrupted as stopped:
                 if not stopped.at_once:  # else the training may stand in the middle of an update
                     training.save()
-                log.info("%s resumes this run", resume_command(experiment, tracker))
+                log.info("%s resumes this run", resume_command(experiment, run))
                 raise
             finally:
-                keep_files(training, tracker)
+                keep_files(training, run)
             stop.check()
+            assert training.best.weights is not None  # there is at least one epoch
             training.model.load_state_dict(training.best.weights)
-            training.test(tracker, stop)
-            describe(training, tracker)
-        summarize(experiment, tracker, training)
+            training.test(run, stop)
+            describe(training, run)
+        summarize(experiment, run, training)
         return training.best.loss
 
     def _prepare(self, experiment: "Experiment") -> Training:

@@ -1,1 +1,1 @@
-"""Sweeps: a plan that is checked first, jobs that know their sweep, a parent run that tells the whole."""
+"""Sweeps: jobs that are checked before any starts, a scheduler that runs them, a parent run that compares them."""

@@ -1,21 +1,21 @@
-"""All points at once."""
+"""A grid: all its jobs at once. (A search proposes them one after another, see search.py.)"""
 
 from collections.abc import Sequence
 
+from ..tracking.record import RunRecord
 from .plan import Job
-from .watch import Watch
 
 
 class Grid:
-    """The jobs in the order of the plan. It has the verbs of a `Search`."""
+    """The jobs in the order of the plan."""
 
     def __init__(self, jobs: Sequence[Job]):
         self._jobs = list(jobs)
 
-    def propose(self, _batch: int | None) -> list[Job]:
-        """All jobs, then nothing."""
+    def propose(self, batch: int | None) -> list[Job]:  # noqa: ARG002 - a grid is one batch
+        """All jobs, then none."""
         jobs, self._jobs = self._jobs, []
         return jobs
 
-    def observe(self, job: Job, watch: Watch) -> None:
+    def observe(self, job: Job, record: RunRecord) -> None:
         """A grid learns nothing."""

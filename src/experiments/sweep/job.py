@@ -1,4 +1,4 @@
-"""One job of a sweep, in whatever process a launcher runs it."""
+"""One job of a sweep, in the process that a launcher chose."""
 
 import contextlib
 import json
@@ -14,37 +14,35 @@ from ..config.composition import Composition
 from ..config.errors import ConfigError, first_line, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
+from ..tracking.record import RunRecord
 from .job_context import SweepJob
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
 
-def run_planned(cfg) -> dict[str, Any]:
-    """Run the job whose plan is in the file `cfg.plan`; how it ended, as it says itself.
+def run_planned(cfg: Any) -> dict[str, Any]:
+    """Run the job whose plan is in the file `cfg.plan`; its outcome.
 
-    A sweep reads journals; what is returned matters only for a job that ended before it had one. Nothing is raised but
-    Interrupted, and that only in the process of the sweep, which is then interrupted itself.
+    A sweep reads journals; what is returned matters only for a job that ended before it had one. Raises nothing but
+    Interrupted, and that only in the sweep's own process, which is then interrupted itself.
     """
-    session = dict(cfg.session)
     plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
-    job = SweepJob(**plan["context"], **session)
+    job = SweepJob(**plan["context"], **cfg.session)
     if job.is_in_process:
         return run_job(plan, job)
-    settle_in(job)
-    requeue = heed_scheduler()
+    set_up_worker(job)
+    requeue = handle_preemption()
     result = run_job(plan, job)
-    if SweepJob.called_back and result["outcome"] in ("interrupted", "left out"):
+    if SweepJob.is_preempted and result["outcome"] in ("interrupted", "left out"):
         requeue()
     return result
 
 
 def run_job(plan: dict[str, Any], job: SweepJob) -> dict[str, Any]:
-    """Run a job in this process, which is settled in."""
-    watch = Watch(Path(job.folder).parent / job.run)
-    watch.refresh()
-    if watch.is_over:  # another start of the sweep was faster
-        return {"outcome": watch.outcome}
+    """Run a job in this process."""
+    record = RunRecord.of(Path(job.folder).parent / job.run)
+    if record.is_over:  # another start of the sweep was faster
+        return {"outcome": record.outcome}
     if job.is_stopped() or job.is_late():
         return {"outcome": "left out"}
     composition = Composition.from_json(plan["composition"])
@@ -67,29 +65,29 @@ def run_job(plan: dict[str, Any], job: SweepJob) -> dict[str, Any]:
     return {"outcome": "completed"}
 
 
-def settle_in(job: SweepJob) -> None:
-    """Make a worker's process like the one that sent the job."""
+def set_up_worker(job: SweepJob) -> None:
+    """Give a worker's process the working directory and import path of the sweep's, and leave Ctrl-C to the sweep."""
     os.chdir(job.cwd)
     if job.cwd not in sys.path:
         sys.path.append(job.cwd)  # where a model or dataset of the user's own may be
-    with contextlib.suppress(ValueError):  # not the main thread: signals are somebody else's
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever conducts the sweep says when to stop
+    with contextlib.suppress(ValueError):  # only the main thread may set handlers
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep tells its jobs when to stop
 
 
-def heed_scheduler() -> Callable[[], None]:
-    """End a run, with a checkpoint, when submitit says that its place or time is over; what requeues the job then.
+def handle_preemption() -> Callable[[], None]:
+    """End the run with a checkpoint when submitit signals preemption or timeout; returns what requeues the job then.
 
-    submitit's own handler would do that at once, in the middle of an update, and count the run as failed.
+    submitit's own handler would requeue at once, in the middle of an update, and count the run as failed.
     """
     number = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
     handler = signal.getsignal(number)
     if "SUBMITIT_EXECUTOR" not in os.environ or not callable(handler):
         return lambda: None
 
-    def note(*_) -> None:
-        SweepJob.called_back = True
+    def note(*_: Any) -> None:
+        SweepJob.is_preempted = True
 
-    def requeue() -> None:  # ends this process; if it cannot, the sweep launches the job again
+    def requeue() -> None:  # ends this process; if it fails, the sweep launches the job again
         try:
             handler(number, None)
         except Exception as error:

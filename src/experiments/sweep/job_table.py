@@ -1,4 +1,4 @@
-"""How far each job of a sweep is: what its journal says, and what no journal knows."""
+"""The state of each job of a sweep: what its journal says, and failures that no journal records."""
 
 import logging
 from collections.abc import Sequence
@@ -6,71 +6,81 @@ from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
-from ..tracking import provenance
 from ..tracking.folder import LOCK
+from ..tracking.provenance import provenance_tags
+from ..tracking.record import RunRecord
 from .plan import Job
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
 
-class Ledger:
-    """Jobs by their names. All that must outlive this process is in the run folders."""
+class JobTable:
+    """Jobs by name. Everything that must outlive this process is in the run folders."""
 
     def __init__(self, runs: Path, attempts: int):
+        """`runs` is the parent of all run folders; a job is given up after `attempts` failures."""
         self.jobs: dict[str, Job] = {}
-        self.watches: dict[str, Watch] = {}
+        self.records: dict[str, RunRecord] = {}
         self._runs, self._attempts = runs, attempts
-        self._lost: dict[str, int] = {}  # failures that no journal knows of
-        self._without_journal: set[str] = set()  # jobs that are done and never have one
+        self._unrecorded: dict[str, int] = {}  # failures that no journal records
+        self._without_journal: set[str] = set()  # jobs that completed and never write a journal
 
-    def add(self, jobs: Sequence[Job]) -> list[Watch]:
-        """Enter these jobs with what there is of them already."""
-        watches = [Watch(self._runs / job.name) for job in jobs]
-        for job, watch in zip(jobs, watches):
-            watch.refresh()
-            self.jobs[job.name], self.watches[job.name] = job, watch
-        warn_of_other_commits(watches)
-        return watches
+    def add(self, jobs: Sequence[Job]) -> list[RunRecord]:
+        """Add jobs, with the state in which an earlier start of the sweep left them."""
+        records = [RunRecord.of(self._runs / job.name) for job in jobs]
+        for job, record in zip(jobs, records):
+            self.jobs[job.name], self.records[job.name] = job, record
+        warn_of_other_commits(records)
+        return records
 
-    def note(self, jobs: Sequence[Job], results: Sequence[Any], failures: Sequence[int]) -> None:
-        """What a launcher handed back of these jobs, which had failed so often before."""
-        for job, result, before in zip(jobs, results, failures):
+    def num_failures(self, job: Job) -> int:
+        """Failures that the job's journal records."""
+        return self.records[job.name].num_failures
+
+    def record_results(self, jobs: Sequence[Job], results: Sequence[Any], failures_before: Sequence[int]) -> None:
+        """Take over what a launcher returned for these jobs; a failure counts once, whoever reports it."""
+        for job, result, before in zip(jobs, results, failures_before):
             result = result if isinstance(result, dict) else {"outcome": "failed", "why": first_line(result)}
-            if result["outcome"] == "failed" and self.watches[job.name].failures == before:
-                self.lose(job, result["why"])
-            elif result["outcome"] == "refused":  # and would be again
-                self.lose(job, result["why"], self._attempts)
+            if result["outcome"] == "failed" and self.num_failures(job) == before:
+                self.record_failure(job, result["why"])
+            elif result["outcome"] == "refused":  # and would be refused again
+                self.record_failure(job, result["why"], self._attempts)
             elif result["outcome"] == "completed":
                 self._without_journal.add(job.name)
 
-    def lose(self, job: Job, why: str, times: int = 1) -> None:
-        """A job failed, and no journal says so."""
-        self._lost[job.name] = self._lost.get(job.name, 0) + times
+    def record_failure(self, job: Job, why: str, times: int = 1) -> None:
+        """Count a failure that the job's journal does not record."""
+        self._unrecorded[job.name] = self._unrecorded.get(job.name, 0) + times
         log.info("%s  failed: %s", job.label, why)
 
     def is_done(self, job: Job) -> bool:
-        """Whether nothing is left to do for it: it came to its end, or failed too often."""
-        failures = self.watches[job.name].failures + self._lost.get(job.name, 0)
-        return self.came_to_its_end(job) or failures >= self._attempts
+        """Whether nothing is left to do: the job is over, or failed too often."""
+        return self.is_over(job) or self.num_failures(job) + self._unrecorded.get(job.name, 0) >= self._attempts
 
-    def came_to_its_end(self, job: Job) -> bool:
-        return self.watches[job.name].is_over or job.name in self._without_journal
+    def is_over(self, job: Job) -> bool:
+        """Whether the job completed, diverged or was pruned."""
+        return self.records[job.name].is_over or job.name in self._without_journal
 
     def done(self) -> list[Job]:
+        """The jobs with nothing left to do."""
         return [job for job in self.jobs.values() if self.is_done(job)]
 
-    def was_left_open(self, job: Job) -> bool:
-        """Whether a process took hold of the job's run and did not let go; it may still be at work."""
+    def is_locked(self, job: Job) -> bool:
+        """Whether a process holds the job's run folder, or died while it did."""
         return (self._runs / job.name / LOCK).exists()
 
-    def progress(self) -> list[tuple]:
-        """Something that changes when any job gets on."""
-        return [(watch.outcome, watch.step) for watch in self.watches.values()] + sorted(self._lost.items())
+    def locked(self) -> list[Job]:
+        """The jobs whose run folder is locked."""
+        return [job for job in self.jobs.values() if self.is_locked(job)]
+
+    def progress(self) -> list[tuple[str | None, int]]:
+        """A value that changes whenever any job advances."""
+        return [(record.outcome, record.step) for record in self.records.values()] + sorted(self._unrecorded.items())
 
 
-def warn_of_other_commits(watches: Sequence[Watch]) -> None:
-    now = provenance.facts().get("git_commit")
-    other = {watch.tags["git_commit"] for watch in watches if watch.tags.get("git_commit", now) != now}
+def warn_of_other_commits(records: Sequence[RunRecord]) -> None:
+    """Log a warning if earlier runs were made by another commit."""
+    now = provenance_tags().get("git_commit")
+    other = {record.tags["git_commit"] for record in records if record.tags.get("git_commit", now) != now}
     if other:
         log.warning("some runs of this sweep were made by commit %s, now it is %s", ", ".join(sorted(other)), now)

@@ -1,11 +1,15 @@
-"""The options of `hydra.sweeper`; what each means stands in conf/hydra/sweeper/experiments.yaml."""
+"""The options of `hydra.sweeper`; conf/hydra/sweeper/experiments.yaml explains each."""
 
 import dataclasses
 from typing import Any, Literal
 
+from ..config.checks import above, at_least
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
+    """What `hydra.sweeper` holds, checked."""
+
     search: Literal["grid", "random", "tpe"]
     params: dict[str, Any] | None
     zip: list[list[str]]
@@ -19,23 +23,17 @@ class Options:
     storage: str | None
     name: str | None
 
-    @property
-    def learns(self) -> bool:
-        """Whether trials that have ended decide about others: these must not all begin at once."""
-        return self.search == "tpe" or self.pruner == "median"
-
-    def __post_init__(self):
-        for key in ("trials", "replicates", "attempts", "batch"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ValueError(f"{key} must be at least 1, got {value}")
-        if self.budget is not None and self.budget <= 0:
-            raise ValueError(f"budget must be above 0 seconds (or null), got {self.budget}")
+    def __post_init__(self) -> None:
+        at_least(1, trials=self.trials, replicates=self.replicates, attempts=self.attempts, batch=self.batch)
+        above(0, budget=self.budget)
         if self.pruner and self.search == "grid":
-            raise ValueError(
-                f"pruner={self.pruner} needs search=random or search=tpe, as a grid compares all its points"
-            )
+            raise ValueError(f"pruner={self.pruner} needs search=random or search=tpe, as a grid runs all its points")
         if any(len(keys) < 2 for keys in self.zip):
             raise ValueError(f"zip must hold lists of keys, as in [[model,optimizer.lr]], got {self.zip}")
         if self.name is not None and not self.name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"name must consist of letters, digits, - and _, got {self.name!r}")
+
+    @property
+    def learns(self) -> bool:
+        """Whether ended trials decide about others, so that not all may start at once."""
+        return self.search == "tpe" or self.pruner == "median"

@@ -1,104 +1,104 @@
-"""The parent run of a sweep: its progress, its best value, its table and pictures."""
+"""The parent run of a sweep: its progress, its best value, its table and figures."""
 
 import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..comparison.report import Report, write_report
-from ..config.binding import Bound
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
-from ..tracking.record import recorded_in
-from ..tracking.run import Tracker
+from ..tracking.record import RunRecord, sweep_in
+from ..tracking.store import Store
 from ..training.final_report import dashboard_command, program
 from ..training.metrics import perplexity
 from .dimensions import Dimension
 from .options import Options
-from .watch import Watch
 
 log = logging.getLogger("experiments.sweep")
 
-NOTE = 5000  # characters that a store takes as a note
-MAY_CHANGE = ("trials", "replicates", "budget", "attempts", "batch", "params")  # from one start to the next
+MAX_NOTE = 5000  # characters of a note that a store accepts
+CHANGEABLE = ("trials", "replicates", "budget", "attempts", "batch", "params")  # from one start to the next
 
 
 class Parent:
-    """Context manager around the run that stands for the whole sweep."""
+    """Context manager around the run that represents the whole sweep."""
 
     def __init__(
-        self, bound: Bound, name: str, options: Options, dimensions: Sequence[Dimension], tags: Mapping[str, str]
+        self, store: Store, name: str, options: Options, dimensions: Sequence[Dimension], tags: Mapping[str, str]
     ):
-        """`bound` makes trackers: one for this run, and ones that look after the runs of jobs."""
+        """`store` is that of this run and of the jobs."""
         self.axes = [key for dimension in dimensions for key in dimension.keys]
-        self._bound, self._options = bound, options
+        self._store, self._options = store, options
         tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self.axes), "sweep.search": options.search}
-        tags |= {f"sweep.{key}": str(getattr(options, key)) for key in MAY_CHANGE}
-        self._tracker: Tracker = bound.build(name=name, tags=tags | described(dimensions))
-        self._told: dict[str, float] = {}
+        tags |= {f"sweep.{key}": str(getattr(options, key)) for key in CHANGEABLE}
+        self._run = store.run(name, tags | values_as_tags(dimensions))
+        self._logged: dict[str, float] = {}
 
     def __enter__(self) -> "Parent":
-        self._tracker.__enter__()
-        self._tracker.log_config({key: value for key, value in vars(self._options).items() if key not in MAY_CHANGE})
-        told_before = read_journal(self._tracker.folder / JOURNAL)
-        self._step = sum(point.key == "sweep/ended" for point in told_before)
+        self._run.__enter__()
+        self._run.log_parameters({key: value for key, value in vars(self._options).items() if key not in CHANGEABLE})
+        points = read_journal(self._run.folder / JOURNAL)
+        self._step = sum(point.key == "sweep/ended" for point in points)
         return self
 
-    def __exit__(self, *error) -> None:
-        self._tracker.__exit__(*error)
+    def __exit__(self, *error: Any) -> None:
+        self._run.__exit__(*error)
 
-    def settle(self, name: str, failure: str | None = None) -> None:
-        """Close the run of a job whose process died, as failed if that is known to be its fault. Busy if it lives."""
-        self._bound.build(name=name, tags={}).settle(failure)
+    def close_dead_run(self, name: str, failure: str | None = None) -> None:
+        """Close the run of a job whose process died, as failed if a `failure` is given. Busy if the process lives."""
+        self._store.close_dead_run(name, failure)
 
-    def progress(self, watches: Mapping[str, Watch]) -> None:
-        """Log what has changed: jobs that are over or failed, and the best value of a single completed run.
+    def progress(self, records: Mapping[str, RunRecord]) -> None:
+        """Log how many jobs ended and failed, and the best value of a completed run, if any of them changed.
 
-        The step counts these points, so that it rises also over several starts.
+        The step counts these points, so that it also rises over several starts.
         """
-        seen = list(watches.values())
-        completed = [watch for watch in seen if watch.outcome == "completed"]
-        failed = sum(watch.outcome == "failed" for watch in seen)
-        told = {"sweep/ended": failed + sum(watch.is_over for watch in seen), "sweep/failed": failed}
-        best = min((watch.best for watch in completed if not math.isnan(watch.best)), default=None)
+        jobs = list(records.values())
+        completed = [record for record in jobs if record.outcome == "completed"]
+        failed = sum(record.outcome == "failed" for record in jobs)
+        metrics: dict[str, float] = {"sweep/ended": failed + sum(record.is_over for record in jobs)}
+        metrics["sweep/failed"] = failed
+        best = min((record.best_loss for record in completed if not math.isnan(record.best_loss)), default=None)
         if best is not None:
-            told |= {"best/loss": best}
-            if any("valid/perplexity" in watch.last or "train/perplexity" in watch.last for watch in completed):
-                told |= {"best/perplexity": perplexity(best)}
-        if told != self._told:
-            self._told, self._step = told, self._step + 1
-            self._tracker.log_metrics(told, self._step)
+            metrics["best/loss"] = best
+            if any(record.metrics.keys() & {"valid/perplexity", "train/perplexity"} for record in completed):
+                metrics["best/perplexity"] = perplexity(best)
+        if metrics != self._logged:
+            self._logged, self._step = metrics, self._step + 1
+            self._run.log_metrics(metrics, self._step)
 
     def report(self) -> None:
-        """Write table and pictures of all runs that this sweep ever had, and show the table."""
+        """Write table and figures of all runs that this sweep ever had, and print the table."""
         try:
-            _, runs = recorded_in(self._tracker.folder.parent, self._tracker.name)
+            _, runs = sweep_in(self._store.folder, self._run.name)
             if not runs:
                 return
-            report = Report(runs, self.axes, self._options.search, self._tracker.name)
-            for path in write_report(report, self._tracker.folder):
-                self._tracker.log_file(path)
-            command = self._tracker.tags["command"]
-            note = f"{report.markdown()}\n\nRepeat, or go on, with\n```\n{command}\n```"
-            self._tracker.set_tags({"mlflow.note.content": note[:NOTE]})
+            report = Report(runs, self.axes, self._options.search, self._run.name)
+            for path in write_report(report, self._run.folder):
+                self._run.log_file(path)
+            command = self._run.tags["command"]
+            note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{command}\n```"
+            self._run.set_tags({"mlflow.note.content": note[:MAX_NOTE]})
             log.info("\n%s", report.screen())
-        except Exception as error:  # the runs are worth more than their comparison
+        except Exception as error:  # a failed comparison must not fail the sweep
             log.warning("the runs could not be compared: %s", first_line(error))
 
-    def say_where(self, overrides: Sequence[str]) -> None:
-        """What stands on the screen when all is over."""
+    def log_locations(self, overrides: Sequence[str]) -> None:
+        """Print the run's id, its folder and how to open the dashboard."""
         log.info("")
-        log.info("%-11s %s", "run", self._tracker.run_id)
-        log.info("%-11s %s", "folder", self._tracker.folder)
-        if self._tracker.undelivered:
-            waiting = f"{self._tracker.undelivered} lines wait for the store: {program()} runner=doctor sends them"
+        log.info("%-11s %s", "run", self._run.run_id)
+        log.info("%-11s %s", "folder", self._run.folder)
+        if self._run.undelivered:
+            waiting = f"{self._run.undelivered} lines wait for the store: {program()} runner=doctor sends them"
             log.info("%-11s %s", "undelivered", waiting)
-        if self._tracker.has_page:
-            log.info("%-11s %s", "dashboard", self._tracker.address or dashboard_command(overrides))
+        if self._store.has_page:
+            log.info("%-11s %s", "dashboard", self._run.page or dashboard_command(overrides))
 
 
-def described(dimensions: Sequence[Dimension]) -> dict[str, str]:
-    """What is varied, as tags."""
+def values_as_tags(dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """The values of each axis as a tag."""
     chosen = {" ".join(d.keys): d.span or ", ".join(" ".join(a) for a in d.alternatives) for d in dimensions}
     return {f"sweep.values.{keys}": str(values)[:500] for keys, values in chosen.items()}

@@ -1,4 +1,4 @@
-"""The jobs of a sweep, each checked and written down before it is begun."""
+"""The jobs of a sweep: each is checked, and its plan written, before it starts."""
 
 import dataclasses
 import hashlib
@@ -18,21 +18,22 @@ PLANS = "jobs"  # folder inside that of the sweep
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One run of a sweep. Its name follows from what it computes, so the same job is the same run whoever asks."""
+    """One run of a sweep. Its name follows from what it computes, so that the same job is always the same run."""
 
     name: str
     point: str  # what was chosen for it, but for the seed
     seed: int
     epochs: int
-    plan: dict[str, Any]  # what `run_planned` needs, plain enough for JSON
+    plan: dict[str, Any]  # what `run_planned` needs, as JSON
     trial: int | None = None  # its number in a search
 
     @property
     def label(self) -> str:
+        """Point and seed."""
         return f"{self.point} seed={self.seed}".strip()
 
     def write(self, folder: Path) -> str:
-        """Write the plan into the sweep's folder; its path."""
+        """Write the plan into the sweep's folder; the path."""
         path = folder / PLANS / f"{self.name}.json"
         path.parent.mkdir(exist_ok=True)
         with atomic_write(path) as temporary:
@@ -41,18 +42,19 @@ class Job:
 
 
 class Planner:
-    """Combinations of overrides -> jobs. Data sets are read to know what a job will compute, each of them once."""
+    """Combinations of overrides -> jobs. Each data set is read once, as a job's name depends on its fingerprint."""
 
     def __init__(self, compose: Callable[[Sequence[str]], Composition], fixed: Sequence[str], sweep: str):
-        """`fixed` overrides hold for all jobs; `sweep` is the name of the parent run."""
+        """`fixed` are the overrides of all jobs; `sweep` is the name of the parent run."""
         self._compose, self._sweep = compose, sweep
-        self._is_file = any(override.startswith("sweeps=") for override in fixed)
+        self._has_file = any(override.startswith("sweeps=") for override in fixed)
         self._fingerprints: dict[str, str] = {}
 
     def job(self, chosen: Sequence[str], trial: int | None = None, study: Mapping[str, Any] | None = None) -> Job:
         """The job of one combination. ConfigError if it cannot be run."""
         composition = self._compose(chosen)
-        point = " ".join(override for override in chosen if not override.startswith("seed="))
+        without_seed = [override for override in chosen if not override.startswith("seed=")]
+        point = " ".join(without_seed)
         try:
             if composition.config["checkpoint"] == "latest":
                 raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep is resumed")
@@ -63,16 +65,16 @@ class Planner:
         except ConfigError as error:
             raise ConfigError(f"{' '.join(chosen)}: {error}") from error
         seed = experiment.settings.seed
-        known = [*(override for override in chosen if not override.startswith("seed=")), f"seed={seed}"]
-        name = f"{slug(known)}-{short_hash(self._sweep, identity, point)}"  # however the seed was given
+        hashed = short_hash(self._sweep, identity, point)  # the same wherever the seed stands
+        name = f"{slug([*without_seed, f'seed={seed}'])}-{hashed}"
         context = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
         planned = dataclasses.replace(composition, config=experiment.config, command=experiment.command)
         plan = {"composition": planned.to_json(), "context": context}
         return Job(name, point, seed, experiment.settings.epochs, plan, trial)
 
     def _single(self, command: str) -> str:
-        """The command of a job without its sweep: a sweep's file sets hydra.mode for its jobs."""
-        return f"{command} hydra.mode=RUN" if self._is_file else command
+        """The command that runs a job alone: a file in sweeps/ sets hydra.mode=MULTIRUN."""
+        return f"{command} hydra.mode=RUN" if self._has_file else command
 
     def _fingerprint(self, experiment: Experiment) -> str:
         section = json.dumps(experiment.data.config(), sort_keys=True)
@@ -89,5 +91,5 @@ def slug(chosen: Sequence[str]) -> str:
 
 
 def short_hash(*parts: str) -> str:
-    """Eight hexadecimal digits over texts."""
+    """Eight hexadecimal digits, a hash of these texts."""
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=4).hexdigest()

@@ -1,12 +1,13 @@
-"""A sweep from what was typed to its table."""
+"""A sweep from the command line to its report."""
 
 import contextlib
 import json
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 
@@ -14,57 +15,73 @@ from ..config.binding import bind
 from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..config.recorded_form import identity_options
-from ..experiment import LATE
-from ..tracking import provenance
 from ..tracking.interruption import interruptible
+from ..tracking.provenance import provenance_tags
+from ..tracking.store import Store
 from ..training.final_report import program
 from .dimensions import Dimension, product
 from .grid import Grid
 from .options import Options
 from .parent import Parent
-from .plan import Planner, short_hash
-from .scheduler import Rounds, TimeOver
+from .plan import Job, Planner, short_hash
+from .scheduler import Launcher, Scheduler, TimeOver
+
+if TYPE_CHECKING:
+    from .search import Search
 
 log = logging.getLogger("experiments.sweep")
 
 
-def run_sweep(options: Options, dimensions: Sequence[Dimension], composer, launcher) -> None:
-    """Plan, run and compare. ConfigError before anything is written if a job cannot be run; Incomplete if some failed.
+def run_sweep(
+    options: Options,
+    dimensions: Sequence[Dimension],
+    compose: Callable[[Sequence[str]], Composition],
+    launcher: Launcher,
+) -> None:
+    """Plan, run and compare the jobs of a sweep.
 
-    `composer` makes configs of overrides, `launcher` runs jobs: the two sides of Hydra.
+    `compose` makes a composition from the overrides of a job. ConfigError, before anything is written, if a job cannot
+    be run; Incomplete if some failed; Interrupted after a signal.
     """
-    base = composer(())
+    base = compose(())
     if base.config["resume"] not in (None, "auto"):
-        raise ConfigError("resume names one run: a sweep goes on by itself when its command is given again")
-    dimensions = checked(dimensions, options, base.config["seed"])
-    bound = bind(base.config, "tracker", LATE["tracker"])
-    store = bound.build(name="sweep", tags={}).store
-    name = sweep_name(options, dimensions, base, store)
-    folder = Path(bound.options["folder"]).absolute() / name
-    planner = Planner(composer, composer.fixed, name)
-    workers = None if launcher.workers is None else joblib.effective_n_jobs(launcher.workers)
-    if options.search == "grid":
-        jobs = [planner.job(chosen) for chosen in product(dimensions)]
-    else:
-        jobs = []
-        check_corners(planner, dimensions)
-        if options.learns and options.batch is None and workers is None:
-            raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
+        raise ConfigError("resume names one run: a sweep is resumed by its own command")
+    dimensions = with_seeds(dimensions, options, base.config["seed"])
+    store: Store = bind(base.config, "tracker").build()
+    name = sweep_name(options, dimensions, base, store.identifier)
+    folder = store.folder / name
+    planner = Planner(compose, base.overrides, name)
+    num_workers = None if launcher.workers is None else joblib.effective_n_jobs(launcher.workers)
+    jobs = checked_jobs(options, dimensions, planner, num_workers)
     command = shlex.join(sys.argv[1:])
-    parent = Parent(bound, name, options, dimensions, {"command": f"experiments {command}"} | provenance.facts())
+    parent = Parent(store, name, options, dimensions, {"command": f"experiments {command}"} | provenance_tags())
     try:
         with contextlib.suppress(TimeOver), interruptible() as stop, parent:
-            search = make_search(options, dimensions, jobs, planner, folder, base.config["epochs"])
-            Rounds(options, folder, parent, launcher, workers, stop).run(search)
+            proposer = make_proposer(options, dimensions, jobs, planner, folder, base.config["epochs"])
+            Scheduler(options, folder, parent, launcher, num_workers, stop).run(proposer)
         stop.check()
     except KeyboardInterrupt:
-        log.info("%s %s goes on with this sweep", program(), command)
+        log.info("%s %s resumes this sweep", program(), command)
         raise
-    parent.say_where(composer.fixed)
+    parent.log_locations(base.overrides)
 
 
-def make_search(options, dimensions, jobs, planner, folder, epochs):
-    """What proposes the jobs."""
+def checked_jobs(
+    options: Options, dimensions: Sequence[Dimension], planner: Planner, num_workers: int | None
+) -> list[Job]:
+    """The jobs of a grid; none of a search, whose axes are checked. ConfigError if a job cannot be run."""
+    if options.search == "grid":
+        return [planner.job(chosen) for chosen in product(dimensions)]
+    check_corners(planner, dimensions)
+    if options.learns and options.batch is None and num_workers is None:
+        raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
+    return []
+
+
+def make_proposer(
+    options: Options, dimensions: Sequence[Dimension], jobs: Sequence[Job], planner: Planner, folder: Path, epochs: int
+) -> "Grid | Search":
+    """The grid of these jobs, or the search."""
     if options.search == "grid":
         return Grid(jobs)
     from .search import Search  # Optuna takes a second to import
@@ -72,8 +89,8 @@ def make_search(options, dimensions, jobs, planner, folder, epochs):
     return Search(options, dimensions, planner, folder, epochs)
 
 
-def checked(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:
-    """The dimensions with the replicates among them. ConfigError if this search cannot go through them."""
+def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:
+    """The dimensions, in a grid with the replicates as one more. ConfigError if this search cannot vary them."""
     if not dimensions and options.replicates == 1:
         raise ConfigError("nothing is swept: give a key several values, as in truncation=5,35 or seed=range(5)")
     has_seeds = any("seed" in dimension.keys for dimension in dimensions)
@@ -89,30 +106,22 @@ def checked(dimensions: Sequence[Dimension], options: Options, seed: int) -> lis
 
 
 def check_corners(planner: Planner, dimensions: Sequence[Dimension]) -> None:
-    """Plan a job for every alternative and every end of a span, to hear refusals before the search begins."""
+    """Plan a job for every alternative and every end of a span, so that mistakes are found before the search begins."""
     first = [dimension.corners()[0] for dimension in dimensions]
     for k, dimension in enumerate(dimensions):
         for corner in dimension.corners():
-            planner.job(sum([*first[:k], corner, *first[k + 1 :]], ()))
+            planner.job([override for chosen in (*first[:k], corner, *first[k + 1 :]) for override in chosen])
 
 
 def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:
-    """What the same command finds again: the question, and a hash of all that holds for every job.
+    """The name by which the same command finds its sweep again: a title, and a hash of what all its jobs share.
 
-    A grid may get more values and more seeds, a search more trials: it stays the same sweep. Another store has its own.
+    A grid may get more values and more seeds, a search more trials: it stays the same sweep. Each store has its own.
     """
     keys = [key for dimension in dimensions for key in dimension.keys if key != "seed"]
     axes = keys if options.search == "grid" else [repr(dimension) for dimension in dimensions]
     typed = sorted(text for text in base.overrides if text.partition("=")[0] in ("data.path", "checkpoint"))
-    what = [
-        store,
-        options.search,
-        options.pruner,
-        options.seed,
-        options.name,
-        axes,
-        typed,
-        identity_options(base.config),
-    ]
+    shared = [store, options.search, options.pruner, options.seed, options.name, axes, typed]
     title = options.name or base.choices.get("sweeps") or "-".join(key.rpartition(".")[2] for key in keys) or "seed"
-    return f"sweep-{title[:40]}-{short_hash(json.dumps(what, sort_keys=True))}"
+    digits = short_hash(json.dumps([*shared, identity_options(base.config)], sort_keys=True))
+    return f"sweep-{title[:40]}-{digits}"

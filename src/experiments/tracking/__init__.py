@@ -1,9 +1,9 @@
-"""Recording runs: the journal of a run, its delivery to a store, and what a store knows."""
+"""Recording runs: the journal of a run, its delivery to a store, and what is read back from both."""
 
 from ..config.lazy import lazy
 
 PUBLIC = {
-    "MlflowTracker": "mlflow",
-    "MemoryTracker": "memory",
+    "MlflowStore": "mlflow_store",
+    "MemoryStore": "memory",
 }
 __getattr__ = lazy(__name__, PUBLIC)

@@ -1,163 +1,180 @@
-"""Bringing a store up to date from the journal of a run: by a thread while the run goes on, or later by anybody."""
+"""Delivery: a store is brought up to date from the journal of a run, by a thread or later by another process."""
 
 import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
-from .folder import JOURNAL, RunFolder, facts
-from .journal import Journal, Point
+from .backend import Backend, Gone, Refused
+from .folder import Delivered, write_delivered
+from .journal import Closed, Journal, Point
 
 log = logging.getLogger("experiments")
 
 HEARTBEAT = 30.0  # seconds between signs of life in the store
-PATIENCE = 60.0  # seconds at most between two attempts to reach a store that is away
+MAX_PAUSE = 60.0  # seconds at most between two attempts to reach a store
 BATCH = 1000  # points that are sent together
 
 
-class Refused(ValueError):
-    """The store will never take this: trying again is of no use."""
-
-
-class Gone(ValueError):
-    """The store does not know the run any more."""
-
-
 class Delivery:
-    """What the store of one run has seen of its journal, and what it is still to see.
+    """Sends what the store of one run has not received of its journal.
 
-    A store subclasses it with the verbs `_begin`, `_parameters`, `_deliver`, `_tag`, `_upload` and `_end`.
+    The thread and its run share nothing but this object: it reads the one journal that it was given and records its
+    progress only until it is closed, so a thread that is still waiting for the store when its run is over can neither
+    read further nor touch a run that is opened later.
     """
 
-    store = "memory"  # what names the store, so that no journal is sent to another one
-    journal: Journal
-
-    def __init__(self, folder: Path, interval: float):
-        """The run's own folder, and the seconds between deliveries."""
-        self.place, self.folder, self.interval = RunFolder(folder), folder, interval
-        self.trouble: str | None = None  # what went wrong with the last delivery
-        self.retries = -1  # to make the run known to the store
-        self._delivering, self._leaving = threading.Lock(), threading.Event()
-        self._tried = threading.Event()  # the store was asked once at least
+    def __init__(self, journal: Journal, folder: Path, backend: Backend, delivered: Delivered, may_exist: bool):
+        """`delivered` is how far the store has received the journal; what it does not know may still exist in it."""
+        self.backend = backend
+        self._journal, self._folder, self._store, self._may_exist = journal, folder, delivered.store, may_exist
+        backend.run_id = delivered.store_id or ""
+        # beyond the end if lines were lost with the machine: what is left is sent again
+        self._offset = delivered.offset if delivered.offset <= journal.end else 0
+        self.error: str | None = None  # why the last attempt failed
+        self._delivering, self._recording = threading.Lock(), threading.Lock()
+        self._was_tried, self._leaving = threading.Event(), threading.Event()
+        self._is_closed = False
+        self._unwritten: Mapping[str, Any] = {}  # the last entry, if the journal could not take it
         self._delivered_at = self._beat_at = 0.0
-        self._last: list[Mapping[str, Any]] = []  # lines of the end that found no place in the journal
+        self._thread = threading.Thread(target=self._deliver_regularly, name="delivery", daemon=True)
 
-    def settle(self, failure: str | None = None) -> str | None:
-        """Look after a run whose process is gone: close it if it never ended, send what waits; what was done, if any.
+    @property
+    def num_waiting(self) -> int:
+        """Lines of the journal that the store has not received."""
+        return sum(1 for _ in self._journal.entries(self._offset))
 
-        With a `failure` it is closed as FAILED for that reason, else as KILLED. ValueError if its process is not gone.
+    def start(self, interval: float, timeout: float | None) -> None:
+        """Deliver every `interval` seconds in a thread; returns after the first attempt or `timeout` seconds."""
+        self._interval = interval
+        self._thread.start()
+        self._was_tried.wait(timeout)
+
+    def finish(self, timeout: float, unwritten: Mapping[str, Any] | None = None) -> None:
+        """Deliver a last time and end the thread, waiting at most `timeout` seconds.
+
+        `unwritten` is a last entry that could not be written to the journal and is sent directly.
         """
-        known = facts(self.folder / JOURNAL)
-        if known.get("store") != self.store:
-            return None
-        self.journal = self.place.open(self.store)
-        try:
-            known = facts(self.folder / JOURNAL)  # as it is now that we hold it
-            died = self.place.was_left_open and known.get("status", "RUNNING") == "RUNNING"
-            if died:
-                killed = {"tags": {"outcome": "interrupted"}, "status": "KILLED"}
-                failed = {"tags": {"outcome": "failed", "error": failure}, "status": "FAILED"}
-                self.journal.append(failed if failure else killed)
-            waited = any(True for _ in self.journal.entries(self.place.offset))
-            self.retries = 0
-            if waited:
-                self.deliver()
-            if self.trouble:
-                return self.trouble
-            if died:
-                return f"its process died: closed as {'FAILED' if failure else 'KILLED'}"
-            return "delivered" if waited else None
-        finally:
-            self.place.close()
+        self._unwritten = unwritten or {}
+        self._leaving.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def close(self) -> None:
+        """Record no more progress; the run's folder may belong to another process from now on."""
+        with self._recording:
+            self._is_closed = True
+        self.backend.close()
 
     def deliver(self) -> None:
-        """Bring the store up to date; what it does not take goes on waiting, and `trouble` says why."""
+        """Bring the store up to date; what it does not accept stays in the journal, and `error` says why."""
         with self._delivering:
             try:
                 try:
                     self._replay()
-                except Gone:  # it was deleted, or the store itself: all is sent again
-                    self.place.forget()
+                except Gone:  # the run was deleted in the store, or the store itself: everything is sent again
+                    self.backend.run_id, self._offset = "", 0
                     self._replay()
-            except Exception as error:  # whatever a store can raise: a run is worth more than its record
-                trouble = f"the store did not take what was sent: {first_line(error)[:300]}"
-                if self.trouble is None:
-                    log.warning("%s; the run goes on and its journal waits", trouble)
-                self.trouble = trouble
+            except Closed:
+                return
+            except Exception as error:  # whatever a store can raise: the run is worth more than its record
+                failure = f"the store could not be updated: {first_line(error)[:300]}"
+                if self.error is None:
+                    log.warning("%s; the run continues and its journal keeps what is missing", failure)
+                self.error = failure
             else:
-                if self.trouble is not None:
-                    log.info("the store is there again and up to date")
-                self.trouble = None
+                if self.error is not None:
+                    log.info("the store is reachable again and up to date")
+                self.error = None
             self._delivered_at = time.monotonic()
-            self._tried.set()
+            self._was_tried.set()
 
     def _replay(self) -> None:
-        """Send every line that the store has not seen, in order; points that follow each other go together."""
-        if self.place.store_id is None:
-            self.retries += 1
-            self.place.delivered(self._begin(), 0)
-        waiting: list[Point] = []
-        end = self.place.offset
-        for entry, after in self.journal.entries(self.place.offset):
+        """Send every line that the store has not received, in order; consecutive points are sent together."""
+        if not self.backend.run_id:
+            self._begin()
+        points: list[Point] = []
+        end = self._offset
+        for entry, after in self._journal.entries(self._offset):
             if "key" in entry:
-                waiting.append(Point(**entry))
-                if len(waiting) == BATCH:
-                    self._deliver_points(waiting, after)
-                    waiting = []
+                points.append(Point(**entry))
+                if len(points) == BATCH:
+                    points = self._send_points(points, after)
             else:
-                self._deliver_points(waiting, end)
-                waiting = []
+                points = self._send_points(points, end)
                 self._send(entry)
-                self.place.delivered(self.place.store_id, after)
+                self._record(after)
             end = after
-        self._deliver_points(waiting, end)
+        self._send_points(points, end)
 
-    def _deliver_points(self, points: list[Point], end: int) -> None:
+    def _begin(self) -> None:
+        first, _ = next(self._journal.entries(0), ({}, 0))
+        may_exist, self._may_exist = self._may_exist, True
+        self.backend.run_id = self.backend.begin(first.get("started", time.time()), may_exist)
+        self._record(0)
+
+    def _send_points(self, points: list[Point], end: int) -> list[Point]:
+        """Send points up to byte `end` of the journal; the empty list that begins the next batch."""
         if points:
-            self._deliver(points)
-            self.place.delivered(self.place.store_id, end)
+            self.backend.log_points(points)
+            self._record(end)
+        return []
+
+    def _record(self, offset: int) -> None:
+        with self._recording:
+            if self._is_closed:
+                raise Closed("the run is over")
+            self._offset = offset
+            write_delivered(self._folder, Delivered(self._store, self.backend.run_id, offset))
 
     def _send(self, entry: Mapping[str, Any]) -> None:
-        """One line of the journal that is no point; one that the store refuses for good is said and left out."""
-        verbs = {"parameters": self._parameters, "tags": self._tag, "status": self._end, "file": self._keep}
-        for kind, content in entry.items():
+        """Send a line that is not a point; logs a warning if the store refuses it for good."""
+        calls: dict[str, Callable[[Any], None]] = {
+            "parameters": self.backend.log_parameters,
+            "tags": self.backend.set_tags,
+            "status": self.backend.end,
+            "file": self._upload,
+        }
+        for kind in (kind for kind in entry if kind in calls):
             try:
-                if kind in verbs:
-                    verbs[kind](content)
+                calls[kind](entry[kind])
             except Refused as error:
                 log.warning("the store refused %s: %s", kind, first_line(error))
 
-    def _keep(self, name: str) -> None:
-        """Send a file; one that cannot be sent to a store that answers must not hold up all that comes after it."""
-        path = self.folder / name
+    def _upload(self, name: str) -> None:
+        """Upload a file of the run's folder. Refused if that fails, so that it does not hold up all that follows."""
+        path = self._folder / name
         if not path.is_file():
-            raise Refused(f"{path} is not there any more")
-        if path.name != name or path.is_symlink():  # a journal may be anybody's
-            raise Refused(f"{name} is no file of the run's own folder")
+            raise Refused(f"{path} does not exist any more")
+        if path.name != name or path.is_symlink():  # journals may come from others
+            raise Refused(f"{name} is not a file of the run's own folder")
         try:
-            self._upload(path)
+            self.backend.upload(path)
         except Exception as error:
-            self._tag({"heartbeat": str(int(time.time()))})
+            self._send_heartbeat()  # raises if it is the store that cannot be reached
             raise Refused(f"{name}: {first_line(error)}") from error
 
-    def _keep_delivering(self) -> None:
-        """What the thread does: deliver at every interval, more rarely while the store is away."""
-        often = max(min(self.interval, HEARTBEAT), 0.05)
+    def _send_heartbeat(self) -> None:
+        self.backend.set_tags({"heartbeat": str(int(time.time()))})
+
+    def _deliver_regularly(self) -> None:
+        """Deliver at every interval, less often while the store cannot be reached, and once more at the end."""
+        shortest = max(min(self._interval, HEARTBEAT), 0.05)
         self.deliver()
-        pause = often
+        pause = shortest
         while not self._leaving.wait(pause):
-            if self.trouble or time.monotonic() - self._delivered_at >= self.interval:
+            if self.error or time.monotonic() - self._delivered_at >= self._interval:
                 self.deliver()
-            pause = min(max(1.0, 2 * pause), max(PATIENCE, often)) if self.trouble else often
-            if not self.trouble and time.monotonic() - self._beat_at > HEARTBEAT:
+            pause = min(max(1.0, 2 * pause), max(MAX_PAUSE, shortest)) if self.error else shortest
+            if not self.error and time.monotonic() - self._beat_at > HEARTBEAT:
                 self._beat_at = time.monotonic()
                 with contextlib.suppress(Exception):
-                    self._tag({"heartbeat": str(int(time.time()))})
+                    self._send_heartbeat()
         self.deliver()
-        with contextlib.suppress(Exception):
-            for entry in self._last[2:]:  # what could not be written down
-                self._send(entry)
+        if not self._is_closed:
+            with contextlib.suppress(Exception):
+                self._send(self._unwritten)

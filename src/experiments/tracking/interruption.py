@@ -1,13 +1,14 @@
-"""Ctrl-C and SIGTERM, kept until the loop stands where stopping loses nothing."""
+"""Ctrl-C and SIGTERM, deferred to a moment at which stopping loses nothing."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user or the system asked the run to stop; `at_once` if it was asked twice and stands anywhere."""
+    """The run was asked to stop by a signal; `at_once` if by a second one, so that it may stop in mid-update."""
 
     def __init__(self, number: int, at_once: bool = False):
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -15,32 +16,32 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether somebody asked to stop: by a signal, or as `asked` says."""
+    """Whether the run was asked to stop: by a signal, or as `is_stopped` says."""
 
-    def __init__(self, asked: Callable[[], bool]):
+    def __init__(self, is_stopped: Callable[[], bool]):
         self.signal: int | None = None
-        self._asked = asked
+        self._is_stopped = is_stopped
 
     def check(self) -> None:
-        """Raise Interrupted if somebody did."""
-        if self.signal is None and self._asked():
+        """Raise Interrupted if the run was asked to stop."""
+        if self.signal is None and self._is_stopped():
             self.signal = signal.SIGTERM
         if self.signal is not None:
             raise Interrupted(self.signal)
 
 
 @contextlib.contextmanager
-def interruptible(asked: Callable[[], bool] = lambda: False) -> Iterator[Stop]:
-    """Inside, the first signal is only noted in the Stop; a second one raises at once, wherever the code is."""
-    stop = Stop(asked)
+def interruptible(is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Stop]:
+    """Inside, the first signal is only noted in the Stop; a second one raises Interrupted wherever the code is."""
+    stop = Stop(is_stopped)
 
-    def note(number, _frame):
+    def note(number: int, _frame: FrameType | None) -> None:
         if stop.signal is not None:
             raise Interrupted(number, at_once=True)
         stop.signal = number
 
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals belong to the main thread
+        yield stop  # only the main thread receives signals
         return
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,50 +1,52 @@
 """Runs that no store keeps."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import ClassVar
 
-from .folder import JOURNAL
-from .journal import Point, read_journal
-from .run import Tracker
+from .backend import Backend
+from .journal import Point
+from .store import Store
 
 
-class MemoryTracker(Tracker):
-    """Keeps everything in the process: for tests, and for runs that nobody wants to keep."""
+class MemoryStore(Store):
+    """Keeps runs in the process: for tests, and for runs that nobody wants to keep but in their folder."""
 
-    ended: list["MemoryTracker"] = []  # noqa: RUF012 - shared on purpose: how a test finds the runs of a command
+    identifier = "memory"
+    is_lasting = False
+    ended: ClassVar[list["MemoryBackend"]] = []  # how a test finds the runs of a command
 
-    def __init__(self, *, folder: str, interval: float, required: bool, name: str, tags: Mapping[str, str]):
-        super().__init__(folder=folder, interval=interval, required=required, name=name, tags=tags)
+    def backend(self, name: str) -> "MemoryBackend":
+        return MemoryBackend(self.folder / name)
+
+
+class MemoryBackend(Backend):
+    """One run in memory."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.name = folder, folder.name
         self.parameters: dict[str, str] = {}
         self.points: list[Point] = []
+        self.tags: dict[str, str] = {}
         self.files: list[str] = []
         self.status = "RUNNING"
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        if self.resumed:  # the memory of the process before is gone, its journal is not
-            self.points = read_journal(self.folder / JOURNAL)
-        return self
-
-    def _begin(self) -> str:
+    def begin(self, started: float, may_exist: bool) -> str:  # noqa: ARG002 - it never exists
         return self.name
 
-    def _parameters(self, parameters: dict[str, str]) -> None:
+    def log_parameters(self, parameters: dict[str, str]) -> None:
         self.parameters |= parameters
 
-    def _deliver(self, points: list[Point]) -> None:
+    def log_points(self, points: list[Point]) -> None:
         self.points += points
 
-    def _tag(self, tags: dict[str, str]) -> None:
+    def set_tags(self, tags: dict[str, str]) -> None:
         self.tags |= tags
 
-    def _upload(self, path: Path) -> None:
+    def upload(self, path: Path) -> None:
         self.files.append(path.name)
 
-    def _end(self, status: str) -> None:
+    def end(self, status: str) -> None:
         self.status = status
 
-    def end(self, status: str, tags: Mapping[str, str]) -> None:
-        super().end(status, tags)
-        self.ended.append(self)
+    def close(self) -> None:
+        MemoryStore.ended.append(self)

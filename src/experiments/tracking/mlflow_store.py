@@ -1,114 +1,119 @@
-"""MLflow stores: their addresses, a fresh one, the experiments and runs in them."""
+"""An MLflow store: finding, reading and closing its runs, and its page."""
 
-import contextlib
-import os
-import sqlite3
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import mlflow_environment  # noqa: F401 - mlflow reads it when it is imported
 
 # isort: split
-from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from ..config.errors import first_line
-from .record import KEPT, Recorded, in_order, is_filter, no_sweep, outcome, own_tags
+from .mlflow_backend import MlflowBackend, view
+from .mlflow_connection import SERVERS, checked, does_exist, open_experiment, reachable
+from .record import KEPT, RunRecord, is_filter, no_sweep, own_tags
+from .store import Store
 
-SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
-DATABASES = ("postgresql", "mysql", "mssql")
-TOGETHER = 8  # requests to a server at a time
-
-
-def open_experiment(uri: str, name: str) -> tuple[MlflowClient, str]:
-    """A client of the store and the id of the experiment, both made if they are not there."""
-    if not uri.startswith(SQLITE):
-        return _experiment_of(MlflowClient(uri), name, None)
-    database = Path(uri.removeprefix(SQLITE))
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):
-        if not database.exists():
-            create_store(database)
-        return _experiment_of(MlflowClient(uri), name, artifacts_of(database))
+NUM_REQUESTS = 8  # at a time
 
 
-def _experiment_of(client: MlflowClient, name: str, artifacts: str | None) -> tuple[MlflowClient, str]:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return client, client.create_experiment(name, artifact_location=artifacts)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            experiment = client.get_experiment_by_name(name)  # another process was faster
-    return client, experiment.experiment_id
+class MlflowStore(Store):
+    """An experiment in a store: `sqlite:///FILE`, the address of a server, or another database's."""
+
+    has_page = True
+
+    def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, required: bool):
+        super().__init__(folder=folder, interval=interval, required=required)
+        self.uri, self.experiment = checked(uri), experiment
+        self.identifier = f"{self.uri} {experiment}"
+
+    def backend(self, name: str) -> MlflowBackend:
+        return MlflowBackend(self.uri, self.experiment, name)
+
+    def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:
+        """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
+        with reachable(self.uri):
+            client = self._client()
+            run_id = run_of(client, self.uri, which)
+            if not any(file.path == "best.pt" for file in client.list_artifacts(run_id)):
+                raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
+            return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
+
+    def records(self, which: str | None) -> tuple[RunRecord | None, list[RunRecord]]:
+        """A sweep (its id or name; None: the latest) and its runs, or None and the training runs that match a filter.
+
+        A filter is MLflow's, like "params.truncation = '5' and tags.outcome = 'completed'". ValueError if none.
+        """
+        with reachable(self.uri):
+            client = self._client()
+            experiment = client.get_experiment_by_name(self.experiment)
+            if experiment is None:
+                where = f"{self.uri}; tracker.experiment=NAME names another"
+                raise ValueError(f"there is no experiment {self.experiment!r} in {where}")
+            if is_filter(which):
+                matching = search(client, experiment.experiment_id, f"{which} and tags.runner = 'train'")
+                if not matching:
+                    raise ValueError(f"no training run in {self.uri} matches {which}")
+                return None, read_runs(client, matching)
+            sweeps = search(client, experiment.experiment_id, "tags.runner = 'sweep'")
+            sweeps = [run for run in sweeps if which in (None, run.info.run_id, run.info.run_name)]
+            if not sweeps:
+                raise no_sweep(which, self.uri)
+            jobs = search(client, experiment.experiment_id, f"tags.sweep = '{sweeps[-1].info.run_name}'")
+            (sweep,) = read_runs(client, sweeps[-1:])
+            return sweep, read_runs(client, jobs)
+
+    def close_silent(self, seconds: float) -> list[str]:
+        """End runs that are RUNNING but gave no sign of life for so many seconds as KILLED; their ids.
+
+        For runs whose folder is on another machine; whether a process of this one is alive is known by its lock.
+        """
+        if not does_exist(self.uri):
+            return []
+        with reachable(self.uri):
+            client, experiment_id = open_experiment(self.uri, self.experiment)
+            running = client.search_runs([experiment_id], filter_string="attributes.status = 'RUNNING'")
+            silent = [run.info.run_id for run in running if time.time() - last_sign_of_life(run) > seconds]
+            for run_id in silent:
+                client.set_tag(run_id, "outcome", "interrupted")
+                client.set_terminated(run_id, "KILLED")
+        return silent
+
+    def dashboard(self, host: str, port: int) -> tuple[str, list[str], dict[str, str]]:
+        """The address of the training view, and command and added environment that serve it with few processes.
+
+        The command is empty for a store that is a server, whose page is always served.
+        """
+        with reachable(self.uri):
+            _, experiment_id = open_experiment(self.uri, self.experiment)
+        if self.uri.startswith(SERVERS):
+            return view(self.uri, experiment_id), [], {}
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.uri]
+        command += ["--host", host, "--port", str(port), "--workers", "1"]
+        return view(f"http://{host}:{port}", experiment_id), command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+    def _client(self) -> MlflowClient:
+        """A client of the store. ValueError for an sqlite file that does not exist, which a client would create."""
+        if not does_exist(self.uri):
+            raise ValueError(f"there is no store {self.uri}, so no run in it; tracker.uri=URI names another")
+        return MlflowClient(self.uri)
 
 
-def create_store(database: Path) -> None:
-    """A fresh sqlite store, built in a file of its own and put in place whole; the caller holds the lock.
-
-    MLflow's migration is not safe against a second process that meets it half done, nor against being killed.
-    """
-    building = database.with_name(f"{database.name}.{os.getpid()}.building")
-    try:
-        SqlAlchemyStore(f"{SQLITE}{building}", artifacts_of(database)).engine.dispose()
-        with contextlib.closing(sqlite3.connect(building)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
-        os.replace(building, database)
-    finally:
-        for leftover in database.parent.glob(f"{building.name}*"):
-            leftover.unlink(missing_ok=True)
+def last_sign_of_life(run: MlflowRun) -> int:
+    """Seconds since 1970."""
+    return int(run.data.tags.get("heartbeat", run.info.start_time // 1000))
 
 
-def artifacts_of(database: Path) -> str:
-    """The artifact folder beside a sqlite store, as an absolute address whoever asks and from wherever."""
-    return (database.parent / "mlartifacts").as_uri()
-
-
-def checked(uri: str) -> str:
-    """The address of a store, a relative sqlite file made absolute. ValueError if it cannot be a store."""
-    if not uri.startswith((SQLITE, *SERVERS, *DATABASES)) or uri == SQLITE:
-        raise ValueError(f"uri must be sqlite:///FILE or http://SERVER:PORT, got {uri!r}")
-    if not uri.startswith(SQLITE):
-        return uri
-    database = Path(uri.removeprefix(SQLITE)).absolute()
-    if database.exists():
-        if not database.is_file():
-            raise ValueError(f"uri={uri} is no file")
-        with database.open("rb") as file:
-            if file.read(16) not in (b"SQLite format 3\0", b""):
-                raise ValueError(f"uri={uri} is a file of another kind, not an sqlite store")
-    return SQLITE + str(database)
-
-
-@contextlib.contextmanager
-def reachable(uri: str) -> Iterator[None]:
-    """What a store in trouble raises becomes a ConnectionError that names it."""
-    try:
-        yield
-    except (ValueError, ConnectionError):
-        raise
-    except Exception as error:  # MLflow passes on whatever its database or its connection raises
-        raise ConnectionError(f"the store {uri} cannot be used: {first_line(error)[:300]}") from error
-
-
-def existing(uri: str) -> MlflowClient:
-    """A client of a store that is there. ValueError for an sqlite file that is not, which a client would make."""
-    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
-        raise ValueError(f"there is no store {uri}, so no run in it; tracker.uri=URI names another")
-    return MlflowClient(uri)
-
-
-def find_run(uri: str, which: str) -> str:
-    """The id of this run, or with "latest" of the newest that left a checkpoint. ValueError if the store has none."""
-    client = existing(uri)
+def run_of(client: MlflowClient, uri: str, which: str) -> str:
+    """The id of this run, or with "latest" of the newest with a checkpoint. ValueError if the store has none."""
     if which != "latest":
         try:
-            return client.get_run(which).info.run_id
+            return str(client.get_run(which).info.run_id)
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
@@ -121,35 +126,12 @@ def find_run(uri: str, which: str) -> str:
     )
     if not runs:
         raise ValueError(f"there is no run with a checkpoint in {uri}")
-    return runs[0].info.run_id
+    return str(runs[0].info.run_id)
 
 
-def find_recorded(uri: str, experiment: str, which: str | None) -> tuple[Recorded | None, list[Recorded]]:
-    """A sweep (its id or name; None: the latest) and its runs, or None and the training runs that fit a filter.
-
-    ValueError if there is none.
-    """
-    client = existing(uri)
-    known = client.get_experiment_by_name(experiment)
-    if known is None:
-        raise ValueError(f"there is no experiment {experiment!r} in {uri}; tracker.experiment=NAME names another")
-    if is_filter(which):
-        found = search(client, known.experiment_id, f"{which} and tags.runner = 'train'")
-        if not found:
-            raise ValueError(f"no training run in {uri} fits {which}")
-        return None, read_runs(client, found)
-    sweeps = search(client, known.experiment_id, "tags.runner = 'sweep'")
-    sweeps = [run for run in sweeps if which in (None, run.info.run_id, run.info.run_name)]
-    if not sweeps:
-        raise no_sweep(which, uri)
-    children = search(client, known.experiment_id, f"tags.sweep = '{sweeps[-1].info.run_name}'")
-    (sweep,) = read_runs(client, sweeps[-1:])
-    return sweep, read_runs(client, children)
-
-
-def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:
-    """All runs that fit, in order of their start. ValueError for a condition that MLflow cannot read."""
-    found: list[Run] = []
+def search(client: MlflowClient, experiment_id: str, condition: str) -> list[MlflowRun]:
+    """All runs that match, in order of their start. ValueError for a condition that MLflow cannot read."""
+    found: list[MlflowRun] = []
     token, more = None, True
     while more:
         try:
@@ -163,23 +145,19 @@ def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run
     return found
 
 
-def read_runs(client: MlflowClient, runs: Sequence[Run]) -> list[Recorded]:
-    """Runs with the whole history of what is recorded once an epoch; MLflow tells it by run and metric only."""
+def read_runs(client: MlflowClient, runs: Sequence[MlflowRun]) -> list[RunRecord]:
+    """Runs with the whole history of their kept metrics, which MLflow returns one by one only."""
     wanted = [(run.info.run_id, key) for run in runs for key in run.data.metrics if key.startswith(KEPT)]
-    with ThreadPoolExecutor(TOGETHER) as pool:
+    with ThreadPoolExecutor(NUM_REQUESTS) as pool:
         histories = pool.map(lambda which: client.get_metric_history(*which), wanted)
-        metrics: dict[str, dict[str, list[tuple[int, float]]]] = {run.info.run_id: {} for run in runs}
+        metrics: dict[str, dict[str, dict[int, float]]] = {run.info.run_id: {} for run in runs}
         for (run_id, key), history in zip(wanted, histories):
-            metrics[run_id][key] = in_order((point.step, point.value) for point in history)
-    return [_recorded(run, metrics[run.info.run_id]) for run in runs]
+            values = metrics[run_id].setdefault(key, {})
+            for point in sorted(history, key=lambda point: point.step):  # of two values of a step the first counts
+                values.setdefault(point.step, point.value)
+    return [_record(run, metrics[run.info.run_id]) for run in runs]
 
 
-def _recorded(run: Run, metrics: dict[str, list[tuple[int, float]]]) -> Recorded:
-    info, tags = run.info, run.data.tags
-    known = (info.run_name, info.run_id, info.status, outcome(tags), info.start_time / 1000)
-    return Recorded(*known, run.data.params, own_tags(tags), metrics)
-
-
-def view(page: str, experiment_id: str) -> str:
-    """The training view of an experiment."""
-    return f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+def _record(run: MlflowRun, metrics: dict[str, dict[int, float]]) -> RunRecord:
+    info, tags = run.info, own_tags(run.data.tags)
+    return RunRecord(info.run_name, info.run_id, info.status, info.start_time / 1000, run.data.params, tags, metrics)

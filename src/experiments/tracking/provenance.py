@@ -12,7 +12,7 @@ from ..config.paths import HOME
 LIBRARIES = ("recurrent-experiments", "torch", "numpy", "hydra-core", "mlflow")
 
 
-def facts() -> dict[str, str]:
+def provenance_tags() -> dict[str, str]:
     """host, pid, user, platform, python and library versions, and git_commit and git_dirty in a checkout."""
     found = {
         "host": socket.gethostname(),

@@ -1,85 +1,147 @@
-"""What a run has recorded, as the comparison reads it: the same from its folder and from a store."""
+"""What a run has recorded: the same whether it is read from its journal or from a store."""
 
 import dataclasses
+import logging
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from ..config.errors import first_line
 from .folder import JOURNAL, read_delivered
-from .journal import read_lines
+from .journal import Damaged, Entry, read_entries
 
-KEPT = ("train/", "valid/", "test/")  # one value an epoch, or one altogether; interval/* is for the dashboard
+log = logging.getLogger("experiments")
 
-
-@dataclasses.dataclass(frozen=True)
-class Recorded:
-    """One run; parameters and tags are text ("None" for null), a metric is its (step, value) in order of step."""
-
-    name: str  # of its folder
-    run_id: str
-    status: str
-    outcome: str  # completed, pruned, diverged, interrupted, failed or running
-    started: float  # seconds since 1970
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    metrics: dict[str, list[tuple[int, float]]]
+KEPT = ("train/", "valid/", "test/")  # metrics of an epoch or of the run; interval/* are for the dashboard only
+OVER = ("completed", "diverged", "pruned")  # outcomes after which a run is not resumed
 
 
-def from_folder(folder: Path) -> Recorded:
-    """A run as its journal tells it."""
-    name, status, started = folder.name, "RUNNING", 0.0
-    parameters: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    points: dict[str, list[tuple[int, float]]] = {}
-    for entry in read_lines(folder / JOURNAL):
+@dataclasses.dataclass
+class RunRecord:
+    """One run as far as it is recorded."""
+
+    name: str
+    run_id: str  # in its store; the name while the store does not know the run
+    status: str = "RUNNING"  # RUNNING, FINISHED, FAILED or KILLED
+    started: float = 0.0  # seconds since 1970
+    parameters: dict[str, str] = dataclasses.field(default_factory=dict)  # "None" for null
+    tags: dict[str, str] = dataclasses.field(default_factory=dict)
+    metrics: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)  # SPLIT/METRIC -> step -> value
+    folder: Path = dataclasses.field(default=Path(), compare=False)  # this and what follows only of a journal
+    store: str | None = dataclasses.field(default=None, compare=False)  # what identifies the store
+    step: int = dataclasses.field(default=0, compare=False)  # of the last point
+    num_failures: int = dataclasses.field(default=0, compare=False)  # times that the run ended as failed
+    is_damaged: bool = dataclasses.field(default=False, compare=False)  # nothing after a damaged line is known
+    _offset: int = dataclasses.field(default=0, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, folder: Path) -> "RunRecord":
+        """The run in this folder, as far as its journal goes; it may not exist yet. OSError if it is unreadable."""
+        record = cls(folder.name, read_delivered(folder).store_id or folder.name, folder=folder)
+        record.refresh()
+        return record
+
+    @property
+    def outcome(self) -> str | None:
+        """completed, pruned, diverged, interrupted, failed or running; None before the run began."""
+        return self.tags.get("outcome")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do for it; a run that failed or was interrupted can be resumed."""
+        return self.outcome in OVER
+
+    @property
+    def deciding_split(self) -> str:
+        """The split whose loss decides which epoch was best: validation, else training, else a test alone."""
+        return next((split for split in ("valid", "train") if f"{split}/loss" in self.metrics), "test")
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest loss of the deciding split; NaN without any."""
+        loss = self.at_best("loss")
+        return math.nan if loss is None else loss
+
+    def at_best(self, metric: str, split: str | None = None) -> float | None:
+        """A metric of a split (None: the deciding one) at the step of its lowest loss; None if there is none."""
+        split = split or self.deciding_split
+        losses = self.metrics.get(f"{split}/loss")
+        return self.metrics.get(f"{split}/{metric}", {}).get(min(losses, key=losses.__getitem__)) if losses else None
+
+    def last(self, key: str) -> float | None:
+        """The newest value of a metric; None if there is none."""
+        values = self.metrics.get(key)
+        return values[next(reversed(values))] if values else None
+
+    def refresh(self) -> None:
+        """Read what was added to the journal since the last time. OSError if it cannot be read."""
+        if self.is_damaged:
+            return
+        try:
+            for entry, after in read_entries(self.folder / JOURNAL, self._offset):
+                self._add(entry)
+                self._offset = after
+        except FileNotFoundError:
+            pass
+        except Damaged:
+            self.is_damaged = True
+
+    def _add(self, entry: Entry) -> None:
         if "key" in entry:
-            if entry["key"].startswith(KEPT):
-                points.setdefault(entry["key"], []).append((entry["step"], entry["value"]))
-            continue
-        parameters |= entry.get("parameters", {})
-        tags |= entry.get("tags", {})
-        name, status = entry.get("run", name), entry.get("status", status)
-        started = entry.get("started", started)
-    run_id = read_delivered(folder).get("store_id", name)
-    metrics = {key: in_order(values) for key, values in points.items()}
-    return Recorded(name, run_id, status, outcome(tags), started, parameters, own_tags(tags), metrics)
-
-
-def in_order(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
-    """(step, value) by step, each step once: as in a journal the value that was there first counts."""
-    first: dict[int, float] = {}
-    for step, value in points:
-        first.setdefault(step, value)
-    return sorted(first.items())
-
-
-def outcome(tags: Mapping[str, str]) -> str:
-    return tags.get("outcome", "running")
+            self.step = entry["step"]
+            if entry["key"].startswith(KEPT):  # of two values of a step the first counts
+                self.metrics.setdefault(entry["key"], {}).setdefault(entry["step"], entry["value"])
+            return
+        tags = own_tags(entry.get("tags", {}))
+        self.tags |= tags
+        self.num_failures += tags.get("outcome") == "failed"
+        self.parameters |= entry.get("parameters", {})
+        self.name, self.status = entry.get("run", self.name), entry.get("status", self.status)
+        self.started, self.store = entry.get("started", self.started), entry.get("store", self.store)
 
 
 def own_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags without those that are of use to a store only."""
+    """The tags without those that only a store uses."""
     return {key: text for key, text in tags.items() if not key.startswith("mlflow.") and key != "heartbeat"}
 
 
-def recorded_in(folder: Path, which: str | None) -> tuple[Recorded, list[Recorded]]:
-    """A sweep among the run folders of a folder (None: the latest) and its runs. ValueError if it is not there."""
+def records_in(folder: Path, marker: str = JOURNAL) -> list[RunRecord]:
+    """The runs whose folder in `folder` has a file `marker`, in order of their start.
+
+    Logs a warning that names the run's folder if a journal is damaged or cannot be read.
+    """
+    records = []
+    for path in folder.glob(f"*/{marker}"):
+        try:
+            record = RunRecord.of(path.parent)
+        except OSError as error:
+            log.warning("the run in %s cannot be read: %s", path.parent, first_line(error))
+            continue
+        if record.is_damaged:
+            log.warning("the journal in %s is damaged: what follows the damaged line is not used", path.parent)
+        records.append(record)
+    return sorted(records, key=lambda record: (record.started, record.name))
+
+
+def sweep_in(folder: Path, which: str | None) -> tuple[RunRecord, list[RunRecord]]:
+    """A sweep in a folder of run folders (None: the latest) and its runs. ValueError if there is no such sweep."""
     if is_filter(which):
         raise ValueError(f"only an MLflow store can apply the filter {which!r}: give a sweep's name, or null")
-    found = sorted((from_folder(path.parent) for path in folder.glob(f"*/{JOURNAL}")), key=lambda run: run.started)
-    sweeps = [run for run in found if run.tags.get("runner") == "sweep" and which in (None, run.name, run.run_id)]
+    records = records_in(folder)
+    sweeps = [run for run in records if run.tags.get("runner") == "sweep" and which in (None, run.name, run.run_id)]
     if not sweeps:
         raise no_sweep(which, str(folder))
-    return sweeps[-1], [run for run in found if run.tags.get("sweep") == sweeps[-1].name]
+    return sweeps[-1], [run for run in records if run.tags.get("sweep") == sweeps[-1].name]
 
 
 def is_filter(which: str | None) -> bool:
-    """Whether this is a condition rather than a name or an id, which hold no spaces and no signs."""
+    """Whether this is a condition rather than a name or an id, which have no spaces and no signs."""
     return which is not None and re.search(r"[\s=<>]", which) is not None
 
 
 def no_sweep(which: str | None, where: str) -> ValueError:
-    """What to say when a sweep is not there."""
+    """The error for a sweep that does not exist."""
     if which is None:
         return ValueError(f"there is no sweep in {where} yet: `experiments sweeps=truncation` makes one")
     return ValueError(f"there is no sweep {which!r} in {where}: give the name or id of one, or null for the latest")

@@ -1,104 +1,73 @@
-"""One run being recorded: whatever happens is first a line of the journal in its folder.
+"""One run being recorded: everything is first a line of the journal in the run's folder.
 
-A thread replays what is new to the store (see `delivery`), so training neither waits for a store that is slow nor ends
-because of one that is away; what it has not taken waits in the journal.
+A thread replays new lines to the store (see delivery.py), so training neither waits for a slow store nor fails because
+one cannot be reached; what the store has not received stays in the journal.
 """
 
 import contextlib
 import logging
-import threading
 import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..config.atomic import atomic_write
-from ..config.checks import at_least
 from ..config.errors import first_line
-from .delivery import Delivery
-from .folder import JOURNAL, facts
-from .record import Recorded, recorded_in
+from .folder import JOURNAL, RunFolder
+from .record import RunRecord
+
+if TYPE_CHECKING:
+    from .store import Store
 
 log = logging.getLogger("experiments")
 
-SILENT = 600.0  # seconds without one before a run of another machine counts as dead
 START, END = 10.0, 60.0  # seconds that a run waits for its store before it begins and when it is over
+LOG = "run.log"
 
 
 class QuietFile(logging.FileHandler):
-    """A log file that does not shout when the disk is full."""
+    """A log file that prints no traceback when the disk is full."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass
 
 
-class Tracker(Delivery):
-    """A context manager around one run; a store subclasses it with the verbs of a `Delivery`.
+class Run:
+    """A context manager around one run of a store; one of this name that is already in the folder is resumed.
 
     Leaving it ends the run: FINISHED, KILLED after an interruption, FAILED after any other exception, with the tag
     `outcome` (completed, interrupted, failed), unless the exception's attributes `status` and `outcome` say otherwise.
     """
 
-    has_page = False  # whether the store can be looked at
-    address: str | None = None  # of that page, where it is always there
-
-    def __init__(self, *, folder: str, interval: float, required: bool, name: str, tags: Mapping[str, str]):
-        """`folder` is the parent of all run folders; `interval` the seconds between deliveries to the store.
-
-        With `required`, a store in trouble fails the run. A run of this name that is in the folder is continued.
-        """
-        at_least(0, interval=interval)
-        super().__init__(Path(folder).absolute() / name, interval)
-        self.name, self.tags, self.required = name, dict(tags), required
-        self.undelivered = 0  # lines that the store had not taken when the run ended
+    def __init__(self, store: "Store", name: str, tags: Mapping[str, str]):
+        self.store, self.name, self.tags = store, name, dict(tags)
+        self.folder = store.folder / name
+        self.undelivered = 0  # lines that the store had not received when the run ended
 
     @property
     def run_id(self) -> str:
-        """What names the run: the store's id, or the name of its folder while the store knows nothing of it."""
-        return self.place.store_id or self.name
+        """The store's id of the run, or the name of its folder while the store does not know it."""
+        return self.delivery.backend.run_id or self.name
 
-    @classmethod
-    def find_checkpoint(cls, which: str, into: Path, **_: Any) -> tuple[Path, str]:  # noqa: ARG003 - nothing to copy
-        """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
-        raise ValueError(f"there is no checkpoint file {which!r}, and a {cls.__name__} keeps no runs to look in")
-
-    @classmethod
-    def recorded(cls, which: str | None, *, folder: str, **_: Any) -> tuple[Recorded | None, list[Recorded]]:
-        """A sweep (its id or name; None: the latest) and its runs, from the run folders. ValueError if there is none.
-
-        A store that can search may return None and the training runs that fit a filter, too.
-        """
-        return recorded_in(Path(folder).absolute(), which)
-
-    @classmethod
-    def close_silent(cls, silent: float, **_: Any) -> list[str]:  # noqa: ARG003 - nobody else is in this memory
-        """End runs of the store that gave no sign of life for so many seconds as KILLED; their ids."""
-        return []
+    @property
+    def page(self) -> str | None:
+        """The address of a page that shows the run, if it is always served."""
+        return self.delivery.backend.page
 
     def __enter__(self) -> Self:
-        self.journal = self.place.open(self.store)
-        self._entered = time.time()
-        self._seconds = float(facts(self.folder / JOURNAL).get("seconds", 0.0))  # of earlier processes
+        self._held = RunFolder(self.folder)
+        self.journal = self._held.open()
         self.resumed = not self.journal.is_new
-        self.retries += self.resumed
-        self._courier = threading.Thread(target=self._keep_delivering, name="delivery", daemon=True)
+        self.delivery = self.store.delivery(self.journal, self.folder, may_exist=self.resumed)
         try:
-            begins = {"status": "RUNNING"} if self.resumed else {"run": self.name, "started": time.time()}
-            self.journal.append({**begins, "store": self.store, "tags": self.tags | {"outcome": "running"}})
-            self._log_file = QuietFile(self.folder / "run.log", encoding="utf-8")
-            self._courier.start()
-            self._tried.wait(None if self.required else START)
-            if self.required and self.trouble:
-                raise ConnectionError(f"tracker.required=true, but {self.trouble}")
+            self._begin()
         except BaseException:
-            self._leaving.set()
-            if self._courier.is_alive():
-                self._courier.join(START)
-            self.place.close()
+            self.delivery.finish(START)
+            self._close()
             if not self.resumed:  # nothing was recorded, so nothing is left behind
-                self.place.remove()
+                self._held.remove()
             raise
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._log_file)
@@ -108,48 +77,33 @@ class Tracker(Delivery):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status, outcome = ending(error)
-        seconds = self._seconds + time.time() - self._entered
+        seconds = self._earlier_seconds + time.time() - self._entered
         tags = {"outcome": outcome, "seconds": f"{seconds:.1f}"}
-        if error is not None or self.resumed:  # what stopped a run before it was resumed is over
+        if error is not None or self.resumed:  # the error that stopped a run does not apply once it was resumed
             tags["error"] = "" if error is None else first_line(error)[:500]
         if status == "FAILED":
             self.log_text("traceback.txt", "".join(traceback.format_exception(kind, error, trace)))
         log.removeHandler(self._log_file)
         with contextlib.suppress(OSError):  # a full disk
             self._log_file.close()
-        self.end(status, tags)
+        self._end(status, tags)
 
-    def end(self, status: str, tags: Mapping[str, str]) -> None:
-        """Write down how the run ended, give the store some time to take it and let go of the folder."""
-        # outcome and status in one line: a process can be killed between two
-        self._last = [{"file": "run.log"}, {"file": JOURNAL}, {"tags": dict(tags), "status": status}]
-        try:
-            self.journal.append(*self._last)
-            self._last = []
-        except OSError as error:  # a full disk: then the store at least shall know
-            log.warning("the end of the run could not be written down: %s", first_line(error))
-        self._leaving.set()
-        self._courier.join(END)
-        self.undelivered = sum(1 for _ in self.journal.entries(self.place.offset))
-        self.place.close()
-
-    def log_config(self, parameters: Mapping[str, Any]) -> None:
-        """Parameters by flattened, dotted key; a resumed run has them, unless it was killed before it wrote them."""
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Record parameters by dotted key; a resumed run has them, unless it was killed before it recorded them."""
         if not self.journal.has_parameters:
-            self.journal.append({"parameters": {key: str(value) for key, value in parameters.items()}})
+            self.journal.append({"parameters": _texts(parameters)})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Journal these metrics; one that was there at this step before the run was resumed stays as it was."""
+        """Record metrics at a step; those recorded at this step before the run was resumed stay as they are."""
         self.journal.log_metrics(metrics, step)
-        if self.required and self.trouble:
-            raise ConnectionError(f"tracker.required=true, but {self.trouble}")
+        self._check_required()
 
     def log_file(self, path: Path) -> None:
-        """Keep a file of the run's folder as an artifact of the store."""
+        """Store a file of the run's folder as an artifact."""
         self.journal.append({"file": path.name})
 
     def log_text(self, name: str, text: str) -> None:
-        """Write a file into the run's folder and keep it; a folder in trouble is said and does not stop the run."""
+        """Write a file into the run's folder and store it; logs a warning if it cannot be written."""
         try:
             with atomic_write(self.folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
@@ -158,11 +112,48 @@ class Tracker(Delivery):
             log.warning("%s could not be written: %s", name, first_line(error))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self.journal.append({"tags": dict(tags)})
+        self.journal.append({"tags": _texts(tags)})
+
+    def _begin(self) -> None:
+        """The first line of this process in the journal, the log file, the thread."""
+        self._entered = time.time()
+        self._earlier_seconds = float(RunRecord.of(self.folder).tags.get("seconds", 0.0))
+        begins = {"status": "RUNNING"} if self.resumed else {"run": self.name, "started": time.time()}
+        self.journal.append(
+            {**begins, "store": self.store.identifier, "tags": _texts(self.tags) | {"outcome": "running"}}
+        )
+        self._log_file = QuietFile(self.folder / LOG, encoding="utf-8")
+        self.delivery.start(self.store.interval, None if self.store.required else START)
+        self._check_required()
+
+    def _check_required(self) -> None:
+        if self.store.required and self.delivery.error:
+            raise ConnectionError(f"tracker.required=true, but {self.delivery.error}")
+
+    def _end(self, status: str, tags: Mapping[str, str]) -> None:
+        """Record how the run ended, give the store some time to receive it, and release the folder."""
+        last = {"tags": dict(tags), "status": status}  # one line: a process can be killed between two
+        try:
+            self.journal.append({"file": LOG}, {"file": JOURNAL}, last)
+        except OSError as error:  # a full disk: the last line is sent without the journal
+            log.warning("the end of the run could not be recorded: %s", first_line(error))
+            self.delivery.finish(END, last)
+        else:
+            self.delivery.finish(END)
+        self.undelivered = self.delivery.num_waiting
+        self._close()
+
+    def _close(self) -> None:
+        self.delivery.close()
+        self._held.close()
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in values.items()}
 
 
 def ending(error: BaseException | None) -> tuple[str, str]:
-    """How a run ended by this exception (or none) is recorded: MLflow's status, our outcome."""
+    """MLflow's status and our outcome of a run that ended with this exception, or none."""
     if error is None:
         return "FINISHED", "completed"
     if isinstance(error, KeyboardInterrupt):

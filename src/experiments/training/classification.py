@@ -1,23 +1,30 @@
-"""What a classifier got right and wrong: precision, recall, F1, area under the ROC curve, confusion matrix."""
+"""The metrics of a classifier: precision, recall, F1, area under the ROC curve, confusion matrix."""
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..config.errors import first_line
+from ..tracking.run import Run
 from .pictures import draw_confusion_matrix
 
 log = logging.getLogger("experiments")
 
 
-def report(found: list[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, tracker) -> dict[str, float]:
-    """Labels (B,) and log-probabilities (B, K) of a split's batches -> metrics; the confusion matrix is drawn."""
-    labels, log_probs = map(np.concatenate, zip(*found))
-    path = tracker.folder / f"confusion_matrix_{split}.png"
+def report(
+    batches: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, run: Run
+) -> dict[str, float]:
+    """Labels (B,) and log-probabilities (B, K) of each batch of a split -> metrics.
+
+    Also draws the confusion matrix into the run's folder; logs a warning if it cannot be written.
+    """
+    labels, log_probs = map(np.concatenate, zip(*batches))
+    path = run.folder / f"confusion_matrix_{split}.png"
     try:
-        draw_confusion_matrix(confusion_matrix(labels, log_probs), names, path, f"{tracker.name}: {split}")
-        tracker.log_file(path)
+        draw_confusion_matrix(confusion_matrix(labels, log_probs), names, path, f"{run.name}: {split}")
+        run.log_file(path)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, first_line(error))
     return classification_metrics(labels, log_probs)
@@ -32,17 +39,16 @@ def confusion_matrix(labels: np.ndarray, log_probs: np.ndarray) -> np.ndarray:
 def classification_metrics(labels: np.ndarray, log_probs: np.ndarray) -> dict[str, float]:
     """Labels (n,), log-probabilities (n, K) -> precision, recall, f1, auc.
 
-    Of class 1 if there are two classes, else means over the classes (macro, the area one against the rest). No auc
-    where a class does not occur.
+    With two classes those of class 1, otherwise macro averages (auc: one against the rest). There is no auc if a class
+    does not occur.
     """
-    from sklearn import metrics  # a second, so only when a run ends
+    from sklearn import metrics  # takes a second, so it is not imported at the top
 
-    classes = range(log_probs.shape[1])
-    two = len(classes) == 2
-    how = {"average": "binary"} if two else {"average": "macro", "labels": list(classes)}
-    values = metrics.precision_recall_fscore_support(labels, log_probs.argmax(axis=1), **how, zero_division=0)
-    found = dict(zip(("precision", "recall", "f1"), map(float, values)))
-    if len(np.unique(labels)) == len(classes):
-        score = log_probs[:, 1] - log_probs[:, 0] if two else np.exp(log_probs)
-        found["auc"] = float(metrics.roc_auc_score(labels, score, multi_class="ovr"))
-    return found
+    K = log_probs.shape[1]
+    average: dict[str, Any] = {"average": "binary"} if K == 2 else {"average": "macro", "labels": list(range(K))}
+    *values, _ = metrics.precision_recall_fscore_support(labels, log_probs.argmax(axis=1), **average, zero_division=0)
+    results = dict(zip(("precision", "recall", "f1"), map(float, values)))
+    if len(np.unique(labels)) == K:
+        score = log_probs[:, 1] - log_probs[:, 0] if K == 2 else np.exp(log_probs)
+        results["auc"] = float(metrics.roc_auc_score(labels, score, multi_class="ovr"))
+    return results

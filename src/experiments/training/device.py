@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..config.errors import ConfigError
 from ..config.settings import Settings
+from ..interfaces.data import Window
 from ..interfaces.model import Model
 
 log = logging.getLogger("experiments")
@@ -36,7 +37,7 @@ class Device(NamedTuple):
     torch_device: torch.device
     precision: str
 
-    def place(self, model: torch.nn.Module) -> torch.nn.Module:
+    def place(self, model: Model) -> Model:
         """The model on the device, its parameters in their dtype (bfloat16 keeps float32 ones)."""
         return model.to(device=self.torch_device, dtype=DTYPES[self.precision])
 
@@ -46,13 +47,13 @@ class Device(NamedTuple):
             return tensor.pin_memory().to(self.torch_device, non_blocking=True)
         return tensor.to(self.torch_device)
 
-    def tensors(self, window) -> tuple[torch.Tensor, torch.Tensor]:
+    def tensors(self, window: Window) -> tuple[torch.Tensor, torch.Tensor]:
         """A window's inputs and targets (T, B); what is known of padding is noted on the inputs for `is_padded`."""
         inputs, targets = self.tensor(window.inputs), self.tensor(window.targets)
-        inputs.padded = bool(window.inputs.min() < 0)
+        inputs.padded = bool(window.inputs.min() < 0)  # type: ignore[attr-defined]  # torch has no place for notes
         return inputs, targets
 
-    def autocast(self) -> contextlib.AbstractContextManager:
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """With bfloat16, the context in which products are computed in it."""
         enabled = self.precision == "bfloat16"
         return torch.autocast(self.torch_device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
@@ -100,14 +101,14 @@ def keep_memory() -> None:
     Each update frees and allocates the same buffers. Up to a gigabyte is kept.
     """
     allocator = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(allocator, "mallopt"):
+    if allocator is not None and hasattr(allocator, "mallopt"):
         allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that there can be
         allocator.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def num_threads() -> int:
     """Of products, torch's or NumPy's."""
-    return max([torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())])
+    return max([torch.get_num_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])
 
 
 class RandomState:
@@ -138,4 +139,4 @@ class RandomState:
 
 
 def _is_available(device: str) -> bool:
-    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(device, lambda: True)()
+    return device == "cpu" or bool({"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available())

@@ -1,7 +1,8 @@
-"""What can be refused before data is read: sections that cannot be built, and that do not go together."""
+"""Checks before data is read: whether the sections can be built, and go together."""
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -9,10 +10,11 @@ from ..config.binding import Bound
 from ..config.errors import ConfigError, first_line
 from ..config.settings import Settings
 from ..interfaces.data import Dataset
+from ..interfaces.model import Model
 
 
-def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
-    """Build model, optimizer and schedule without memory, to hear their refusals before data is read."""
+def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
+    """Build model, optimizer and schedule without allocating memory, so that errors come before data is read."""
     try:
         with torch.device("meta"):
             model = bound["model"].build(num_inputs=2, num_outputs=2)
@@ -32,7 +34,7 @@ def dry_run(bound: Mapping[str, Bound], settings: Settings) -> None:
     bound["schedule"].build()
 
 
-def check_compatible(model, dataset, settings: Settings) -> None:
+def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: Settings) -> None:
     """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
     if model.labels_only and not dataset.labelled:
         raise ConfigError(

@@ -1,15 +1,21 @@
 """Evaluation: what a split costs a model, every target counted once."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
+from ..config.settings import Settings
+from ..interfaces.data import Dataset, Window
+from ..interfaces.model import Model, State
 from .device import Device
 from .metrics import Metrics
 from .progress import short
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
+
+Labelled = tuple[np.ndarray, np.ndarray]  # labels (B,), log-probabilities (B, K)
 
 
 class Diverged(ArithmeticError):
@@ -25,12 +31,12 @@ def finite(metrics: dict[str, float], what: str, advice: str = "") -> dict[str, 
     raise Diverged(f"{what} diverged: {short(metrics)}{advice}")
 
 
-def is_exact(dataset, batch_size: int) -> bool:
+def is_exact(dataset: Dataset, batch_size: int) -> bool:
     """Whether an evaluation in so many columns is exact: of a text, all but the first begin without their past."""
     return batch_size == 1 or dataset.labelled
 
 
-def how_read(dataset, settings, batch_size: int) -> str:
+def how_read(dataset: Dataset, settings: Settings, batch_size: int) -> str:
     """Whether an evaluation in so many columns is exact, and what it is otherwise."""
     if is_exact(dataset, batch_size):
         return "exact"
@@ -38,14 +44,14 @@ def how_read(dataset, settings, batch_size: int) -> str:
     return f"approximate: {batch_size} columns begin {past}"
 
 
-def columns(dataset, settings, exact: bool) -> int:
+def columns(dataset: Dataset, settings: Settings, exact: bool) -> int:
     """How many columns to read in an evaluation; with labels any number is exact, so one is never the best choice."""
     if dataset.labelled:
         return settings.eval_batch_size if settings.eval_batch_size > 1 else settings.batch_size
     return 1 if exact else settings.eval_batch_size
 
 
-def evaluation_windows(dataset, split: str, batch_size: int, warm_up: int = 0):
+def evaluation_windows(dataset: Dataset, split: str, batch_size: int, warm_up: int = 0) -> Sequence[Window]:
     """The windows of an evaluation: short ones of a text, whole sequences where these have labels."""
     if dataset.labelled:
         return dataset.windows(split, batch_size, None)
@@ -55,13 +61,13 @@ def evaluation_windows(dataset, split: str, batch_size: int, warm_up: int = 0):
 
 @torch.no_grad()
 def score_split(
-    model,
-    dataset,
+    model: Model,
+    dataset: Dataset,
     split: str,
     device: Device,
     batch_size: int,
     check: Callable[[], None],
-    labels: list | None = None,
+    labels: list[Labelled] | None = None,
     warm_up: int = 0,
 ) -> Metrics:
     """The metrics of a split read as `batch_size` columns, see `is_exact`; `warm_up` as in `interfaces.data.Dataset`.
@@ -69,7 +75,8 @@ def score_split(
     `check` is called between windows and may raise to stop. To `labels`, if given, every window with labels adds them
     (B,) and the log-probabilities (B, K) for them.
     """
-    training, tally, state = model.training, Metrics(), None
+    training, tally = model.training, Metrics()
+    state: State = ()  # the first window begins a new one
     model.eval()
     try:
         for window in evaluation_windows(dataset, split, batch_size, warm_up):

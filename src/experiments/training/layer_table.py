@@ -5,7 +5,7 @@ from ..interfaces.model import Model
 
 
 def layer_table(model: Model, settings: Settings) -> str:
-    """The rows of a model for windows of this experiment's size, and their total."""
+    """A row per layer for windows of the configured size (name, output shape, parameters), and the total."""
     layers = model.summary(settings.truncation or "T", settings.batch_size)
     rows = [(name, f"({', '.join(str(size) for size in shape)})", f"{number:,}") for name, shape, number in layers]
     total = max(sum(number for _, _, number in layers), sum(parameter.numel() for parameter in model.parameters()))

@@ -9,9 +9,10 @@ from ..checkpoints import checkpoint
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
+from ..tracking.run import Run
 from .best import Best
 from .classification import report
-from .evaluation import Diverged, columns, finite, score_split
+from .evaluation import Diverged, Labelled, columns, finite, score_split
 from .metrics import Metrics
 from .progress import Progress
 
@@ -37,34 +38,34 @@ class Training(abc.ABC):
         self._best_saved: int | None = None
         self.last: dict[str, dict[str, float]] = {}  # the newest metrics of each kind
 
-    def train(self, tracker, stop: Stop) -> None:
+    def train(self, run: Run, stop: Stop) -> None:
         """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
-        self.tracker, self.saved_at, self.saved_targets = tracker, time.monotonic(), self.targets
+        self.run, self.saved_at, self.saved_targets = run, time.monotonic(), self.targets
         patience = self.settings.patience
         with Progress(self.windows_per_epoch, self.epochs, self.experiment.job is not None) as progress:
             while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
                 self._epoch(stop, progress)
 
-    def test(self, tracker, stop: Stop) -> None:
+    def test(self, run: Run, stop: Stop) -> None:
         """Score the test split exactly, with the weights the model has now."""
         if "test" not in self.dataset.splits:
             return
-        labels: list | None = [] if self.dataset.labelled else None
+        labels: list[Labelled] | None = [] if self.dataset.labelled else None
         metrics = finite(self._score("test", stop, exact=True, labels=labels).compute(), "the test")
         if labels:
-            metrics |= report(labels, self.dataset.labels, "test", tracker)
+            metrics |= report(labels, self.dataset.labels, "test", run)
         self._log("test", metrics)
 
     def save(self) -> None:
         """Write a training state to resume from, if there is one, and the best weights."""
-        self.tracker.journal.sync()  # a training state must not know values that a loss of power can take away
+        self.run.journal.sync()  # a training state must not know values that a loss of power can take away
         self._save_state()
         self.save_best()
         self.saved_at, self.saved_targets = time.monotonic(), self.targets
 
     def save_best(self) -> None:
         """Write best.pt if there are best weights that it does not hold yet."""
-        path = self.tracker.folder / "best.pt"
+        path = self.run.folder / "best.pt"
         if self.best.weights is not None and (self.best.targets != self._best_saved or not path.exists()):
             checkpoint.save(path, self.description() | {"model": self.best.weights})
             self._best_saved = self.best.targets
@@ -74,7 +75,7 @@ class Training(abc.ABC):
         return {
             "config": self.experiment.config,
             "choices": self.experiment.choices,
-            "run_id": self.tracker.run_id,
+            "run_id": self.run.run_id,
             "vocabulary": self.dataset.vocabulary.fingerprint,
             "best": self.best.summary(),
         }
@@ -114,7 +115,7 @@ class Training(abc.ABC):
     def _finish_epoch(self) -> None:
         self.epoch += 1
 
-    def _score(self, split: str, stop: Stop, *, exact: bool, labels: list | None = None) -> Metrics:
+    def _score(self, split: str, stop: Stop, *, exact: bool, labels: list[Labelled] | None = None) -> Metrics:
         batch_size = columns(self.dataset, self.settings, exact)
         options = stop.check, labels, self.settings.eval_warm_up
         return score_split(self.model, self.dataset, split, self.experiment.device, batch_size, *options)
@@ -143,4 +144,4 @@ class Training(abc.ABC):
 
     def _log(self, kind: str, metrics: dict[str, float]) -> None:
         self.last[kind] = metrics
-        self.tracker.log_metrics({f"{kind}/{key}": value for key, value in metrics.items()}, self.targets)
+        self.run.log_metrics({f"{kind}/{key}": value for key, value in metrics.items()}, self.targets)

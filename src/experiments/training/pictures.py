@@ -1,25 +1,30 @@
-"""What a run leaves as pictures: its learning curve, and what a classifier confused."""
+"""The pictures of a run: its learning curve, and the confusion matrix of a classifier."""
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..tracking.journal import Point
 
-logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs details about fonts
 
 COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
 
 
 def draw_learning_curve(points: Sequence[Point], path: Path, title: str) -> None:
-    """Perplexity (loss where there is none) against training targets, as a PNG; nothing without an epoch's value."""
+    """Draw perplexity, or loss without it, against training targets as a PNG; nothing before the first epoch ends."""
     metric = "perplexity" if any(point.key == "train/perplexity" for point in points) else "loss"
     series = {split: [(p.step, p.value) for p in points if p.key == f"{split}/{metric}"] for split in COLOURS}
     if not series["train"]:
         return
-    figure, axes = blank(7, 4)
+    figure, axes = empty_figure(7, 4)
     for split, values in series.items():
         if values:
             steps, heights = zip(*values)
@@ -31,8 +36,8 @@ def draw_learning_curve(points: Sequence[Point], path: Path, title: str) -> None
 
 
 def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
-    """counts (K, K), rows the true classes and columns the predicted ones, as a PNG with the counts written in."""
-    figure, axes = blank(2.5 + 0.8 * len(names), 2 + 0.8 * len(names))
+    """Draw counts (K, K), rows the true classes and columns the predicted ones, as a PNG with counts and shares."""
+    figure, axes = empty_figure(2.5 + 0.8 * len(names), 2 + 0.8 * len(names))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
@@ -45,9 +50,9 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, 
     figure.savefig(path)
 
 
-def blank(width: float, height: float):
-    """An empty figure in inches and its axes."""
-    from matplotlib.figure import Figure  # half a second, so only when a run ends
+def empty_figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    """A figure of a size in inches, and its axes."""
+    from matplotlib.figure import Figure  # takes half a second, so it is not imported at the top
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     return figure, figure.subplots()

@@ -1,15 +1,18 @@
-"""Text from a language model: each symbol drawn from what the model expects after those before it."""
+"""Text from a language model: each symbol is drawn from the model's distribution after the symbols before it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
+from ..interfaces.data import Dataset
+from ..interfaces.model import Model
 from .device import Device
 
 
-class Cut(NamedTuple):
-    """Which of the model's probabilities are drawn from: divided by the temperature, then without their tail."""
+class SamplingOptions(NamedTuple):
+    """How symbols are drawn: logits divided by the temperature, then without the least probable symbols."""
 
     temperature: float  # 0 is greedy: always the most probable symbol
     top_k: int | None = None  # the k most probable
@@ -17,43 +20,46 @@ class Cut(NamedTuple):
 
 
 @torch.no_grad()
-def continuation(model, device: Device, ids, length: int, cut: Cut, generator: torch.Generator) -> Iterator[int]:
-    """ids (n,) of the prompt -> `length` ids, one by one."""
+def generate(
+    model: Model, device: Device, ids: np.ndarray, length: int, options: SamplingOptions, generator: torch.Generator
+) -> Iterator[int]:
+    """ids (n,) of the prompt -> `length` further ids, one at a time."""
     state, inputs = model.initial_state(1), device.tensor(ids).long()[:, None]
     for _ in range(length):
         log_probs, state = model.predict(inputs, state)
-        symbol = choose(log_probs[-1, 0].double().cpu(), cut, generator)
+        symbol = draw(log_probs[-1, 0].double().cpu(), options, generator)
         yield symbol
         inputs = torch.full((1, 1), symbol, device=device.torch_device)
 
 
-def choose(log_probs: torch.Tensor, cut: Cut, generator: torch.Generator) -> int:
+def draw(log_probs: torch.Tensor, options: SamplingOptions, generator: torch.Generator) -> int:
     """Log-probabilities (K,) -> one id."""
-    if cut.temperature == 0:
+    if options.temperature == 0:
         return int(log_probs.argmax())
-    logits = (log_probs - log_probs.max()) / cut.temperature
+    logits = (log_probs - log_probs.max()) / options.temperature
     order = logits.argsort(descending=True, stable=True)
     probabilities = logits[order].softmax(dim=0)
     kept = torch.ones_like(probabilities, dtype=torch.bool)
-    if cut.top_k is not None:
-        kept[cut.top_k :] = False
-    if cut.top_p is not None:  # the smallest set that holds top_p: what is before a symbol is still below it
-        kept &= probabilities.cumsum(dim=0) - probabilities < cut.top_p
+    if options.top_k is not None:
+        kept[options.top_k :] = False
+    if options.top_p is not None:  # a symbol is kept while those before it have less than top_p
+        kept &= probabilities.cumsum(dim=0) - probabilities < options.top_p
     drawn = torch.multinomial(probabilities * kept, 1, generator=generator)
     return int(order[drawn])
 
 
-def first_symbol(dataset) -> str:
-    """What the training text begins with."""
+def first_symbol(dataset: Dataset) -> str:
+    """The first symbol of the training text."""
     return dataset.vocabulary.decode(dataset.windows("train", 1, 1)[0].inputs[:, 0])
 
 
-def specimen(model, device: Device, dataset, length: int = 200) -> str:
-    """A greedy and a drawn text, each after the training text's first symbol, with their headings."""
+def sample_texts(model: Model, device: Device, dataset: Dataset, length: int = 200) -> str:
+    """A greedy text and one at temperature 1, each after the training text's first symbol, with headings."""
     vocabulary = dataset.vocabulary
     ids = vocabulary.encode(vocabulary.split(first_symbol(dataset)))
     texts = []
     for temperature in (0.0, 1.0):
-        symbols = continuation(model, device, ids, length, Cut(temperature), torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        symbols = generate(model, device, ids, length, SamplingOptions(temperature), generator)
         texts.append(f"temperature {temperature:g}\n{vocabulary.decode([*ids, *symbols])}\n")
     return "\n".join(texts)

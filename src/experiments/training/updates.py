@@ -11,6 +11,7 @@ from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
+from ..tracking.run import Run
 from .device import RandomState
 from .loop import Training
 from .metrics import TimedMetrics
@@ -28,15 +29,19 @@ class GradientTraining(Training):
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         super().__init__(experiment, runner, dataset, model)
         self.windows_per_epoch = len(self._windows(0))
-        how = {"reduction": self.settings.reduction, "clip_norm": self.settings.clip_norm}
-        self.tbptt = TruncatedBptt(model, experiment.build_optimizer(model), experiment.device, **how)
+        optimizer, reduction, clip_norm = (
+            experiment.build_optimizer(model),
+            self.settings.reduction,
+            self.settings.clip_norm,
+        )
+        self.tbptt = TruncatedBptt(model, optimizer, experiment.device, reduction=reduction, clip_norm=clip_norm)
         self.window = 0  # windows of this epoch done
         self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
 
-    def train(self, tracker, stop: Stop) -> None:
+    def train(self, run: Run, stop: Stop) -> None:
         self.metrics.start()
         self.interval.start()
-        super().train(tracker, stop)
+        super().train(run, stop)
 
     def parts(self) -> dict[str, Stateful]:
         """Everything that a training state consists of, by its name in the file."""
@@ -91,14 +96,14 @@ class GradientTraining(Training):
         training_state.restore(self.parts(), folder)
 
     def _save_state(self) -> None:
-        training_state.save(self.parts(), self.description(), self.tracker.folder)
+        training_state.save(self.parts(), self.description(), self.run.folder)
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
 
     def _log_interval(self, norm: torch.Tensor | None) -> None:
         metrics = self._finite(self.interval)
-        values = {key: metrics[key] for key in ("loss", "perplexity") if key in metrics}
+        values = {key: value for key, value in metrics.items() if key in ("loss", "perplexity")}
         rate = self.tbptt.optimizer.param_groups[0]["lr"]
         values |= {"grad_norm": float("nan" if norm is None else norm), "learning_rate": rate}
         self._log("interval", values | {"targets_per_second": self.interval.rate()})

@@ -7,55 +7,51 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from experiments.config.composition import Composition, composition_of, resolve
-from experiments.config.errors import ConfigError, unknown
 from experiments.config.help import KINDS
-from experiments.config.keys import dotted
 
 
 class Composer:
-    """Overrides -> config. Files are read once per combination of choices, so later edits do not reach a sweep."""
+    """Overrides -> composition. Files are read once per combination of choices, so later edits do not reach a sweep."""
 
     def __init__(self, loader: ConfigLoader, master: DictConfig, fixed: Sequence[str], parser: OverridesParser):
+        """`fixed` are the overrides of all jobs."""
         self._loader, self._master, self._parser = loader, master, parser
-        self.fixed = list(fixed)
+        self._fixed = list(fixed)
         self._read: dict[tuple[str, ...], DictConfig] = {}
 
     def __call__(self, chosen: Sequence[str]) -> Composition:
-        """The config of one job. ConfigError, or one of Hydra's, if it cannot be composed."""
+        """The composition of one job. ConfigError, or one of Hydra's, if it cannot be composed."""
         overrides = self._parser.parse_overrides(list(chosen))
-        files = tuple(o.input_line for o in overrides if not _is_value(o))
+        files = tuple(str(override.input_line) for override in overrides if not _is_value(override))
         if files not in self._read:
-            self._read[files] = self._loader.load_sweep_config(self._master, [*self.fixed, *files])
+            self._read[files] = self._loader.load_sweep_config(self._master, [*self._fixed, *files])
         hydra = self._read[files].hydra
-        config = OmegaConf.masked_copy(self._read[files], [key for key in self._read[files] if key != "hydra"])
+        config = OmegaConf.masked_copy(self._read[files], [str(key) for key in self._read[files] if key != "hydra"])
         for override in filter(_is_value, overrides):
-            _set(config, override)
-        return composition_of(resolve(config), hydra, [*self.fixed, *chosen])
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        return composition_of(resolve(config), hydra, [*self._fixed, *chosen])
 
 
-class Frozen:
-    """In place of Hydra's loader where a job runs: hands on where its plan is, and what holds for this start."""
+class PlanLoader:
+    """Takes the place of Hydra's config loader where a job runs, and loads the path of the job's plan.
+
+    Hydra's launchers compose the config of every job again by `load_sweep_config`, the only method that they call. But
+    a job runs by its plan, which was checked, even if files in conf/ were edited since.
+    """
 
     def __init__(self, session: Mapping[str, Any]):
+        """`session` holds for all jobs that are launched now, see `experiments.sweep.job_context`."""
         self.session = dict(session)
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The only override is the path of the plan."""
         (plan,) = sweep_overrides
         return OmegaConf.create({"hydra": master_config.hydra, "plan": plan, "session": self.session})
 
 
 def _is_value(override: Override) -> bool:
-    """Whether an override sets a value and names no file; + and ~ are left to Hydra."""
+    """Whether an override sets a value and chooses no file; + and ~ are left to Hydra."""
     prefixed = override.is_add() or override.is_force_add() or override.is_delete()
     return not prefixed and override.key_or_group not in KINDS and override.package is None
-
-
-def _set(config: DictConfig, override: Override) -> None:
-    try:
-        OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-    except (ConfigAttributeError, ConfigKeyError) as error:
-        keys = dotted(OmegaConf.to_container(config, resolve=False))
-        raise ConfigError(unknown("key", override.key_or_group, keys)) from error

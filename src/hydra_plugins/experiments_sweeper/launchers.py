@@ -1,4 +1,4 @@
-"""What has to be known of Hydra's launchers before, and while, they run jobs."""
+"""Hydra's launchers: whether one can be used, and the state of this process while one runs jobs."""
 
 import contextlib
 import os
@@ -12,19 +12,21 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from experiments.config.composition import plain
 from experiments.config.errors import ConfigError, unknown
 from experiments.config.keys import dotted
 
-EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}  # of pyproject.toml, by launcher
-SCHEMAS: dict[str, ConfigNode] = {}  # of the launchers that are installed
-# Ray reports to nobody and writes no token into the home folder; whoever's cluster wants one sets the variable.
+EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}  # launcher -> extra in pyproject.toml
+SCHEMAS: dict[str, ConfigNode] = {}  # of the installed launchers
+# Ray sends no usage statistics and writes no token into the home folder, unless these variables are set otherwise.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
 
 
 class LauncherSchemas(SearchPathPlugin):
-    """Takes the schemas that launchers bring along out of Hydra's way: it warns of files that have their names.
+    """Moves the launchers' own schemas from Hydra's ConfigStore to SCHEMAS.
 
-    A search path plugin only because Hydra calls these when all plugins are known and nothing is composed yet.
+    A launcher's package registers its schema as hydra/launcher=NAME, and Hydra warns of a file in conf/ with the same
+    name. This is a search path plugin because Hydra calls these after all plugins are imported and before it composes.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:  # noqa: ARG002
@@ -36,7 +38,7 @@ class LauncherSchemas(SearchPathPlugin):
 
 
 def check_launcher(name: str, options: DictConfig) -> None:
-    """ConfigError if this launcher is not installed, does not take these options or cannot work here."""
+    """ConfigError if this launcher is not installed, does not accept these options or cannot run here."""
     if name in EXTRAS and name not in SCHEMAS:
         raise ConfigError(f"hydra/launcher={name} needs: pip install 'recurrent-experiments[{EXTRAS[name]}]'")
     if name not in SCHEMAS:
@@ -45,7 +47,7 @@ def check_launcher(name: str, options: DictConfig) -> None:
     try:
         OmegaConf.merge(schema, options)
     except (ConfigAttributeError, ConfigKeyError) as error:
-        keys = dotted(OmegaConf.to_container(schema, resolve=False), "hydra.launcher.")
+        keys = dotted(plain(schema), "hydra.launcher.")
         raise ConfigError(unknown("key", f"hydra.launcher.{error.full_key}", keys)) from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"hydra.launcher.{error.full_key}: {str(error).splitlines()[0]}") from error
@@ -55,12 +57,12 @@ def check_launcher(name: str, options: DictConfig) -> None:
 
 @contextlib.contextmanager
 def prepared(name: str) -> Iterator[None]:
-    """The state of this process in which a launcher shall start its own."""
+    """The state of this process while a launcher starts its own processes."""
     if name == "ray":
         for variable, value in ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
-    # A terminal sends Ctrl-C to submitit's local processes too, and they kill their jobs one second later. What is
-    # blocked here is blocked in them; this process goes on to hear of it in its other threads.
+    # A terminal sends Ctrl-C to submitit's local processes too, and they kill their jobs one second later. They inherit
+    # the signals that are blocked here; this process still receives them in its other threads.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if name == "submitit_local" else ())
     try:
         yield

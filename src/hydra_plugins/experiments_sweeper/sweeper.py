@@ -1,31 +1,37 @@
-"""Hydra's side of a sweep: reads what is typed, composes configs and hands jobs to the launcher."""
+"""Hydra's side of a sweep: reads the command line, composes configs and hands jobs to the launcher."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.composition import resolve
+
 from .axes import read_axes
-from .composing import Composer, Frozen
+from .composing import Composer, PlanLoader
 from .launchers import check_launcher, prepared
 
 
 class ExperimentsSweeper(Sweeper):
     """Plans a sweep, runs its jobs through Hydra's launcher and compares them; see experiments.sweep."""
 
+    hydra_context: HydraContext
+    config: DictConfig
+
     def __init__(self, **options: Any) -> None:
         self.options = options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:  # noqa: ARG002
-        """Remember all; the launcher will be given another task, one that knows the plan."""
+        """Keep the context; the task function is not used, since the launcher is given one that runs a plan."""
         self.hydra_context, self.config = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the sweep that these overrides describe."""
+        """Run the sweep of these overrides."""
         from experiments.cli import log_to_screen
         from experiments.config.binding import Bound
         from experiments.config.signature import check_options
@@ -33,7 +39,7 @@ class ExperimentsSweeper(Sweeper):
 
         log_to_screen("experiments.sweep")
         check_launcher(self.launcher_name, self.config.hydra.launcher)
-        given = OmegaConf.to_container(OmegaConf.create(self.options), resolve=True)
+        given = resolve(OmegaConf.create(self.options))
         options = Bound("hydra.sweeper", Options, check_options("hydra.sweeper", Options, given)).build()
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
@@ -50,15 +56,16 @@ class ExperimentsSweeper(Sweeper):
 
     @property
     def workers(self) -> int | None:
-        """Jobs that the launcher runs side by side on this machine; None if it says nothing of it."""
+        """Jobs that the launcher runs side by side on this machine, as joblib counts; None if it does not say."""
         launcher = self.config.hydra.launcher
         if "basic" in launcher._target_:
             return 1
         return launcher.get("n_jobs")
 
-    def launch(self, run_planned: TaskFunction, plans: Sequence[str], session: dict[str, Any], first: int) -> list[Any]:
-        """Run jobs by the files of their plans; what each returned, or the exception that it raised."""
-        context = HydraContext(config_loader=Frozen(session), callbacks=self.hydra_context.callbacks)
-        launcher = Plugins.instance().instantiate_launcher(context, run_planned, self.config)
+    def launch(self, run: TaskFunction, plans: Sequence[str], session: Mapping[str, Any], first: int) -> list[Any]:
+        """Run jobs by the paths of their plans; what each returned, or the exception it raised."""
+        loader = cast(ConfigLoader, PlanLoader(session))
+        context = HydraContext(config_loader=loader, callbacks=self.hydra_context.callbacks)
+        launcher = Plugins.instance().instantiate_launcher(context, run, self.config)
         with prepared(self.launcher_name):
             return [job._return_value for job in launcher.launch([[plan] for plan in plans], first)]

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from tqdm import tqdm
@@ -99,7 +99,7 @@ def encode(vocabulary: Vocabulary, words: list[str], file: Path, first: int, rul
         raise ValueError(f"{error}; {cure}") from None
 
 
-def blocks(part: Part, rules: Rules, limit: int | None, progress: tqdm) -> Iterator[list[str]]:
+def blocks(part: Part, rules: Rules, limit: int | None, progress: "tqdm[NoReturn]") -> Iterator[list[str]]:
     """The words of a part in lists of about BLOCK bytes, no more than `limit` in all."""
     with part.file.open("rb") as file:
         file.seek(part.start)
@@ -142,7 +142,7 @@ def choose_vocabulary(counts: Counter[str], rules: Rules) -> Vocabulary:
     if left_out and rules.unknown is None:
         raise ValueError("min_count or vocabulary_size leaves words out, but unknown is null: name their symbol")
     symbols = [word for word in counts if word in kept or word == rules.unknown]
-    if left_out and rules.unknown not in counts:
+    if left_out and rules.unknown is not None and rules.unknown not in counts:
         symbols.append(rules.unknown)
     return Vocabulary(symbols, separator=" ", unknown=rules.unknown if rules.unknown in symbols else None)
 

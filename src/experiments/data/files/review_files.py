@@ -50,8 +50,8 @@ def content_digest(source: Path) -> str:
     """32 hexadecimal digits over an archive's bytes, or over the names and bytes of a folder's reviews."""
     digest = hashlib.blake2b(digest_size=16)
     if source.is_file():
-        with source.open("rb") as file:
-            while block := file.read(1 << 20):
+        with source.open("rb") as archive:
+            while block := archive.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()
     for split, label, file in _review_files(source):
@@ -85,11 +85,13 @@ def _archived(archive: Path) -> Iterator[tuple[str, str, str, bytes]]:
                 raise ValueError(f"{archive} holds {member.name!r}, which points out of the archive: it is not read")
             if not (member.isfile() or member.isdir()):
                 raise ValueError(f"{archive} holds {member.name!r}, which is a link or a device: it is not read")
-            split, label = path.parts[-3:-1] if len(path.parts) >= 3 else (None, None)
+            split, label = path.parts[-3:-1] if len(path.parts) >= 3 else ("", "")
             if member.isfile() and split in SPLITS and label in LABELS and path.suffix == ".txt":
                 if member.size > MAX_BYTES:
                     raise ValueError(f"{member.name} in {archive} has {member.size:,} bytes: no review is that long")
-                yield split, label, path.name, tar.extractfile(member).read()
+                content = tar.extractfile(member)
+                assert content is not None  # as for every regular file
+                yield split, label, path.name, content.read()
 
 
 @contextlib.contextmanager

@@ -63,8 +63,9 @@ def cached_reviews(source: Path, pattern: str, lower_case: bool, cache: Path) ->
 
 def build(source: Path, pattern: str, lower_case: bool, folder: Path) -> None:
     """Tokenise every review and write ids, places and words into a folder."""
-    word, ids, symbols = re.compile(pattern), {}, array("i")
-    keys, starts = {}, [0]  # the keys in the order in which they are found
+    word, symbols, starts = re.compile(pattern), array("i"), [0]
+    ids: dict[str, int] = {}
+    keys: dict[tuple[int, int, str], None] = {}  # split, label and name, in the order in which they are found
     for review in tqdm(read_reviews(source), "reviews", unit="", disable=not sys.stderr.isatty()):
         text = LINE_BREAK.sub(" ", review.text.lower() if lower_case else review.text)
         symbols.extend([ids.setdefault(token, len(ids)) for token in word.findall(text)])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...config.checks import at_least, probabilities
 from ...interfaces.data import PADDING
-from ...interfaces.model import Model, Score, State
+from ...interfaces.model import Model, Score, State, SummaryRow
 from ..torch import heads
 from ..weights import num_parameters
 from .context import contexts, no_context
@@ -80,11 +80,14 @@ class ContextNetwork(Model):
             return x.flatten(2)
         return x.sum(dim=2) / (~missing).sum(dim=2, keepdim=True).clamp(min=1)
 
-    def summary(self, steps: int, batch_size: int) -> list[tuple[str, tuple[int, ...], int]]:
+    def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape, number of parameters."""
         E, K = self.embedding.embedding_dim, self.output.out_features
         width = E * (self.context_size if self.combine == "concatenate" else 1)
-        rows = [("embedding", (self.context_size, E), self.embedding), (self.combine, (width,), None)]
+        rows: list[tuple[str, tuple[int, ...], nn.Module | None]] = [
+            ("embedding", (self.context_size, E), self.embedding),
+            (self.combine, (width,), None),
+        ]
         rows += [] if self.hidden is None else [("hidden", (self.hidden.out_features,), self.hidden)]
-        rows += [("output", (K,), self.output)]
+        rows.append(("output", (K,), self.output))
         return [(name, (steps, batch_size, *shape), num_parameters(part)) for name, shape, part in rows]

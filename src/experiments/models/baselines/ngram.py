@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...interfaces.data import IGNORE, PADDING
-from ...interfaces.model import CountedModel, Score, State
+from ...interfaces.model import CountedModel, Score, State, SummaryRow
 from .context import contexts, no_context
 from .kneser_ney import KneserNey, Level, count, walk
 
@@ -23,6 +23,8 @@ class Ngram(CountedModel):
     equally probable. It computes in float64, whatever the precision.
     Raises ValueError for an impossible order or sentence_end.
     """
+
+    model: KneserNey
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class Ngram(CountedModel):
         nats = torch.tensor(-np.log(self.model.probabilities(found, words)).sum())
         return Score(nats, nats, torch.tensor((self.model.most_probable(found) == words).sum())), state
 
-    def summary(self, steps: int, batch_size: int) -> list[tuple[str, tuple[int, ...], int]]:
+    def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per order: name, output shape (T, B, K), number of n-grams."""
         shape = (steps, batch_size, self.num_outputs)
         return [(f"order {k}", shape, len(level.grams)) for k, level in enumerate(self.model.levels, 1)]
@@ -102,7 +104,7 @@ class Ngram(CountedModel):
         return np.concatenate(contexts), np.concatenate(words)
 
     def _use(self, levels: list[Level]) -> None:
-        self.model = None  # frees the old tables before the new ones take memory
+        self.model = None  # type: ignore[assignment]  # frees the old tables before the new ones take memory
         self.model = KneserNey(levels, self.num_inputs, self.num_outputs, self.discounts)
 
     def _contexts(self, inputs: Tensor, state: State) -> tuple[np.ndarray, State]:

@@ -4,8 +4,8 @@ A cell only does what happens *between* the matrix products. It is handed both p
 
     x_gates = W_ih x + b_ih        h_gates = W_hh h + b_hh        each (B, G*H), gates in torch's order,
 
-and its state before the step, a tuple of (B, H) arrays whose first is the hidden output h. Products, time and
-weight gradients are the business of `recurrent`. `d_z` is the gradient of the loss with respect to `z`.
+and its state before the step, a tuple of (B, H) arrays whose first is the hidden output h. `recurrent` has the
+products, the loop over time and the gradients of the weights. `d_z` is the gradient of the loss with respect to `z`.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +23,7 @@ class Cell(Protocol):
     def step(self, x_gates: Array, h_gates: Array, state: CellState) -> tuple[CellState, Any]:
         """Gates (B, G*H) twice, state before -> state after, and whatever `step_backward` needs."""
 
-    def step_backward(self, d_state: CellState, cache: Any) -> tuple[Array, Array, CellState]:
+    def step_backward(self, d_state: CellState, cache: Any) -> tuple[Array, Array, tuple[Any, ...]]:
         """d_state after -> d_x_gates, d_h_gates, d_state before (without the path through W_hh; 0.0 for none)."""
 
 
@@ -37,12 +37,12 @@ class Tanh:
 
     gates, states = 1, 1
 
-    def step(self, x_gates, h_gates, state):  # noqa: ARG002 - h acts only through h_gates
+    def step(self, x_gates: Array, h_gates: Array, state: CellState) -> tuple[CellState, Any]:  # noqa: ARG002 - h acts only through h_gates
         h = np.tanh(x_gates + h_gates)
         return (h,), h
 
-    def step_backward(self, d_state, h):
-        d_z = d_state[0] * (1.0 - h * h)
+    def step_backward(self, d_state: CellState, cache: Array) -> tuple[Array, Array, tuple[Any, ...]]:
+        d_z = d_state[0] * (1.0 - cache * cache)
         return d_z, d_z, (0.0,)
 
 
@@ -51,12 +51,12 @@ class Relu:
 
     gates, states = 1, 1
 
-    def step(self, x_gates, h_gates, state):  # noqa: ARG002 - h acts only through h_gates
+    def step(self, x_gates: Array, h_gates: Array, state: CellState) -> tuple[CellState, Any]:  # noqa: ARG002 - h acts only through h_gates
         h = np.maximum(x_gates + h_gates, 0.0)
         return (h,), h
 
-    def step_backward(self, d_state, h):
-        d_z = d_state[0] * (h > 0.0)
+    def step_backward(self, d_state: CellState, cache: Array) -> tuple[Array, Array, tuple[Any, ...]]:
+        d_z = d_state[0] * (cache > 0.0)
         return d_z, d_z, (0.0,)
 
 
@@ -77,7 +77,7 @@ class Lstm:
 
     gates, states = 4, 2
 
-    def step(self, x_gates, h_gates, state):
+    def step(self, x_gates: Array, h_gates: Array, state: CellState) -> tuple[CellState, Any]:
         _, c_before = state
         z = x_gates + h_gates
         H = z.shape[1] // 4
@@ -88,7 +88,7 @@ class Lstm:
         tanh_c = np.tanh(c)
         return (o * tanh_c, c), LstmCache(i, f, g, o, c_before, tanh_c)
 
-    def step_backward(self, d_state, cache):
+    def step_backward(self, d_state: CellState, cache: LstmCache) -> tuple[Array, Array, tuple[Any, ...]]:
         d_h, d_c = d_state
         i, f, g, o, c_before, tanh_c = cache
         d_c = d_c + d_h * o * (1.0 - tanh_c * tanh_c)
@@ -117,7 +117,7 @@ class Gru:
 
     gates, states = 3, 1
 
-    def step(self, x_gates, h_gates, state):
+    def step(self, x_gates: Array, h_gates: Array, state: CellState) -> tuple[CellState, Any]:
         (h_before,) = state
         H = h_before.shape[1]
         r_and_z = sigmoid(x_gates[:, : 2 * H] + h_gates[:, : 2 * H])
@@ -126,7 +126,7 @@ class Gru:
         n = np.tanh(x_gates[:, 2 * H :] + r * h_gate_n)
         return (n + z * (h_before - n),), GruCache(r, z, n, h_before, h_gate_n)
 
-    def step_backward(self, d_state, cache):
+    def step_backward(self, d_state: CellState, cache: GruCache) -> tuple[Array, Array, tuple[Any, ...]]:
         (d_h,) = d_state
         r, z, n, h_before, h_gate_n = cache
         H = d_h.shape[1]

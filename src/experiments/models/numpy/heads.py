@@ -1,5 +1,7 @@
 """From outputs to probabilities and losses in NumPy; torch/heads.py is the same in torch."""
 
+from typing import Any
+
 import numpy as np
 
 from ...interfaces.data import IGNORE
@@ -27,7 +29,7 @@ def log_softmax(outputs: Array) -> Array:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array, int]:
+def cross_entropy(outputs: Array, targets: Array) -> tuple[Any, Array, int]:
     """outputs (..., K), targets (...) -> summed negative log-likelihood in nats, d_outputs, number of correct targets.
 
     The outputs turn in place into their own gradient, as many rows at a time as a core's cache holds.
@@ -55,7 +57,7 @@ def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
     return (np.log(total) - at_target)[kept].sum(), correct
 
 
-def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array, int]:
+def squared_error(outputs: Array, targets: Array) -> tuple[Any, Array, int]:
     """outputs (..., K), targets (...) -> the same for the sum over targets of the mean over K of squared errors."""
     rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.ravel()
     counted = np.flatnonzero(targets != IGNORE)

@@ -117,7 +117,7 @@ class OneHot:
     def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[OneHotVectors, States, None]:
         return OneHotVectors(np.maximum(x, 0).ravel(), self.size), states, None
 
-    def backward(self, d_y: None, d_states: States, cache: None) -> tuple[None, States, Gradients]:
+    def backward(self, d_y: Any, d_states: States, cache: None) -> tuple[None, States, Gradients]:
         return None, d_states, {}
 
 

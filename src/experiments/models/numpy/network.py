@@ -4,7 +4,8 @@ Training calls `learn`, which uses no part of autograd. `score` is a node of tor
 differentiate it; its `backward()` runs the same backpropagation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -79,9 +80,11 @@ class NumpyNetwork(RecurrentNetwork):
     def _recurrent_layers(self, p: Parameters, masks: Masks) -> list[Layer]:
         """ids (T, B) -> hidden outputs (T, B, D*H)."""
         cell = CELLS[self.cell]
-        layers: list[Layer] = [
-            Embedding(p, sparse=self.has_sparse_gradient) if "embedding.W" in p else OneHot(self.num_inputs)
-        ]
+        layers: list[Layer] = []
+        if "embedding.W" in p:
+            layers.append(Embedding(p, sparse=self.has_sparse_gradient))
+        else:
+            layers.append(OneHot(self.num_inputs))
         for depth in range(self.num_layers):
             layers += _dropout(masks[depth])
             onward = Recurrent(cell, p, f"layers.{depth}")
@@ -124,7 +127,7 @@ class NumpyNetwork(RecurrentNetwork):
         if self._places is None:
             modules = self.named_modules()
             self._places = [(f"{path}.{key}", module, key) for path, module in modules for key in module._parameters]
-        return [(path, module._parameters[key]) for path, module, key in self._places]
+        return [(path, cast(Tensor, module._parameters[key])) for path, module, key in self._places]
 
     def _score(self, loss: Tensor | float, correct: int) -> Score:
         return Score(loss, loss if self.loss == "cross_entropy" else None, correct)
@@ -135,29 +138,37 @@ class _Window(torch.autograd.Function):
 
     @staticmethod
     @QUIET
-    def forward(ctx, network: NumpyNetwork, inputs, targets, masks, names, *tensors):
+    def forward(
+        ctx: Any,
+        network: NumpyNetwork,
+        inputs: Tensor,
+        targets: Tensor,
+        masks: Masks,
+        names: list[str],
+        *tensors: Tensor,
+    ) -> tuple[Any, ...]:
         arrays = _arrays(tensors)
         state, parameters = arrays[: -len(names)], dict(zip(names, arrays[-len(names) :]))
         stack, ids = network.stack(parameters, len(inputs), masks), inputs.numpy()
         outputs, after, caches = stack.forward(ids, network.split(state), live_steps(ids))
         loss, d_outputs, correct = heads.LOSSES[network.loss](outputs, targets.numpy())
-        after = _tensors(network.joined(after))
-        ctx.mark_non_differentiable(*(part for part in after if not part.is_floating_point()))
+        state_after = _tensors(network.joined(after))
+        ctx.mark_non_differentiable(*(part for part in state_after if not part.is_floating_point()))
         ctx.set_materialize_grads(False)  # None for what no gradient comes from: the state after, when truncated
         ctx.kept = network, stack, state, parameters, caches, d_outputs
-        return torch.from_numpy(np.asarray(loss)), correct, *after
+        return torch.from_numpy(np.asarray(loss)), correct, *state_after
 
     @staticmethod
     @once_differentiable
     @QUIET
-    def backward(ctx, d_loss, _, *d_after):
+    def backward(ctx: Any, d_loss: Tensor | None, _: None, *d_after: Tensor | None) -> tuple[Any, ...]:
         network, stack, state, parameters, caches, d_outputs = ctx.kept
         factor = 0.0 if d_loss is None else d_loss.item()
         d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
-        d_after = [np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state)]
-        _, d_states, gradients = stack.backward(d_outputs, network.split(d_after), caches)
-        gradients = [_gradient(gradients[name], W) for name, W in parameters.items()]
-        return None, None, None, None, None, *_tensors(network.joined(d_states)), *gradients
+        d_state = tuple(np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state))
+        _, d_states, gradients = stack.backward(d_outputs, network.split(d_state), caches)
+        d_weights = [_gradient(gradients[name], W) for name, W in parameters.items()]
+        return None, None, None, None, None, *_tensors(network.joined(d_states)), *d_weights
 
 
 def _by_name(weights: list[tuple[str, Tensor]]) -> Parameters:
@@ -169,11 +180,13 @@ def _dropout(mask: Array | None) -> list[Layer]:
     return [] if mask is None else [Dropout(mask)]
 
 
-def _arrays(tensors):
+def _arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
+    """The tensors as arrays that share their memory; None stays None."""
     return tuple(None if tensor is None else tensor.detach().numpy() for tensor in tensors)
 
 
-def _tensors(arrays):
+def _tensors(arrays: Iterable[Array | None]) -> tuple[Any, ...]:
+    """The inverse of `_arrays`."""
     return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
 
 

@@ -4,7 +4,7 @@ The sums and maxima are carried from window to window as a state, so that a trun
 whole one, and the gradient that of its last window.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,19 +52,22 @@ class Pooling:
     def backward(self, d_y: Array, d_states: States, cache: PoolingCache) -> tuple[Array, States, Gradients]:
         """The number of steps has no gradient: it is ignored in d_states and None in what is returned."""
         ((_, *d_after),) = d_states
-        d_x, d_before = 0.0, []
+        d_x: Any = 0.0
+        d_before: list[Any] = [None]
         for part, d_part, d_carried in zip(self.parts, np.split(d_y, len(self.parts), axis=2), d_after):
             if part == "mean":
                 d_carried = d_carried + d_part / np.maximum(cache.steps, 1).astype(d_part.dtype)
                 d_x = d_x + d_carried * cache.live
                 d_before.append(d_carried)
             else:
+                assert cache.best is not None
+                assert cache.newer is not None
                 d_carried = d_carried + np.where(cache.steps > 0, d_part, 0.0)
                 d_max = np.zeros((len(cache.live), *d_part.shape[1:]), d_part.dtype)
                 np.put_along_axis(d_max, cache.best, d_carried * cache.newer, axis=0)
                 d_x = d_x + d_max
                 d_before.append(d_carried * ~cache.newer)
-        return d_x, [(None, *d_before)], {}
+        return d_x, [tuple(d_before)], {}
 
 
 class LastOutputs:

@@ -56,15 +56,18 @@ class Recurrent:
     def backward(self, d_y: Array, d_states: States, cache: Trace) -> tuple[Array | None, States, Gradients]:
         d_x_gates, d_h_gates, d_state = self._through_time(d_y[self.order], d_states[0], cache)
         d_x_gates, d_h_gates, x = rows(d_x_gates[self.order]), rows(d_h_gates), cache.x
-        one_hot = isinstance(x, OneHotVectors)
+        d_x = None
+        if isinstance(x, OneHotVectors):
+            d_W_ih = x.transposed_times(d_x_gates)
+        else:
+            d_W_ih, d_x = d_x_gates.T @ rows(x), (d_x_gates @ self.W_ih).reshape(x.shape)
         gradients = {
-            f"{self.name}.W_ih": x.transposed_times(d_x_gates) if one_hot else d_x_gates.T @ rows(x),
+            f"{self.name}.W_ih": d_W_ih,
             f"{self.name}.W_hh": d_h_gates.T @ rows(cache.hidden[:-1]),
             f"{self.name}.b_ih": column_sums(d_x_gates),
         }
         if self.b_hh is not None:
             gradients[f"{self.name}.b_hh"] = column_sums(d_h_gates)
-        d_x = None if one_hot else (d_x_gates @ self.W_ih).reshape(x.shape)
         return d_x, [d_state], gradients
 
     def _through_time(self, d_hidden: Array, d_state: CellState, trace: Trace) -> tuple[Array, Array, CellState]:

@@ -1,5 +1,7 @@
 """The recurrent network on torch's fused layers (oneDNN on the CPU, cuDNN on the GPU)."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,7 +15,12 @@ from .padding import Padding, is_padded
 from .pooling import pool
 from .products import recurrent_precision
 
-FUSED = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu, "lstm": torch.lstm, "gru": torch.gru}
+FUSED: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+    "tanh": torch.rnn_tanh,
+    "relu": torch.rnn_relu,
+    "lstm": torch.lstm,
+    "gru": torch.gru,
+}
 CLOSED = 1e4  # subtracted from a gate's input: its sigmoid is exactly 0; added: 1
 # What is added to the gates at padding, where the fused layers go on computing: an LSTM's memory cell must keep its
 # value (i = 0, f = 1), and a rectifier must not grow without bound, since infinity times a gradient of 0 is NaN.
@@ -79,8 +86,8 @@ class TorchNetwork(RecurrentNetwork):
             x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
         reverse = _flipped if padding is None else padding.mirrored
         after: list[State] = []
-        for depth, layer in enumerate(self.layers):
-            x = x if masks[depth] is None else x * masks[depth]
+        for depth, (layer, mask) in enumerate(zip(self.layers, masks)):
+            x = x if mask is None else x * mask
             outputs = []
             for turn, weights in zip((_same, reverse), [layer, *self.reverse_layers[depth : depth + 1]]):
                 before = tuple(part[len(after)][None] for part in state)
@@ -92,7 +99,7 @@ class TorchNetwork(RecurrentNetwork):
 
     def _fused(self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None) -> tuple[Tensor, State]:
         """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
-        weights = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
+        weights: list[Tensor] = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
         if padding is not None and self.cell in AT_PADDING:
             x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._padding_column(layer.W_ih)], dim=1)
         before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
@@ -115,7 +122,8 @@ class TorchNetwork(RecurrentNetwork):
         """The arguments of the last linear layer: features (projected if there is a projection), W, b."""
         if self.projection is not None:
             features = F.linear(features, self.projection.W)
-        return features, self.embedding.W if self.tied else self.output.W, self.output.b
+        holder = self.embedding if self.tied and self.embedding is not None else self.output
+        return features, holder.W, self.output.b
 
 
 def _same(x: Tensor) -> Tensor:

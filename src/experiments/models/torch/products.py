@@ -9,7 +9,7 @@ from torch import Tensor
 # which torch uses for lower precisions and for recurrent layers, does not.
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
-MATRIX_UNITS = getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False)
+MATRIX_UNITS = "amx_bf16" in (k for k, has in getattr(torch.cpu, "get_capabilities", dict)().items() if has)
 
 
 def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager:

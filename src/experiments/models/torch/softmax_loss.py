@@ -4,6 +4,8 @@ The logits z = W x + b of some rows at a time turn in place into their own gradi
 that at once into the gradients of x, W and b: nothing of size (n, K) is kept. Backward only multiplies by its argument.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -31,7 +33,9 @@ def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tens
 
 class _SoftmaxLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, W, b, targets, kept, learns):
+    def forward(
+        ctx: Any, x: Tensor, W: Tensor, b: Tensor, targets: Tensor, kept: Tensor | None, learns: bool
+    ) -> tuple[Tensor, Tensor]:
         """`kept` (n,) bool masks the rows that count, None: all; `learns`: whether backward will be called."""
         low_x, low_W, low_b = lowered(x, W, b)
         nats, correct = b.new_zeros(()), targets.new_zeros(())
@@ -54,7 +58,7 @@ class _SoftmaxLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, d_nats, _):
+    def backward(ctx: Any, d_nats: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         gradients, ctx.gradients = [ctx.gradients.d_x, ctx.gradients.d_W, ctx.gradients.d_b], None
         if d_nats.is_cuda or d_nats != 1:
             gradients = [gradient.mul_(d_nats) for gradient in gradients]
@@ -95,7 +99,8 @@ def into_gradient(z: Tensor, targets: Tensor, dtype: torch.dtype) -> tuple[Tenso
         wide = some.to(dtype)
         results.append(_into_gradient(wide, their))
         some.copy_(wide)
-    return tuple(torch.cat(parts) for parts in zip(*results))
+    costs, correct = zip(*results)
+    return torch.cat(costs), torch.cat(correct)
 
 
 def _into_gradient(z: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

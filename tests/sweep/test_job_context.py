@@ -15,9 +15,9 @@ import pytest
 
 from experiments.sweep import job_context as module
 from experiments.sweep.job import run_planned
-from experiments.sweep.job_context import STOP, Pruned, SweepJob, alive
-from experiments.sweep.search import running_trial, storage
-from experiments.tracking.folder import facts
+from experiments.sweep.job_context import STOP, Pruned, SweepJob, is_alive
+from experiments.sweep.study import running_trial, storage
+from experiments.tracking.record import RunRecord
 
 from .conftest import folder_of, numbers
 
@@ -49,7 +49,7 @@ def test_a_job_stops_when_the_file_is_there(member, tmp_path):
 def test_a_job_stops_when_the_process_of_its_sweep_is_gone_but_not_on_another_machine(member, dead):
     assert member(pid=dead).is_stopped()
     assert not member(pid=dead, host="elsewhere").is_stopped()
-    assert (alive(os.getpid()), alive(dead), alive(1)) == (True, False, True)
+    assert (is_alive(os.getpid()), is_alive(dead), is_alive(1)) == (True, False, True)
 
 
 def test_looking_costs_nothing_in_between(member, tmp_path, monkeypatch):
@@ -58,9 +58,9 @@ def test_looking_costs_nothing_in_between(member, tmp_path, monkeypatch):
     job = member()
     assert not job.is_stopped()
     (tmp_path / STOP).touch()
-    clock[0] += module.LOOK / 2
+    clock[0] += module.CHECK_INTERVAL / 2
     assert not job.is_stopped()
-    clock[0] += module.LOOK
+    clock[0] += module.CHECK_INTERVAL
     assert job.is_stopped()
 
 
@@ -115,7 +115,7 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
     pruned, other = swept.jobs["truncation=7 seed=0"], swept.jobs["truncation=35 seed=0"]
     assert (pruned.status, pruned.outcome) == ("KILLED", "pruned")
     assert (other.status, other.outcome) == ("FINISHED", "completed")
-    assert facts(folder_of(swept, "truncation=7 seed=0") / "journal.jsonl")["error"].startswith("pruned after epoch 2")
+    assert RunRecord.of(folder_of(swept, "truncation=7 seed=0")).tags["error"].startswith("pruned after epoch 2")
     whole = numbers(folder_of(undisturbed, "truncation=7 seed=0"))
     partial = numbers(folder_of(swept, "truncation=7 seed=0"))
     assert partial == {key: value for key, value in whole.items() if key[1] <= 98}
@@ -126,9 +126,9 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
 
 def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(member, tmp_path):
     program = (
-        "import os, signal, sys, json\nfrom experiments.sweep.job import settle_in\n"
+        "import os, signal, sys, json\nfrom experiments.sweep.job import set_up_worker\n"
         "from experiments.sweep.job_context import SweepJob\n"
-        "settle_in(SweepJob(**json.loads(sys.argv[1])))\n"
+        "set_up_worker(SweepJob(**json.loads(sys.argv[1])))\n"
         "assert os.getcwd() == sys.path[-1] == sys.argv[2]\n"
         "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
     )

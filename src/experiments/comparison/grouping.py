@@ -1,44 +1,34 @@
-"""Which runs belong together: the points of a sweep, runs that differ in nothing but the seed."""
+"""Which runs belong together: those with the same combination of values, which differ in nothing but the seed."""
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..tracking.record import Recorded
+from ..tracking.record import RunRecord
 
-# Options that change no result, or that only set others. Where data and weights came from is told, as it may matter.
-NOT_COMPARED = (
-    "seed",
-    "device",
-    "threads",
-    "tracker",
-    "resume",
-    "sweep",
-    "runner",
-    "data.cache",
-    "data.url",
-    "data.timeout",
-)
+# Options that change no result, or that only set others. Where data and weights come from is compared: it may matter.
+NOT_COMPARED: tuple[str, ...] = ("seed", "device", "threads", "tracker", "resume", "sweep", "runner")
+NOT_COMPARED += ("data.cache", "data.url", "data.timeout")
 NOT_COMPARED += ("choice.tracker", "choice.runner", "choice.recipe", "choice.sweeps")
 
 Value = int | float | str
-Point = tuple[Value, ...]
+Combination = tuple[Value, ...]  # one value on each axis but the seed's
 
 
 def without_seed(axes: Sequence[str]) -> list[str]:
-    """The axes that make a point: the seed repeats it."""
+    """The axes of a combination: the seed repeats it."""
     return [axis for axis in axes if axis != "seed"]
 
 
-def group(runs: Sequence[Recorded], axes: Sequence[str]) -> dict[Point, list[Recorded]]:
-    """The runs of every point, the points in order: numbers as numbers, then text."""
-    points: dict[Point, list[Recorded]] = {}
+def group(runs: Sequence[RunRecord], axes: Sequence[str]) -> dict[Combination, list[RunRecord]]:
+    """The runs of every combination, sorted: numbers as numbers, then text."""
+    groups: dict[Combination, list[RunRecord]] = {}
     for run in runs:
-        points.setdefault(tuple(value(run, axis) for axis in without_seed(axes)), []).append(run)
-    return {point: points[point] for point in sorted(points, key=lambda point: [rank(part) for part in point])}
+        groups.setdefault(tuple(value(run, axis) for axis in without_seed(axes)), []).append(run)
+    return dict(sorted(groups.items(), key=lambda item: [sort_key(part) for part in item[0]]))
 
 
-def value(run: Recorded, axis: str) -> Value:
+def value(run: RunRecord, axis: str) -> Value:
     """What a run has on an axis: the choice of a group (`model`) or an option (`optimizer.lr`); "" if it has none."""
     return parsed(run.parameters.get(f"choice.{axis}", run.parameters.get(axis, "")))
 
@@ -50,24 +40,25 @@ def parsed(text: str) -> Value:
             number = kind(text)
         except ValueError:
             continue
-        if math.isfinite(number):  # "nan" and "inf" stay words: they are no place on an axis
+        if math.isfinite(number):  # "nan" and "inf" stay words: they have no place on an axis
             return number
     return {"None": "null", "True": "true", "False": "false"}.get(text, text)
 
 
-def rank(part: Value) -> tuple[bool, float, str]:
-    """What values are sorted by: numbers first."""
+def sort_key(part: Value) -> tuple[bool, float, str]:
+    """The key that sorts values: numbers first."""
     return (True, 0.0, part) if isinstance(part, str) else (False, part, "")
 
 
-def levels(points: Sequence[Point], index: int) -> list[Value]:
-    """The values on one axis of the points, in order."""
-    return sorted({point[index] for point in points}, key=rank)
+def levels(combinations: Iterable[Combination], index: int) -> list[Value]:
+    """The values on one axis of the combinations, sorted."""
+    return sorted({combination[index] for combination in combinations}, key=sort_key)
 
 
-def numeric(values: Sequence[Value]) -> bool:
-    """Whether all are numbers."""
-    return not any(isinstance(value, str) for value in values)
+def numbers(values: Sequence[Value]) -> list[float] | None:
+    """The values if all are numbers, else None."""
+    found = [value for value in values if not isinstance(value, str)]
+    return found if len(found) == len(values) else None
 
 
 def wide(values: Sequence[float]) -> bool:
@@ -80,11 +71,11 @@ def logarithmic(values: Sequence[float]) -> bool:
     return wide(values) and (len(values) <= 8 or statistics.median(values) < max(values) / 4)
 
 
-def differing(runs: Sequence[Recorded]) -> list[str]:
+def differing(runs: Sequence[RunRecord]) -> list[str]:
     """The axes on which these runs differ, choices first.
 
-    An option of a section counts if it differs between runs of the same choice: that an LSTM has other options than an
-    n-gram model is said by `model`.
+    An option of a section counts if it differs between runs of the same choice: the axis `model` already says that an
+    LSTM has other options than an n-gram model.
     """
     keys = sorted({key for run in runs for key in run.parameters}, key=lambda key: (not key.startswith("choice."), key))
     return [key.removeprefix("choice.") for key in keys if _compared(key) and _differs(runs, key)]
@@ -95,7 +86,7 @@ def _compared(key: str) -> bool:
     return not ignored and not key.endswith(("_interval", "._target_"))
 
 
-def _differs(runs: Sequence[Recorded], key: str) -> bool:
+def _differs(runs: Sequence[RunRecord], key: str) -> bool:
     found: dict[str | None, set[Value]] = {}
     for run in runs:
         choice = run.parameters.get(f"choice.{key.partition('.')[0]}")  # None: a root key

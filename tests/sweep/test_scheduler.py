@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import joblib
 import pytest
 
 from experiments.sweep import scheduler as module
@@ -13,7 +14,7 @@ from experiments.sweep.grid import Grid
 from experiments.sweep.job_context import STOP
 from experiments.sweep.options import Options
 from experiments.sweep.plan import Job
-from experiments.sweep.scheduler import Incomplete, Rounds, TimeOver
+from experiments.sweep.scheduler import Incomplete, Scheduler, TimeOver
 from experiments.tracking.folder import Busy
 from experiments.tracking.interruption import Interrupted, Stop
 
@@ -67,7 +68,8 @@ class Pretended:
             return ValueError("cannot be pickled")
         if deed == "quiet":
             return {"outcome": "completed"}
-        write(run, {"tags": {"outcome": "running"}}, {"key": "train/loss", "value": 2.0, "step": len(self.launches)})
+        point = {"key": "train/loss", "value": 2.0, "step": len(self.launches), "timestamp": 0}
+        write(run, {"tags": {"outcome": "running"}}, point)
         if deed == "kill" or (deed == "alone" and together > 1):
             (run / "lock").touch()
             raise Broken("a worker was killed")
@@ -79,7 +81,7 @@ class Pretended:
         write(run, {"tags": {"outcome": outcome}, "status": "FINISHED" if outcome == "completed" else "FAILED"})
         return {"outcome": outcome, "why": "as told"}
 
-    def settle(self, name: str, failure: str | None = None) -> None:
+    def close_dead_run(self, name: str, failure: str | None = None) -> None:
         if self.busy:
             self.busy -= 1
             raise Busy("held")
@@ -95,7 +97,7 @@ class Pretended:
 
 
 @pytest.fixture
-def conduct(tmp_path):
+def run_jobs(tmp_path):
     """Run jobs a, b, c, ... that do what is said of them; the launcher, and what was raised."""
     folder = tmp_path / "sweep"
 
@@ -105,10 +107,10 @@ def conduct(tmp_path):
         pretended = Pretended(folder, {name: deed.split() for name, deed in deeds.items()})
         pretended.busy = busy
         jobs = [Job(name, f"x={name}", 0, 1, {"of": name}) for name in deeds if name in (only or deeds)]
-        rounds = Rounds(Options(**DEFAULTS | options), folder, pretended, pretended, workers, pretended.stop)
+        scheduler = Scheduler(Options(**DEFAULTS | options), folder, pretended, pretended, workers, pretended.stop)
         raised = None
         try:
-            rounds.run(search or Grid(jobs))
+            scheduler.run(search or Grid(jobs))
         except (Exception, KeyboardInterrupt) as error:
             raised = error
         return pretended, raised
@@ -116,114 +118,114 @@ def conduct(tmp_path):
     return run
 
 
-def test_all_jobs_are_launched_together_and_once(conduct):
-    did, raised = conduct(a="complete", b="diverge", c="complete")
+def test_all_jobs_are_launched_together_and_once(run_jobs):
+    did, raised = run_jobs(a="complete", b="diverge", c="complete")
     assert raised is None
     assert did.launches == ["abc"]
     assert did.reported == [{"a": "completed", "b": "diverged", "c": "completed"}]
-    again, raised = conduct(a="complete", b="complete", c="complete")
+    again, raised = run_jobs(a="complete", b="complete", c="complete")
     assert (raised, again.launches) == (None, [])
     assert again.reported == did.reported
 
 
-def test_what_is_over_is_not_launched_again(conduct):
-    conduct(a="complete", b="complete", only="a")
-    did, _ = conduct(a="", b="", c="")
+def test_what_is_over_is_not_launched_again(run_jobs):
+    run_jobs(a="complete", b="complete", only="a")
+    did, _ = run_jobs(a="", b="", c="")
     assert did.launches == ["bc"]
 
 
-def test_a_job_that_fails_is_tried_again_so_many_times_and_the_others_are_not(conduct):
-    did, raised = conduct(a="complete", b="fail fail fail", c="complete", attempts=3)
+def test_a_job_that_fails_is_tried_again_so_many_times_and_the_others_are_not(run_jobs):
+    did, raised = run_jobs(a="complete", b="fail fail fail", c="complete", attempts=3)
     assert did.launches == ["abc", "b", "b"]
     assert isinstance(raised, Incomplete)
     assert str(raised) == "1 of 3 jobs failed: x=b seed=0; hydra.sweeper.attempts=6 tries them again"
     assert did.reported == [{"a": "completed", "b": "failed", "c": "completed"}]
 
 
-def test_failures_of_an_earlier_start_count_and_more_attempts_try_again(conduct):
-    conduct(a="fail fail", b="complete")
-    did, raised = conduct(a="", b="")
+def test_failures_of_an_earlier_start_count_and_more_attempts_try_again(run_jobs):
+    run_jobs(a="fail fail", b="complete")
+    did, raised = run_jobs(a="", b="")
     assert (did.launches, type(raised)) == ([], Incomplete)
-    did, raised = conduct(a="", b="", attempts=3)
+    did, raised = run_jobs(a="", b="", attempts=3)
     assert (did.launches, raised) == (["a"], None)
 
 
 @pytest.mark.parametrize("deed", ["fail", "refuse", "raise"])
-def test_a_second_attempt_may_succeed(conduct, deed):
-    did, raised = conduct(a="complete", b=deed)
+def test_a_second_attempt_may_succeed(run_jobs, deed):
+    did, raised = run_jobs(a="complete", b=deed)
     assert (did.launches, raised) == (["ab", "b"], None)
 
 
 @pytest.mark.parametrize("deed", ["refuse", "raise"])
-def test_a_job_that_fails_before_it_has_a_journal_is_given_up_too(conduct, deed):
-    did, raised = conduct(a="complete", b=" ".join([deed] * 9))
+def test_a_job_that_fails_before_it_has_a_journal_is_given_up_too(run_jobs, deed):
+    did, raised = run_jobs(a="complete", b=" ".join([deed] * 9))
     assert did.launches == ["ab", "b"]
     assert isinstance(raised, Incomplete)
 
 
-def test_a_job_without_a_journal_of_its_own_can_be_done(conduct):
-    did, raised = conduct(a="quiet", b="complete")
+def test_a_job_without_a_journal_of_its_own_can_be_done(run_jobs):
+    did, raised = run_jobs(a="quiet", b="complete")
     assert (did.launches, raised) == (["ab"], None)
 
 
-def test_a_killed_worker_loses_nothing_and_the_suspect_is_launched_alone(conduct):
-    did, raised = conduct(a="complete", b="kill", c="complete", d="complete")
+def test_a_killed_worker_loses_nothing_and_the_suspect_is_launched_alone(run_jobs):
+    did, raised = run_jobs(a="complete", b="kill", c="complete", d="complete")
     assert raised is None
     assert did.launches == ["abcd", "b", "cd"]
     assert set(did.reported[0].values()) == {"completed"}
 
 
-def test_a_job_that_always_kills_its_worker_is_given_up_and_all_others_are_done(conduct):
-    did, raised = conduct(a="complete", b="kill " * 9, c="complete", d="complete", attempts=3)
+def test_a_job_that_always_kills_its_worker_is_given_up_and_all_others_are_done(run_jobs):
+    did, raised = run_jobs(a="complete", b="kill " * 9, c="complete", d="complete", attempts=3)
     assert did.launches == ["abcd", "b", "b", "b", "cd"]
     assert isinstance(raised, Incomplete)
     assert "1 of 4 jobs failed: x=b" in str(raised)
     assert did.reported[-1] == {"a": "completed", "b": "failed", "c": "completed", "d": "completed"}
 
 
-def test_a_job_that_is_killed_only_beside_others_comes_to_its_end_alone(conduct):
-    did, raised = conduct(a="complete", b="alone alone", c="kill", d="complete")
+def test_a_job_that_is_killed_only_beside_others_comes_to_its_end_alone(run_jobs):
+    did, raised = run_jobs(a="complete", b="alone alone", c="kill", d="complete")
     assert raised is None
     assert did.launches == ["abcd", "b", "cd", "c", "d"]
     assert did.reported[-1] == dict.fromkeys("abcd", "completed")
 
 
-def test_a_launcher_that_is_broken_for_good_is_no_endless_loop(conduct):
-    did, raised = conduct(a="break " * 99, b="", c="")
+def test_a_launcher_that_is_broken_for_good_is_no_endless_loop(run_jobs):
+    did, raised = run_jobs(a="break " * 99, b="", c="")
     assert isinstance(raised, Broken)
-    assert did.launches == ["abc"] * module.RESTARTS
+    assert did.launches == ["abc"] * module.MAX_BREAKDOWNS
     assert len(did.reported) == 1
 
 
-def test_a_launcher_that_breaks_but_gets_on_each_time_is_used_to_the_end(conduct):
-    did, raised = conduct(**dict.fromkeys("abcdef", "kill"))
+def test_a_launcher_that_breaks_but_gets_on_each_time_is_used_to_the_end(run_jobs):
+    did, raised = run_jobs(**dict.fromkeys("abcdef", "kill"))
     assert raised is None
     assert did.reported[-1] == dict.fromkeys("abcdef", "completed")
 
 
-def test_a_few_broken_launches_are_survived(conduct):
-    did, raised = conduct(a="break break", b="", c="")
+def test_a_few_broken_launches_are_survived(run_jobs):
+    did, raised = run_jobs(a="break break", b="", c="")
     assert raised is None
     assert did.launches == ["abc"] * 3
 
 
-def test_a_run_that_another_process_works_on_is_waited_for(conduct, tmp_path, monkeypatch):
+def test_a_run_that_another_process_works_on_is_waited_for(run_jobs, tmp_path, monkeypatch):
     pauses = []
     monkeypatch.setattr(module, "time", SimpleNamespace(sleep=pauses.append, time=time.time))
     write(tmp_path / "a", {"tags": {"outcome": "running"}})
     (tmp_path / "a" / "lock").touch()
-    did, raised = conduct(busy=3, a="complete", b="complete")
+    did, raised = run_jobs(busy=3, a="complete", b="complete")
     assert raised is None
     assert len(pauses) == 3  # and three times it was found busy
     assert did.launches == ["ab"]
 
 
-def test_ctrl_c_ends_the_sweep_reports_and_tells_jobs_elsewhere(conduct, tmp_path):
-    did, raised = conduct(a="complete", b="stop", c="complete")
+def test_ctrl_c_ends_the_sweep_reports_and_tells_jobs_elsewhere(run_jobs, tmp_path):
+    did, raised = run_jobs(a="complete", b="stop", c="complete")
     assert isinstance(raised, Interrupted)
     assert did.reported == [{"a": "completed", "b": "interrupted", "c": None}]
     assert (tmp_path / "sweep" / STOP).exists()
-    did, raised = conduct(a="", b="", c="")
+    did, raised = run_jobs(a="", b="", c="")
     assert (did.launches, raised) == (["bc"], None)
     assert not (tmp_path / "sweep" / STOP).exists()
 
@@ -246,11 +248,11 @@ def test_a_signal_while_a_launcher_works_reaches_jobs_elsewhere_through_the_file
     slow = Slow(folder, {})
     job = Job("a", "x=a", 0, 1, {"of": "a"})
     with pytest.raises(Interrupted, match="SIGTERM"):
-        Rounds(Options(**DEFAULTS), folder, slow, slow, 2, slow.stop).run(Grid([job, job]))
+        Scheduler(Options(**DEFAULTS), folder, slow, slow, 2, slow.stop).run(Grid([job, job]))
     assert seen == [True]
 
 
-def test_after_the_budget_no_job_is_launched_and_the_same_command_goes_on(conduct, monkeypatch):
+def test_after_the_budget_no_job_is_launched_and_the_same_command_goes_on(run_jobs, monkeypatch):
     class Waiting(Grid):
         """Its second proposal comes after the time is over."""
 
@@ -261,15 +263,15 @@ def test_after_the_budget_no_job_is_launched_and_the_same_command_goes_on(conduc
     clock = [1000.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: clock[0]))
     jobs = [Job(name, f"x={name}", 0, 1, {"of": name}) for name in "abc"]
-    did, raised = conduct(search=Waiting(jobs), budget=50.0, a="", b="", c="")
+    did, raised = run_jobs(search=Waiting(jobs), budget=50.0, a="", b="", c="")
     assert (did.launches, type(raised)) == (["a"], TimeOver)
     assert did.sessions[0]["deadline"] == 1050.0
-    did, raised = conduct(a="", b="", c="")
+    did, raised = run_jobs(a="", b="", c="")
     assert (did.launches, raised) == (["bc"], None)
 
 
 @pytest.mark.parametrize(("workers", "parallel"), [(1, False), (None, False), (2, True)])
-def test_the_cores_are_shared_among_the_workers(conduct, monkeypatch, workers, parallel):
-    monkeypatch.setattr(module.joblib, "cpu_count", lambda: 8)
-    did, _ = conduct(workers=workers, a="", b="")
+def test_the_cores_are_shared_among_the_workers(run_jobs, monkeypatch, workers, parallel):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
+    did, _ = run_jobs(workers=workers, a="", b="")
     assert did.sessions[0]["threads"] == (4 if parallel else None)
