@@ -46,8 +46,15 @@ MISTAKES = {
     "data=characters data.path=/dev/null": "data: /dev/null is not a file",
     "runner=evaluate": "runner=evaluate needs weights: give checkpoint=latest, a run id or a file",
     "data.path=book.txt": "data.path is no option of the chosen data but of characters, imdb, ptb, words: type data=",
-    "model={": "the override 'model={' cannot be read",
-    "model=numpy_rnn,torch_rnn": "Ambiguous value",
+    "model={": "there is no model {; valid are",
+    "mod{el=3": "the override 'mod{el=3' cannot be read",
+    "model=numpy_rnn,torch_rnn": "is several values: type -m model=numpy_rnn,torch_rnn for one run each, or ",
+    "seed=1,2,3": "seed=1,2,3 is several values: type -m seed=1,2,3 for one run each",
+    "model.dropout=choice(null,0.25)": "type several values as -m model.dropout=null,0.25",
+    "sweeps=truncation,cell": "sweeps= takes the name of one file in sweeps/, got truncation,cell",
+    "--epochs 3": "there is no flag --epochs: an option is typed as epochs=3",
+    "hydra/launcher=joblib": "hydra/launcher=joblib has an effect on sweeps only: add -m",
+    "data.text=${b}": "where ${ is meant as text, type \\${",
 }
 
 

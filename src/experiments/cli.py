@@ -15,7 +15,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .config.arguments import with_added_keys
+from .config.arguments import hydra_arguments
 from .config.binding import bind_settings
 from .config.composition import composition_of, plain, resolve
 from .config.errors import sentence, unknown
@@ -60,7 +60,7 @@ def main() -> None:
     try:
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
-        sys.argv[1:] = with_added_keys(sys.argv[1:])
+        sys.argv[1:] = hydra_arguments(sys.argv[1:])
         hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt as stop:
         print(f"experiments: {str(stop) or 'interrupted'}", file=sys.stderr)
@@ -97,11 +97,12 @@ def job(cfg: DictConfig) -> float | None:
 def run(config: dict[str, Any], hydra_section: DictConfig) -> float | None:
     """Run a plain config; what the runner returns. `hydra_section` says how Hydra composed it."""
     log_to_screen()
-    bind_settings(config)  # the root keys need no torch, so a mistake there is reported at once
+    composition = composition_of(config, hydra_section, hydra_section.overrides.task)
+    bind_settings(config, composition.typed_texts)  # needs no torch, so a mistake in a root key is reported at once
     with interruptible() as stop:  # libraries install handlers of their own while they are imported
         from .experiment import Experiment
 
-        experiment = Experiment.of(composition_of(config, hydra_section, hydra_section.overrides.task))
+        experiment = Experiment.of(composition)
     stop.check()
     return experiment.run()
 

@@ -69,16 +69,16 @@ class Experiment:
         was typed wins. `job` is what a job of a sweep knows of its sweep.
         """
         composition = dataclasses.replace(composition, config=todays_form(composition.config))
-        bind_settings(composition.config)
+        bind_settings(composition.config, composition.typed_texts)
         resumed = stored_run(composition)
         if resumed is not None:
             composition = resumed.merged_into(composition)
-            bind_settings(composition.config)
+            bind_settings(composition.config, composition.typed_texts)
         weights = store = None
         if composition.config["checkpoint"] is not None:
-            store = bind(composition.config, "tracker").build()
+            store = bind(composition.config, "tracker", typed=composition.typed_texts).build()
             composition, weights = with_initial_weights(composition, store, is_resumed=resumed is not None)
-        settings, device, sections = bind_all(composition.config)
+        settings, device, sections = bind_all(composition.config, composition.typed_texts)
         config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
             resumed.refuse_changes(config)
@@ -195,14 +195,15 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
     thread.join(timeout=10.0)
 
 
-def bind_all(config: Mapping[str, Any]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
+def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
     """Root keys, device and sections, checked one by one and together; the tracker last, as mlflow takes seconds."""
-    settings = bind_settings(config)
-    sections = {section: bind(config, section, LATE.get(section, ())) for section in SECTIONS}
+    settings = bind_settings(config, typed)
+    sections = {section: bind(config, section, LATE.get(section, ()), typed) for section in SECTIONS}
     path = sections["data"].options.get("path")
     if isinstance(path, str):
-        sections["data"].options["path"] = os.path.abspath(path)  # a checkpoint may be used in another folder
+        path = os.path.abspath(os.path.expanduser(path))  # a checkpoint may be used in another folder
+        sections["data"].options["path"] = path
     check_model(sections["model"].target, config["model"]["_target_"])
     device = choose_device(settings, sections["model"].target)
     dry_run(sections, settings)
-    return settings, device, sections | {"tracker": bind(config, "tracker")}
+    return settings, device, sections | {"tracker": bind(config, "tracker", typed=typed)}

@@ -1,20 +1,71 @@
-"""The command line before Hydra reads it: keys that conf/ does not have are marked as added."""
+"""The command line before Hydra reads it: flags first, text quoted, keys that conf/ does not have marked as added."""
 
 from collections.abc import Sequence
 
+from .errors import ConfigError
+from .quoting import with_quotes, without_quotes
 from .settings import SECTIONS
 
 FORMER_KEYS = ("windows_per_update",)  # still read, but no longer in conf/config.yaml
 STORED = ("checkpoint=", "resume=")  # the stored config may choose a model or data with other options than the default
 
+# Hydra's flags, apart by whether a value follows.
+WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p")
+ALONE = ("--multirun", "-m", "--run", "-r", "--help", "-h", "--hydra-help", "--resolve", "--info", "-i")
+COMPLETION = ("--shell-completion", "-sc")
 
-def with_added_keys(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with Hydra's `++` before keys that only a former version or a stored config has.
+
+def hydra_arguments(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra takes them: flags may stand anywhere, and text may be typed as it is.
+
+    Raises ConfigError for an unknown flag, several values without -m, and a launcher that would have no effect.
+    """
+    if any(argument in COMPLETION for argument in arguments):
+        return list(arguments)
+    flags, overrides = _apart(arguments)
+    is_sweep = _is_sweep(arguments)
+    for override in overrides:
+        if override.startswith("hydra/launcher=") and not is_sweep:
+            raise ConfigError(f"{override} has an effect on sweeps only: add -m")
+        if override.startswith("sweeps=") and "," in override:
+            raise ConfigError(f"sweeps= takes the name of one file in sweeps/, got {override.partition('=')[2]}")
+    return [*flags, *(with_quotes(override, is_sweep) for override in with_added_keys(overrides, is_sweep))]
+
+
+def as_typed(overrides: Sequence[str]) -> list[str]:
+    """The inverse of `hydra_arguments` for overrides."""
+    return [without_quotes(override) for override in without_added_keys(overrides)]
+
+
+def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Flags with their values, and overrides."""
+    flags, overrides = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        flags.append(argument)
+        name, sign, _ = argument.partition("=")
+        if name not in (*WITH_VALUE, *ALONE):
+            option = name.lstrip("-")
+            value = next(rest, "VALUE") if not sign else argument.partition("=")[2]
+            raise ConfigError(f"there is no flag {name}: an option is typed as {option}={value}")
+        if name in WITH_VALUE and not sign:
+            flags += [value for value in [next(rest, None)] if value is not None]
+    return flags, overrides
+
+
+def _is_sweep(arguments: Sequence[str]) -> bool:
+    return any(a in ("-m", "--multirun") or a.startswith("sweeps=") for a in arguments)
+
+
+def with_added_keys(overrides: Sequence[str], is_sweep: bool) -> list[str]:
+    """The overrides, with Hydra's `++` before keys that only a former version or a stored config has.
 
     Binding checks these keys later.
     """
-    names_stored = any(a.startswith(STORED) and not a.endswith(("=null", "=auto")) for a in arguments)
-    is_sweep = any(a in ("-m", "--multirun") or a.startswith("sweeps=") for a in arguments)
+    names_stored = any(o.startswith(STORED) and not o.endswith(("=null", "=auto")) for o in overrides)
 
     def added(argument: str) -> str:
         key, _, value = argument.partition("=")
@@ -23,7 +74,7 @@ def with_added_keys(arguments: Sequence[str]) -> list[str]:
             return f"++{argument}"
         return f"++{argument}" if names_stored and not is_sweep and option and section in SECTIONS else argument
 
-    return [added(argument) for argument in arguments]
+    return [added(override) for override in overrides]
 
 
 def without_added_keys(overrides: Sequence[str]) -> list[str]:
@@ -31,5 +82,5 @@ def without_added_keys(overrides: Sequence[str]) -> list[str]:
     typed = [override.removeprefix("++") for override in overrides]
     return [
         plain if added == override else override
-        for override, plain, added in zip(overrides, typed, with_added_keys(typed))
+        for override, plain, added in zip(overrides, typed, with_added_keys(typed, is_sweep=_is_sweep(typed)))
     ]

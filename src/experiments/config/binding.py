@@ -16,7 +16,7 @@ from .errors import ConfigError, unknown
 from .keys import dotted
 from .recorded_form import PUBLIC_NAMES
 from .settings import SECTIONS, Settings
-from .signature import check_options
+from .signature import NOTHING_TYPED, check_options
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Bound(Generic[T]):
         return {"_target_": name_of(self.target), **self.options}
 
 
-def bind_settings(config: Mapping[str, Any]) -> Settings:
+def bind_settings(config: Mapping[str, Any], typed: Mapping[str, str] = NOTHING_TYPED) -> Settings:
     """The root keys of a plain config, checked. ConfigError if one is unknown, missing or out of range."""
     fields = [field.name for field in dataclasses.fields(Settings)]
     for key in config:
@@ -59,17 +59,22 @@ def bind_settings(config: Mapping[str, Any]) -> Settings:
         if config.get(section) is None:
             raise ConfigError(f"no {section} is chosen: give {section}=NAME")
     options = {key: value for key, value in config.items() if key in fields}
-    return Bound("", Settings, check_options("", Settings, options)).build()
+    return Bound("", Settings, check_options("", Settings, options, typed=typed)).build()
 
 
-def bind(config: Mapping[str, Any], section: str, late: Iterable[str] = ()) -> Bound[Any]:
-    """Check one section against its constructor; `late` names the arguments that `build` will be given."""
+def bind(
+    config: Mapping[str, Any], section: str, late: Iterable[str] = (), typed: Mapping[str, str] = NOTHING_TYPED
+) -> Bound[Any]:
+    """Check one section against its constructor; `late` names the arguments that `build` will be given.
+
+    `typed` has the texts that were typed, see `check_options`.
+    """
     options = config[section]
     if not isinstance(options, Mapping) or not isinstance(options.get("_target_"), str):
         raise ConfigError(f"{section} must be a section with a _target_, got {options!r}")
     target = locate(options["_target_"], section)
     given = {key: value for key, value in options.items() if key != "_target_"}
-    return Bound(section, target, check_options(section, target, given, late))
+    return Bound(section, target, check_options(section, target, given, late, typed))
 
 
 def locate(name: str, section: str) -> Any:

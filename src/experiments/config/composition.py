@@ -9,7 +9,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .arguments import without_added_keys
+from .arguments import as_typed
 from .errors import ConfigError, first_line
 
 
@@ -24,9 +24,15 @@ class Composition:
     folders: tuple[Path, ...]  # that hold the YAML files; a stored config may name their classes
 
     @property
+    def typed_texts(self) -> dict[str, str]:
+        """What was typed for each key, as it was typed."""
+        pairs = (override.lstrip("+").partition("=") for override in self.overrides)
+        return {key: text for key, _, text in pairs}
+
+    @property
     def typed(self) -> set[str]:
         """The keys of the overrides."""
-        return {override.lstrip("+").partition("=")[0] for override in self.overrides}
+        return set(self.typed_texts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `from_json` makes it again."""
@@ -42,7 +48,7 @@ class Composition:
 def composition_of(config: dict[str, Any], hydra: DictConfig, overrides: Sequence[str]) -> Composition:
     """The composition of a plain config; `hydra` is Hydra's own section of it, `overrides` what was typed."""
     sources = hydra.runtime.config_sources
-    overrides = without_added_keys(overrides)
+    overrides = as_typed(overrides)
     own = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]
     folders = tuple(Path(source.path) for source in sources if source.schema == "file")
     command = shlex.join(["experiments", *own, *overrides])
@@ -73,7 +79,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     try:
         return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
     except OmegaConfBaseException as error:
-        raise ConfigError(first_line(error)) from error
+        raise ConfigError(f"{first_line(error)} (where ${{ is meant as text, type \\${{)") from error
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

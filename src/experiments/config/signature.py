@@ -12,20 +12,27 @@ from typing import Any, Literal
 from .errors import ConfigError
 from .help import unknown_key
 
+NOTHING_TYPED: Mapping[str, str] = types.MappingProxyType({})
 TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 
 
 def check_options(
-    section: str, target: Callable[..., Any], options: Mapping[str, Any], late: Iterable[str] = ()
+    section: str,
+    target: Callable[..., Any],
+    options: Mapping[str, Any],
+    late: Iterable[str] = (),
+    typed: Mapping[str, str] = NOTHING_TYPED,
 ) -> dict[str, Any]:
     """The options as the constructor takes them; ConfigError if a name, a type or a missing value is wrong.
 
-    `late` names arguments that no config gives, as they only become known later.
+    `late` names arguments that no config gives, as they only become known later; `typed` has the text that was typed
+    for a dotted key, which is the value where the constructor wants text.
     """
     late, prefix = set(late), f"{section}." if section else ""
     parameters = inspect.signature(target).parameters.values()
     hints = type_hints(target)
     check_names(prefix, options, [p for p in parameters if p.name not in late], late)
+    options = {k: as_text(value, hints.get(k, Any), typed.get(f"{prefix}{k}")) for k, value in options.items()}
     for key, value in options.items():
         check_type(f"{prefix}{key}", value, hints.get(key, Any))
     for parameter in parameters:
@@ -56,6 +63,12 @@ def check_names(
     for key in options:
         if key in late or (key not in names and not accepts_any):
             raise ConfigError(unknown_key(f"{prefix}{key}", [f"{prefix}{name}" for name in names]))
+
+
+def as_text(value: Any, annotation: Any, typed: str | None) -> Any:
+    """What was typed, if only the annotation says that it is text: 12, true or [a] are text there."""
+    is_text = typed is not None and value is not None and _is_of_type(typed, annotation)
+    return typed if is_text and not _is_of_type(value, annotation) else value
 
 
 def as_float(value: Any, annotation: Any) -> Any:
