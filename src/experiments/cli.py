@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from .config.arguments import hydra_arguments
 from .config.binding import bind_settings
 from .config.composition import composition_of, plain, resolve
-from .config.errors import sentence, unknown
+from .config.errors import printable, sentence, unknown
 from .config.help import KINDS, choices, unknown_key
 from .config.keys import dotted
 from .config.paths import HOME, cache_folder, data_folder
@@ -52,6 +52,7 @@ class Unhandled(BaseException):
 def main() -> None:
     """Run the command line; an error is one sentence and exit code 1, an interruption 128 + the signal."""
     register_resolvers()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know ASCII only
     if "--version" in sys.argv[1:]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
         return
@@ -72,7 +73,7 @@ def main() -> None:
             sys.exit(141)  # as of SIGPIPE
         if wants_traceback:
             raise error from error.__cause__
-        print(f"experiments: {explain(error)}", file=sys.stderr)
+        print(f"experiments: {printable(explain(error))}", file=sys.stderr)
         sys.exit(1)
     finally:
         os.environ[FULL_ERROR] = str(int(wants_traceback))

@@ -1,7 +1,10 @@
 """Error messages: one sentence each."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def sentence(error: BaseException) -> str:
@@ -19,7 +22,15 @@ def first_line(error: BaseException) -> str:
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used; the message is one sentence for the user."""
+    """A setting that cannot be used; the message is one sentence for the user, in one line."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Text in which control characters, line ends and signs that turn the direction of writing are escaped."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
