@@ -1,5 +1,6 @@
 """What a person types, and the one sentence that a mistake gives."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -184,7 +185,7 @@ def test_the_module_is_the_same_command():
     assert "truncation: 35" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_the_run_as_killed_with_its_last_checkpoint(name, tmp_path, store):
     import signal
 
@@ -205,6 +206,35 @@ def test_a_signal_ends_the_run_as_killed_with_its_last_checkpoint(name, tmp_path
     assert run.data.tags["outcome"] == "interrupted"
     (folder,) = (tmp_path / "runs").iterdir()
     assert {"last.pt", "best.pt", "journal.jsonl", "learning_curve.png"} <= set(os.listdir(folder))
+
+
+@pytest.mark.parametrize("with_nohup", [False, True])
+def test_a_closed_terminal_ends_a_run_as_killed_unless_nohup_is_used(with_nohup, tmp_path):
+    import fcntl
+    import pty
+    import signal
+    import termios
+
+    ours, theirs = pty.openpty()
+
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if with_nohup else signal.SIG_DFL)
+
+    arguments = [sys.executable, "-m", "experiments", "epochs=1000", "threads=1", "tracker=memory"]
+    process = subprocess.Popen(
+        arguments, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=own_terminal
+    )
+    os.close(theirs)
+    shown = b""
+    while b"epochs=1000" not in shown:  # the first line, once it trains
+        shown += os.read(ours, 1000)
+    os.close(ours)
+    assert process.wait(60) == (0 if with_nohup else 128 + signal.SIGHUP)
+    (journal,) = (tmp_path / "runs").glob("*/journal.jsonl")
+    last = json.loads(journal.read_text().splitlines()[-1])
+    assert last["status"] == ("FINISHED" if with_nohup else "KILLED")
 
 
 def test_a_former_key_is_read_and_recorded_alone_and_in_a_sweep(train, command, tmp_path):

@@ -11,11 +11,11 @@ from experiments.config.composition import Composition
 from experiments.config.errors import ConfigError
 from experiments.experiment import LATE, Experiment
 
-TEXTS = ["한글.txt", "나는 학교에", "한글,中文", "中文", "文本 文件.txt", "ファイル", "café.txt", "e\u0301.txt", "Straße"]
-TEXTS += ["😀", "\U0001f469\u200d\U0001f467.txt", "book (1).txt", "(a)", "a&b.txt", "it's.txt", 'say "hi"', "'a", "book#1.txt"]
-TEXTS += ["# a", "100%", "%20", "a=b", "[a]", "[a", "a]", "{a}", "{a: 1}", "{a", "~", "a~b", "!", "wow!", "$", "$HOME", "${x"]
-TEXTS += ["\\", "a\\b", "a\\", "12", "1e3", "true", "nan", " a ", "the ", "a:b", "a;b", "a|b", "*?", "<a>", "@a", "-a", "+a"]
-TEXTS += ["^", "`a`", "a\tb"]
+TEXTS = ["한글.txt", "나는 학교에", "한글,中文", "中文", "文本 文件.txt", "ファイル", "café.txt", "e\u0301.txt"]
+TEXTS += ["😀", "\U0001f469\u200d\U0001f467.txt", "book (1).txt", "(a)", "a&b.txt", "it's.txt", 'say "hi"', "'a"]
+TEXTS += ["book#1.txt", "# a", "100%", "%20", "a=b", "[a]", "[a", "a]", "{a}", "{a: 1}", "{a", "~", "a~b", "!", "wow!"]
+TEXTS += ["$", "$HOME", "${x", "\\", "a\\b", "a\\", "12", "1e3", "true", "nan", " a ", "the ", "a:b", "a;b", "a|b"]
+TEXTS += ["*?", "<a>", "@a", "-a", "+a", "^", "`a`", "a\tb"]
 SEVERAL = ["a,b", "hello, world", "choice(a,b)"]
 
 # Choices, and the text options that they have.

@@ -3,11 +3,12 @@
 torch and mlflow are imported only when a job starts, so that help and error messages are instant.
 """
 
+import errno
 import logging
 import os
 import sys
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,11 +34,12 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 class ConsoleHandler(logging.StreamHandler):
-    """Logs to standard output until its reader closes it, as `head` does; run.log has everything."""
+    """Logs to standard output until its reader or the terminal closes it; run.log has everything."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        if isinstance(sys.exception(), BrokenPipeError):
-            silence()
+        error = sys.exception()
+        if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EIO):
+            silence(sys.stdout)
         else:
             super().handleError(record)
 
@@ -64,16 +66,16 @@ def main() -> None:
         sys.argv[1:] = hydra_arguments(sys.argv[1:])
         hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt as stop:
-        print(f"experiments: {str(stop) or 'interrupted'}", file=sys.stderr)
+        complain(str(stop) or "interrupted")
         sys.exit(128 + getattr(stop, "signal", 2))
     except (Exception, Unhandled) as raised:
         error = raised.error if isinstance(raised, Unhandled) else raised
         if isinstance(error, BrokenPipeError):  # the reader of our output closed it
-            silence()
+            silence(sys.stdout)
             sys.exit(141)  # as of SIGPIPE
         if wants_traceback:
             raise error from error.__cause__
-        print(f"experiments: {printable(explain(error))}", file=sys.stderr)
+        complain(explain(error))
         sys.exit(1)
     finally:
         os.environ[FULL_ERROR] = str(int(wants_traceback))
@@ -108,9 +110,17 @@ def run(config: dict[str, Any], hydra_section: DictConfig) -> float | None:
     return experiment.run()
 
 
-def silence() -> None:
-    """Redirect standard output to /dev/null."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def complain(message: str) -> None:
+    """Print one line to standard error, if it is still open."""
+    try:
+        print(f"experiments: {printable(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Redirect a stream to /dev/null."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def log_to_screen(only: str = "experiments") -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, deferred to a moment at which stopping loses nothing."""
+"""Ctrl-C, SIGTERM and a closed terminal, deferred to a moment at which stopping loses nothing."""
 
 import contextlib
 import signal
@@ -43,7 +43,10 @@ def interruptible(is_stopped: Callable[[], bool] = lambda: False) -> Iterator[St
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread receives signals
         return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield stop
     finally:
