@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from .errors import ConfigError
 from .quoting import with_quotes, without_quotes
+from .secrets import masked
 from .settings import SECTIONS
 
 FORMER_KEYS = ("windows_per_update",)  # still read, but no longer in conf/config.yaml
@@ -22,7 +23,7 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     """
     if any(argument in COMPLETION for argument in arguments):
         return list(arguments)
-    flags, overrides = _apart(arguments)
+    flags, overrides = _apart([masked(argument) for argument in arguments])
     is_sweep = _is_sweep(arguments)
     for override in overrides:
         if override.startswith("hydra/launcher=") and not is_sweep:

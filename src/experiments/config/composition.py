@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from .arguments import as_typed
 from .errors import ConfigError, first_line
+from .secrets import without_secrets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,11 +76,12 @@ def plain(cfg: Any) -> dict[str, Any]:
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """A config of OmegaConf's as plain dicts and values, interpolations resolved. ConfigError if one cannot be."""
+    """A config of OmegaConf's as plain dicts and values without passwords, interpolations resolved, or ConfigError."""
     try:
-        return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
+        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{first_line(error)} (where ${{ is meant as text, type \\${{)") from error
+    return cast(dict[str, Any], without_secrets(config))
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from .secrets import masked
+
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -17,8 +19,8 @@ def sentence(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its type where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """The first line of an exception's message without passwords, or its type where it has none."""
+    return masked((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 class ConfigError(ValueError):

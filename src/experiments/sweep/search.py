@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
 
 from ..tracking.record import RunRecord
 from .dimensions import Dimension
@@ -22,7 +23,7 @@ class Search:
         self._options, self._planner = options, planner
         self._spaces = {" ".join(dimension.keys): dimension for dimension in dimensions}
         self._distributions = {key: distribution(dimension) for key, dimension in self._spaces.items()}
-        url = options.storage or f"sqlite:///{folder / 'study.db'}"
+        url = options.storage or URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
         self._where = {"storage": url, "study_name": folder.name, "pruner": options.pruner, "epochs": epochs}
         # without the pruner, whose brackets would let tpe learn from a third of the trials only
         self._study = optuna.create_study(storage=storage(url), study_name=folder.name, load_if_exists=True)

@@ -8,6 +8,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from ..config.secrets import revealed
 from .dimensions import Dimension
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -17,8 +18,9 @@ SQLITE_TIMEOUT = {"connect_args": {"timeout": 60}}  # seconds to wait while anot
 
 
 def storage(url: str) -> optuna.storages.BaseStorage:
-    """The database at this URL."""
-    return optuna.storages.RDBStorage(url, engine_kwargs=SQLITE_TIMEOUT if url.startswith("sqlite") else None)
+    """The database at this URL, whose password may be masked."""
+    engine = SQLITE_TIMEOUT if url.startswith("sqlite") else None
+    return optuna.storages.RDBStorage(revealed(url), engine_kwargs=engine)
 
 
 def running_trial(where: Mapping[str, Any], number: int) -> optuna.Trial:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import joblib
 
+from ..config.arguments import as_typed
 from ..config.binding import bind
 from ..config.composition import Composition
 from ..config.errors import ConfigError
@@ -53,7 +54,7 @@ def run_sweep(
     planner = Planner(compose, base.overrides, name)
     num_workers = None if launcher.workers is None else joblib.effective_n_jobs(launcher.workers)
     jobs = checked_jobs(options, dimensions, planner, num_workers)
-    command = shlex.join(sys.argv[1:])
+    command = shlex.join(as_typed(sys.argv[1:]))
     parent = Parent(store, name, options, dimensions, {"command": f"experiments {command}"} | provenance_tags())
     try:
         with contextlib.suppress(TimeOver), interruptible() as stop, parent:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 
 from experiments.config.errors import ConfigError
 from experiments.sweep.dimensions import Dimension, Span
@@ -35,7 +35,7 @@ def read_axes(
     fixed = [str(override.input_line) for override in overrides.values() if not override.is_sweep_override()]
     for keys in zipped:
         axes = _zip(axes, list(keys))
-    return Axes(fixed, list(axes.values()))
+    return Axes(fixed, [_distinct(axis) for axis in axes.values()])
 
 
 def _dimension(override: Override) -> Dimension:
@@ -46,9 +46,30 @@ def _dimension(override: Override) -> Dimension:
         return Dimension((key,), (), _span(sweep, override))
     # a file whose name begins with _ is a part of others
     values = [value for value in override.sweep_string_iterator() if not (isinstance(sweep, Glob) and value[0] == "_")]
+    if isinstance(sweep, RangeSweep):
+        values = [_without_noise(value) for value in values]
     if not values:
         raise ConfigError(f"{override.input_line} holds no value")
     return Dimension((key,), tuple((f"{key}={value}",) for value in values))
+
+
+def _without_noise(value: str) -> str:
+    """A value of a range without the rounding of its sums: 0.30000000000000004 is 0.3."""
+    return value if value.lstrip("-").isdigit() else repr(float(f"{float(value):.14g}"))
+
+
+def _distinct(axis: Dimension) -> Dimension:
+    """The axis of a single key without values that are the same number as an earlier one: 1 and 1.0 are one job."""
+    if axis.span or len(axis.keys) > 1:
+        return axis
+    distinct: dict[float | str, tuple[str, ...]] = {}
+    for (override,) in axis.alternatives:
+        value = override.partition("=")[2]
+        try:
+            distinct.setdefault(float(value), (override,))
+        except ValueError:
+            distinct[value] = (override,)
+    return Dimension(axis.keys, tuple(distinct.values()))
 
 
 def _span(interval: IntervalSweep, override: Override) -> Span:

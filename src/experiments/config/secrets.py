@@ -1,0 +1,46 @@
+"""Passwords in addresses are kept in the environment, so that no config, command, journal or message has them.
+
+    http://user:secret@host  ->  http://user:***@host
+"""
+
+import json
+import os
+import re
+from typing import Any
+
+ADDRESSES = "EXPERIMENTS_ADDRESSES"  # masked address -> address, as JSON; the jobs of a sweep inherit it
+ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"]+")
+USER_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]+(?=@)")
+OPTION_PASSWORD = re.compile(r"(?i)([?&](?:password|passwd|pwd|token)=)[^&]+")
+MASK = "***"
+
+
+def masked(text: str) -> str:
+    """Text with `***` for each password in an address; `revealed` has the password in this process and its children."""
+    return ADDRESS.sub(_masked_address, text)
+
+
+def without_secrets(value: Any) -> Any:
+    """A plain config in which every text is masked."""
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return masked(value) if isinstance(value, str) else value
+
+
+def revealed(address: str) -> str:
+    """The address with its password, or without any if it is not known, so that a client may ask the environment."""
+    return str(_addresses().get(address, address.replace(f":{MASK}@", "@")))
+
+
+def _masked_address(found: re.Match[str]) -> str:
+    address = found[0]
+    hidden = OPTION_PASSWORD.sub(rf"\1{MASK}", USER_PASSWORD.sub(rf"\1{MASK}", address))
+    if hidden != address:
+        os.environ[ADDRESSES] = json.dumps(_addresses() | {hidden: address})
+    return hidden
+
+
+def _addresses() -> dict[str, str]:
+    return dict(json.loads(os.environ.get(ADDRESSES, "{}")))
