@@ -61,6 +61,7 @@ def mine(tmp_path, monkeypatch):
     (folder / "conf" / "model" / "bigram.yaml").write_text("_target_: bigram.Bigram\nscale: 0.1\n")
     (folder / "alternating.py").write_text(DATASET)
     (folder / "conf" / "data" / "alternating.yaml").write_text("_target_: alternating.Alternating\nlength: 200\n")
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     monkeypatch.chdir(folder)  # where `_target_` is looked for, beside what is installed
     yield ["--config-dir", str(folder / "conf")]
     for name in ("bigram", "alternating"):

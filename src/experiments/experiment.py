@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import logging
@@ -28,9 +29,10 @@ from .interfaces.job import JobContext
 from .interfaces.model import Model, check_model
 from .tracking.folder import JOURNAL
 from .tracking.interruption import Stop, interruptible
-from .tracking.provenance import provenance_tags
+from .tracking.provenance import code_diff, provenance_tags
 from .tracking.record import RunRecord
 from .tracking.run import Run
+from .tracking.source_code import SourceCode, git_state
 from .tracking.store import Store
 from .training.device import Device, choose_device, num_threads, set_up_process
 from .training.dry_run import check_compatible, dry_run
@@ -137,9 +139,31 @@ class Experiment:
             return folder if (folder / JOURNAL).exists() else None
         if self.settings.resume == "auto":
             return newest_unfinished(self.store.folder, self.identity(fingerprint))
-        if self.resumes is not None and RunRecord.of(self.resumes).tags.get("dataset_fingerprint") != fingerprint:
-            raise ConfigError(f"the run {self.resumes.name} cannot be resumed with other data than it began with")
+        if self.resumes is not None:
+            self._refuse_other_data_or_code(RunRecord.of(self.resumes), fingerprint)
         return self.resumes
+
+    def _refuse_other_data_or_code(self, record: RunRecord, fingerprint: str) -> None:
+        """Raise ConfigError unless the run read this data and ran this code."""
+        if record.tags.get("dataset_fingerprint") != fingerprint:
+            raise ConfigError(f"the run {record.name} cannot be resumed with other data than it began with")
+        for section, code in self.code.items():
+            if record.parameters.get(f"code.{section}", code.digest) != code.digest:
+                files = ", ".join(file.name for file in code.files)
+                raise ConfigError(
+                    f"the run {record.name} cannot be resumed, as the code of its {section} ({files}) was changed: "
+                    f"checkpoint={record.name} starts a new run from its weights"
+                )
+
+    @functools.cached_property
+    def code(self) -> dict[str, SourceCode]:
+        """The user's own code, by section."""
+        found = {section: SourceCode.of(getattr(self, section).target) for section in SECTIONS}
+        return {section: code for section, code in found.items() if code is not None}
+
+    @property
+    def _code_digests(self) -> dict[str, str]:
+        return {section: code.digest for section, code in self.code.items()}
 
     @contextlib.contextmanager
     def open_run(self, fingerprint: str, resumed: Path | None = None, **tags: str) -> Iterator[tuple[Run, Stop]]:
@@ -156,6 +180,8 @@ class Experiment:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
             run.log_parameters(self.parameters())
             run.log_text("config.yaml", to_yaml(self.config))
+            if diff := code_diff([code.folder for code in self.code.values()]):
+                run.log_text("code.patch", diff)
             yield run, stop
         stop.check()  # a signal that came while the run was closed stops what would come after it
 
@@ -166,6 +192,8 @@ class Experiment:
         tags |= {"threads": str(num_threads()), "device": str(self.device.torch_device)}
         tags |= {} if self.job is None else self.job.tags(self.settings.seed)
         tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance_tags()
+        for section, code in self.code.items():
+            tags |= {f"code.{section}.{key}": value for key, value in git_state(code.folder).items()}
         return tags | {"mlflow.note.content": f"Repeat with\n```\n{self.command}\n```"}
 
     def _new_name(self) -> str:
@@ -177,13 +205,15 @@ class Experiment:
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
         what = identity_options(self.config)
+        what |= {"code": self._code_digests} if self.code else {}
         what |= {"data": fingerprint, "start": None if self.initial_weights is None else self.initial_weights.run_id}
         return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
         choices = {f"choice.{kind}": choice for kind, choice in self.choices.items()}
-        return choices | flatten(self.config) | {"windows_per_update": self.settings.windows_per_update}
+        code = {f"code.{section}": digest for section, digest in self._code_digests.items()}
+        return choices | flatten(self.config) | code | {"windows_per_update": self.settings.windows_per_update}
 
 
 @contextlib.contextmanager

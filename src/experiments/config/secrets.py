@@ -1,6 +1,6 @@
 """Passwords in addresses are kept in the environment, so that no config, command, journal or message has them.
 
-    http://user:secret@host  ->  http://user:***@host
+http://user:secret@host  ->  http://user:***@host
 """
 
 import json

@@ -4,11 +4,14 @@ import getpass
 import os
 import platform
 import socket
-import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 
 from ..config.paths import HOME
+from .source_code import git_diff, git_state
 
+IS_CHECKOUT = (HOME / ".git").exists()
 LIBRARIES = ("recurrent-experiments", "torch", "numpy", "hydra-core", "mlflow")
 
 
@@ -22,10 +25,12 @@ def provenance_tags() -> dict[str, str]:
         "version.python": platform.python_version(),
     }
     found |= {f"version.{library}": version(library) for library in LIBRARIES}
-    commit = _git("rev-parse", "HEAD")
-    if commit is not None:
-        found |= {"git_commit": commit, "git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
-    return found
+    return found | (git_state(HOME) if IS_CHECKOUT else {})
+
+
+def code_diff(folders: Iterable[Path]) -> str:
+    """What differs from the last commit in the repositories of these folders and of this package; "" if nothing."""
+    return "\n".join(filter(None, map(git_diff, {*folders, *([HOME] if IS_CHECKOUT else [])})))
 
 
 def _user() -> str:
@@ -34,15 +39,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _git(*arguments: str) -> str | None:
-    """What git prints about the checkout that holds this code; None outside a checkout or without git."""
-    if not (HOME / ".git").exists():
-        return None
-    command = ["git", "-C", str(HOME), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
