@@ -8,14 +8,16 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from experiments.tracking.mlflow_connection import checked, open_experiment
+from experiments.tracking.mlflow_connection import checked_uri, open_experiment
 from experiments.tracking.mlflow_store import MlflowStore
+from experiments.tracking.run import Run
 
 PROCESS = """
 import sys
 from experiments.tracking.mlflow_store import MlflowStore
+from experiments.tracking.run import Run
 options = dict(uri="sqlite:///mlflow.db", experiment="together", folder="runs", interval=0.0, required=True)
-with MlflowStore(**options).run(sys.argv[1], {}) as run:
+with Run(MlflowStore(**options), sys.argv[1], {}) as run:
     run.log_parameters({"number": sys.argv[1]})
     for step in range(200):
         run.log_metrics({"metric": step / 7}, step)
@@ -31,7 +33,7 @@ def open_store(uri, tmp_path):
 
 
 def a_run(uri, tmp_path, name="one", tags=None):
-    return open_store(uri, tmp_path).run(name, tags or {})
+    return Run(open_store(uri, tmp_path), name, tags or {})
 
 
 def start_together(folder, number: int) -> None:
@@ -83,8 +85,8 @@ def test_an_experiment_is_made_once_and_found_again(store):
 
 def test_a_relative_store_is_one_of_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert checked("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
-    assert checked("http://host:5000") == "http://host:5000"
+    assert checked_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert checked_uri("http://host:5000") == "http://host:5000"
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ import pytest
 
 from experiments.checkpoints.resume import newest_unfinished
 from experiments.tracking.backend import Refused
-from experiments.tracking.folder import left_open
-from experiments.tracking.journal import Closed, Damaged, Journal, Point, parse_line, read_journal
+from experiments.tracking.journal import Damaged, Journal, Point, parse_line, read_journal
 from experiments.tracking.memory import MemoryBackend, MemoryStore
 from experiments.tracking.record import RunRecord, records_in
+from experiments.tracking.run import Run
 
 
 class Flaky(MemoryBackend):
@@ -47,7 +47,7 @@ def a_store(folder, kind=MemoryBackend, interval=3600.0, required=False):
 
 
 def a_run(folder, *arguments, name="run", **options):
-    return a_store(folder, *arguments, **options).run(name, {"runner": "train"})
+    return Run(a_store(folder, *arguments, **options), name, {"runner": "train"})
 
 
 def sent(run) -> MemoryBackend:
@@ -163,9 +163,9 @@ def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
 def die(folder) -> None:
     """Begin a run in a process that is then killed."""
     script = (
-        "import os; from experiments.tracking.memory import MemoryStore\n"
+        "import os\nfrom experiments.tracking.memory import MemoryStore\nfrom experiments.tracking.run import Run\n"
         f"store = MemoryStore(folder={str(folder)!r}, interval=9.0, required=False)\n"
-        "run = store.run('run', {}); run.__enter__()\n"
+        "run = Run(store, 'run', {}); run.__enter__()\n"
         "run.log_metrics({'a': 1.0}, 0); os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
@@ -176,11 +176,11 @@ def die(folder) -> None:
 )
 def test_a_run_whose_process_died_is_found_and_closed(tmp_path, failure, status, outcome):
     die(tmp_path)
-    assert left_open(tmp_path) == [tmp_path / "run"]
+    assert (tmp_path / "run" / "lock").exists()
     assert a_store(tmp_path).close_dead_run("run", failure) == f"its process died: closed as {status}"
     record = RunRecord.of(tmp_path / "run")
     assert (record.status, record.outcome, record.tags.get("error")) == (status, outcome, failure)
-    assert left_open(tmp_path) == []
+    assert not (tmp_path / "run" / "lock").exists()
 
 
 WRONG = [
@@ -251,9 +251,9 @@ def test_a_closed_journal_reads_no_file_that_was_opened_later(tmp_path):
     journal.close()
     other = Journal(tmp_path / "other")  # has the same descriptor now
     other.append({"run": "other"})
-    with pytest.raises(Closed):
+    with pytest.raises(ValueError, match="closed file"):
         next(entries)
-    with pytest.raises(Closed):
+    with pytest.raises(ValueError, match="closed file"):
         journal.append({"run": "one"})
     other.close()
 
@@ -270,7 +270,7 @@ class Hanging(MemoryBackend):
 
 
 def test_a_thread_that_outlives_its_run_touches_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.tracking.run.END", 0.1)
+    monkeypatch.setattr("experiments.tracking.run.END_TIMEOUT", 0.1)
     with a_run(tmp_path, Hanging, interval=0.01) as run:
         run.log_metrics({"a": 1.0}, 0)
         assert Hanging.reached.wait(10)

@@ -1,7 +1,7 @@
 """What a delivery calls: one run in a store."""
 
-import abc
 from pathlib import Path
+from typing import Protocol
 
 from .journal import Point
 
@@ -11,35 +11,26 @@ class Refused(ValueError):
 
 
 class Gone(ValueError):
-    """The store does not know the run any more."""
+    """The run was deleted in the store."""
 
 
-class Backend(abc.ABC):
-    """One run in a store. Refused if the store will never accept a call; any other exception means: try again."""
+class Backend(Protocol):
+    """One run in a store. After Refused a call is not repeated; after any other exception it is."""
 
-    run_id = ""  # the store's own name of the run; empty until it knows the run
+    run_id: str = ""  # the store's own name of the run; empty until it knows the run
     page: str | None = None  # the address of a page that shows the run, if it is always served
 
-    @abc.abstractmethod
     def begin(self, started: float, may_exist: bool) -> str:
-        """Make the run known to the store, or find it if it `may_exist` already; its id in the store."""
+        """Create the run in the store, or find it if it `may_exist` already; returns its id there."""
 
-    @abc.abstractmethod
     def log_parameters(self, parameters: dict[str, str]) -> None: ...
 
-    @abc.abstractmethod
     def log_points(self, points: list[Point]) -> None: ...
 
-    @abc.abstractmethod
     def set_tags(self, tags: dict[str, str]) -> None: ...
 
-    @abc.abstractmethod
     def upload(self, path: Path) -> None:
         """Store a file as an artifact of the run."""
 
-    @abc.abstractmethod
     def end(self, status: str) -> None:
         """Set the status; RUNNING for a resumed run."""
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to do
-        """Nothing more will be sent by this process."""
