@@ -36,7 +36,7 @@ def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
                 server.start()
             time.sleep(0.02)
         run.log_text("note.txt", "kept")
-    assert run.undelivered == 0
+    assert run.num_undelivered == 0
     client = MlflowClient(server.uri)
     stored = client.get_run(run.run_id)
     history = client.get_metric_history(run.run_id, "train/loss")

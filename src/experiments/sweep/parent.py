@@ -92,8 +92,8 @@ class Parent:
         log.info("")
         log.info("%-11s %s", "run", self._run.run_id)
         log.info("%-11s %s", "folder", self._run.folder)
-        if self._run.undelivered:
-            waiting = f"{self._run.undelivered} lines wait for the store: {program()} runner=doctor sends them"
+        if self._run.num_undelivered:
+            waiting = f"{self._run.num_undelivered} lines wait for the store: {program()} runner=doctor sends them"
             log.info("%-11s %s", "undelivered", waiting)
         if self._store.has_page:
             log.info("%-11s %s", "dashboard", self._run.page or dashboard_command(overrides))

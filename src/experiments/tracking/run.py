@@ -42,7 +42,7 @@ class Run:
     def __init__(self, store: Store, name: str, tags: Mapping[str, str]):
         self.store, self.name, self.tags = store, name, dict(tags)
         self.folder = store.folder / name
-        self.undelivered = 0  # lines that the store had not received when the run ended
+        self.num_undelivered = 0  # lines that the store had not received when the run ended
 
     @property
     def run_id(self) -> str:
@@ -136,7 +136,7 @@ class Run:
             self.delivery.finish(END_TIMEOUT, last)
         else:
             self.delivery.finish(END_TIMEOUT)
-        self.undelivered = self.delivery.num_waiting
+        self.num_undelivered = self.delivery.num_waiting
         self._close()
 
     def _close(self) -> None:
