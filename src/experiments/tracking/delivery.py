@@ -1,14 +1,17 @@
-"""Delivery: updates a store from the journal of a run, in a thread or later in another process."""
+"""Delivery: updates a store from the journal of a run, in a thread or later in another process.
+
+A kind of store is a `Backend`: the calls that a delivery makes.
+"""
 
 import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from ..config.errors import first_line
-from .backend import Backend, Gone, Refused
 from .folder import Delivered, RunFolder, write_delivered
 from .journal import Point
 
@@ -19,11 +22,41 @@ MAX_PAUSE = 60.0  # seconds at most between two attempts to reach a store
 BATCH_SIZE = 1000  # points that are sent together
 
 
+class Refused(ValueError):
+    """The store will never accept this, so it is not sent again."""
+
+
+class Gone(ValueError):
+    """The run was deleted in the store."""
+
+
+class Backend(Protocol):
+    """One run in a store. After Refused a call is not repeated; after any other exception it is."""
+
+    run_id: str = ""  # the store's own name of the run; empty until it knows the run
+    page: str | None = None  # the address of a page that shows the run, if it is always served
+
+    def begin(self, started: float, may_exist: bool) -> str:
+        """Create the run in the store, or find it if it `may_exist` already; returns its id there."""
+
+    def log_parameters(self, parameters: dict[str, str]) -> None: ...
+
+    def log_points(self, points: list[Point]) -> None: ...
+
+    def set_tags(self, tags: dict[str, str]) -> None: ...
+
+    def upload(self, path: Path) -> None:
+        """Store a file as an artifact of the run."""
+
+    def end(self, status: str) -> None:
+        """Set the status; RUNNING for a resumed run."""
+
+
 class Delivery:
     """Sends what the store of one run has not received of its journal.
 
-    The thread and its run share nothing but this object. After `close` it neither reads the journal nor records its
-    progress, so a thread that still waits for the store cannot touch a run that is opened later.
+    Once the journal is closed nothing is read or recorded any more, so a thread that still waits for the store cannot
+    touch a run that is opened later.
     """
 
     def __init__(self, folder: RunFolder, backend: Backend, delivered: Delivered, may_exist: bool):
@@ -35,9 +68,8 @@ class Delivery:
         # beyond the end if lines were lost with the machine: what is left is sent again
         self._offset = delivered.offset if delivered.offset <= self._journal.end else 0
         self.error: str | None = None  # why the last attempt failed
-        self._delivering, self._recording = threading.Lock(), threading.Lock()
+        self._delivering = threading.Lock()
         self._attempted, self._finishing = threading.Event(), threading.Event()
-        self._is_closed = False
         self._unwritten: Mapping[str, Any] = {}
         self._delivered_at = self._heartbeat_at = 0.0
         self._thread = threading.Thread(target=self._deliver_regularly, name="delivery", daemon=True)
@@ -63,11 +95,6 @@ class Delivery:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def close(self) -> None:
-        """Record no more progress: the run's folder may belong to another process from now on."""
-        with self._recording:
-            self._is_closed = True
-
     def deliver(self) -> None:
         """Update the store; what it does not accept stays in the journal, and `error` says why."""
         with self._delivering:
@@ -78,7 +105,7 @@ class Delivery:
                     self.backend.run_id, self._offset = "", 0
                     self._replay()
             except Exception as error:  # whatever a store can raise: no run may fail because of it
-                if self._is_closed:
+                if self._journal.is_closed:
                     return
                 failure = f"the store could not be updated: {first_line(error)[:300]}"
                 if self.error is None:
@@ -99,7 +126,8 @@ class Delivery:
         end = self._offset
         for entry, after in self._journal.entries(self._offset):
             if points and ("key" not in entry or len(points) == BATCH_SIZE):
-                self._send_points(points, end)
+                self.backend.log_points(points)
+                self._record(end)
                 points = []
             if "key" in entry:
                 points.append(Point(**entry))
@@ -108,7 +136,8 @@ class Delivery:
                 self._record(after)
             end = after
         if points:
-            self._send_points(points, end)
+            self.backend.log_points(points)
+            self._record(end)
 
     def _begin(self) -> None:
         first, _ = next(self._journal.entries(0), ({}, 0))
@@ -116,19 +145,13 @@ class Delivery:
         self.backend.run_id = self.backend.begin(first.get("started", time.time()), may_exist)
         self._record(0)
 
-    def _send_points(self, points: list[Point], end: int) -> None:
-        self.backend.log_points(points)
-        self._record(end)
-
     def _record(self, offset: int) -> None:
-        with self._recording:
-            if self._is_closed:
-                raise ValueError("the run is over")
+        with self._journal.kept_open():
             self._offset = offset
             write_delivered(self._folder.path, Delivered(self._store, self.backend.run_id, offset))
 
     def _send(self, entry: Mapping[str, Any]) -> None:
-        """Send a line that is not a point; logs a warning if the store refuses it for good."""
+        """Send a line that is not a point; logs a warning if the store refuses it."""
         calls: dict[str, Callable[[Any], None]] = {
             "parameters": self.backend.log_parameters,
             "tags": self.backend.set_tags,
@@ -171,6 +194,6 @@ class Delivery:
                 with contextlib.suppress(Exception):
                     self._send_heartbeat()
         self.deliver()
-        if not self._is_closed:
+        if not self._journal.is_closed:
             with contextlib.suppress(Exception):
                 self._send(self._unwritten)

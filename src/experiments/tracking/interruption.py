@@ -12,7 +12,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int, at_once: bool = False):
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.signal, self.at_once = number, at_once
+        self.signal, self.at_once = number, at_once  # the exit code tells which signal it was
 
 
 class Stop:

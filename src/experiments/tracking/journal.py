@@ -49,13 +49,12 @@ class Damaged(ValueError):
 class Journal:
     """Appends whole lines, also from several threads; opening it removes a damaged end.
 
-    The descriptor is used only under the lock and never after `close`, when the system may have given it to another
-    file: a thread that still holds a closed journal gets a ValueError.
+    A thread that still has a closed journal gets a ValueError, and no other file that has its descriptor by then.
     """
 
     def __init__(self, path: Path):
         self._file = path.open("ab+", buffering=0)  # stays usable if the folder is deleted
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held wherever the descriptor is used
         self.end = 0  # where the last whole line ended when the journal was opened; 0 for a new journal
         self.has_parameters = False
         self._written: set[tuple[str, int]] = set()  # points that a resumed run does not write again
@@ -74,8 +73,8 @@ class Journal:
     def append(self, *entries: Mapping[str, Any]) -> None:
         """Write these lines and hand them to the system. After an OSError none of them is there."""
         data = "".join(json.dumps(entry) + "\n" for entry in entries).encode()
-        with self._lock:
-            size = os.fstat(self._file.fileno()).st_size
+        with self.kept_open() as descriptor:
+            size = os.fstat(descriptor).st_size
             try:
                 if self._file.write(data) < len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -97,13 +96,23 @@ class Journal:
         """The whole lines from byte `start` on, each with the offset of the next. Damaged, or ValueError if closed."""
         return parse(self._read, start)
 
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[int]:
+        """In the block no other thread uses or closes the journal; yields its descriptor. ValueError if closed."""
+        with self._lock:
+            yield self._file.fileno()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._file.closed
+
     def close(self) -> None:
         with self._lock:
             self._file.close()
 
     def _read(self, start: int) -> bytes:
-        with self._lock:
-            return os.pread(self._file.fileno(), BLOCK_SIZE, start)
+        with self.kept_open() as descriptor:
+            return os.pread(descriptor, BLOCK_SIZE, start)
 
 
 def parse(read: Callable[[int], bytes], start: int) -> Iterator[tuple[Entry, int]]:

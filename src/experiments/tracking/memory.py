@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from .backend import Backend
+from .delivery import Backend
 from .journal import Point
 from .store import Store
 

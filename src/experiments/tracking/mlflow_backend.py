@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
-from .backend import Backend, Gone, Refused
+from .delivery import Backend, Gone, Refused
 from .journal import Point
 from .mlflow_connection import SERVERS, open_experiment, reachable
 

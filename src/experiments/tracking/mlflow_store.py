@@ -50,8 +50,8 @@ class MlflowStore(Store):
             client = self._client()
             experiment = client.get_experiment_by_name(self.experiment)
             if experiment is None:
-                where = f"{self.uri}; tracker.experiment=NAME names another"
-                raise ValueError(f"there is no experiment {self.experiment!r} in {where}")
+                hint = "tracker.experiment=NAME names another"
+                raise ValueError(f"there is no experiment {self.experiment!r} in {self.uri}; {hint}")
             find = functools.partial(search, client, experiment.experiment_id)
             if is_filter(which):
                 runs = find(f"{which} and tags.runner = 'train'")

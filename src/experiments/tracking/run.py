@@ -63,7 +63,7 @@ class Run:
             self._begin()
         except BaseException:
             self.delivery.finish(START_TIMEOUT)
-            self._close()
+            self._locked.close()
             if not self.resumed:  # nothing was recorded, so nothing is left behind
                 self._locked.remove()
             raise
@@ -137,10 +137,6 @@ class Run:
         else:
             self.delivery.finish(END_TIMEOUT)
         self.num_undelivered = self.delivery.num_waiting
-        self._close()
-
-    def _close(self) -> None:
-        self.delivery.close()
         self._locked.close()
 
 

@@ -6,8 +6,7 @@ import logging
 from pathlib import Path
 
 from ..config.checks import at_least
-from .backend import Backend
-from .delivery import Delivery
+from .delivery import Backend, Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
 from .record import RunRecord, records_in, sweep_in
 
@@ -88,7 +87,6 @@ class Store(abc.ABC):
         is_behind = delivery.num_waiting > 0
         if is_behind:
             delivery.deliver()
-        delivery.close()
         return delivery.error or done or ("delivered" if is_behind else None)
 
     def close_dead_runs(self, own: str) -> None:
