@@ -148,7 +148,7 @@ class Experiment:
         From its beginning to its end a signal is only noted in the Stop, so that no run is left as RUNNING.
         """
         name = self._new_name() if resumed is None else resumed.name
-        run = self.store.run(name, tags | self._tags(fingerprint))
+        run = Run(self.store, name, tags | self._tags(fingerprint))
         signals = interruptible() if self.job is None else interruptible(self.job.is_stopped)
         closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
         with signals as stop, run, in_background(closing, name):

@@ -11,6 +11,7 @@ from ..config.errors import first_line
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
 from ..tracking.record import RunRecord, sweep_in
+from ..tracking.run import Run
 from ..tracking.store import Store
 from ..training.final_report import dashboard_command, program
 from ..training.metrics import perplexity
@@ -34,7 +35,7 @@ class Parent:
         self._store, self._options = store, options
         tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self.axes), "sweep.search": options.search}
         tags |= {f"sweep.{key}": str(getattr(options, key)) for key in CHANGEABLE}
-        self._run = store.run(name, tags | values_as_tags(dimensions))
+        self._run = Run(store, name, tags | values_as_tags(dimensions))
         self._logged: dict[str, float] = {}
 
     def __enter__(self) -> "Parent":
@@ -91,8 +92,8 @@ class Parent:
         log.info("")
         log.info("%-11s %s", "run", self._run.run_id)
         log.info("%-11s %s", "folder", self._run.folder)
-        if self._run.undelivered:
-            waiting = f"{self._run.undelivered} lines wait for the store: {program()} runner=doctor sends them"
+        if self._run.num_undelivered:
+            waiting = f"{self._run.num_undelivered} lines wait for the store: {program()} runner=doctor sends them"
             log.info("%-11s %s", "undelivered", waiting)
         if self._store.has_page:
             log.info("%-11s %s", "dashboard", self._run.page or dashboard_command(overrides))

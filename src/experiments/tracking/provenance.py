@@ -22,8 +22,7 @@ def provenance_tags() -> dict[str, str]:
         "version.python": platform.python_version(),
     }
     found |= {f"version.{library}": version(library) for library in LIBRARIES}
-    commit = _git("rev-parse", "HEAD")
-    if commit is not None:
+    if (commit := _git("rev-parse", "HEAD")) is not None:
         found |= {"git_commit": commit, "git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
     return found
 
@@ -42,7 +41,6 @@ def _git(*arguments: str) -> str | None:
         return None
     command = ["git", "-C", str(HOME), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -53,8 +53,8 @@ def run_rows(experiment: "Experiment", run: Run) -> Iterator[tuple[str, str]]:
     """The run's id and folder, what its store has not received, and its page."""
     yield "run", run.run_id
     yield "folder", str(run.folder)
-    if run.undelivered:
-        waiting = f"{run.undelivered} lines of {run.folder / JOURNAL} wait for the store"
+    if run.num_undelivered:
+        waiting = f"{run.num_undelivered} lines of {run.folder / JOURNAL} wait for the store"
         yield "undelivered", f"{waiting}: {program()} runner=doctor sends them"
     if run.store.has_page:
         yield "dashboard", run.page or dashboard_command(experiment.overrides)
