@@ -117,7 +117,7 @@ def test_an_evaluation_that_is_no_number_fails(command, trained):
     content["model"]["output.W"].fill_(float("nan"))
     checkpoint.save(trained.folder / "best.pt", content)
     outcome = command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
-    assert "evaluation diverged: loss nan" in outcome.error
+    assert "the evaluation of train diverged: loss nan" in outcome.error
     assert MemoryStore.ended[-1].tags["outcome"] == "diverged"
 
 

@@ -1,17 +1,16 @@
 """Learning-rate schedules: the factor on the optimizer's own rate, before each update.
 
-A schedule is asked for `factor(epochs)` with the epochs done so far as a fraction (0.5 is the middle of the first),
-and is told the deciding loss after each epoch. Its state is its attributes.
+Before each update, `factor(epochs)` is called with the number of epochs done so far (0.5 is the middle of the first);
+after each epoch, `observe(loss)` with the deciding loss.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
+from ..checkpoints.training_state import AttributesAsState
 from ..config.checks import at_least
 
 
-class Constant:
+class Constant(AttributesAsState):
     """The optimizer's rate throughout."""
 
     def factor(self, epochs: float) -> float:  # noqa: ARG002 - the same at any time
@@ -19,14 +18,6 @@ class Constant:
 
     def observe(self, loss: float) -> None:
         """The loss after an epoch."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Options, and what was observed."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`."""
-        vars(self).update(state)
 
 
 class StepDecay(Constant):
