@@ -96,7 +96,7 @@ def test_the_test_split_decides_nothing(train, imdb, reviews):
     assert values(before, "test/loss") != values(after, "test/loss")
 
 
-def test_report_is_that_of_scikit_learn():
+def test_classification_metrics_are_those_of_scikit_learn():
     draw = np.random.default_rng(0)
     for classes in (2, 3):
         labels = draw.integers(classes, size=200)

@@ -84,7 +84,7 @@ def test_a_recipe_and_a_checkpoint_do_not_go_together(command, trained):
     assert "recipe= and checkpoint= do not go together" in outcome.error
 
 
-def test_the_cache_is_this_machines_and_not_that_of_the_checkpoint(command, train, tmp_path, monkeypatch):
+def test_the_cache_folder_is_that_of_this_machine_not_of_the_checkpoint(command, train, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text("a b c d\n" * 50)
     monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "one"))
     run = train("data=words", "data.path=text.txt", "batch_size=2", "epochs=1", "model.hidden_size=8")
@@ -104,13 +104,13 @@ def test_latest_is_recorded_by_its_run_id(command, store):
     assert f"checkpoint={training.info.run_id}" in evaluation.data.tags["command"]
 
 
-def test_a_folder_without_a_best_checkpoint_is_said(command, trained):
+def test_a_folder_without_a_best_checkpoint_is_refused(command, trained):
     (trained.folder / "best.pt").unlink()
     error = command("runner=evaluate", f"checkpoint=runs/{trained.name}", "tracker=memory").error
     assert f"the folder runs/{trained.name} holds no best.pt; give a file of it, such as last.pt" in error
 
 
-def test_an_evaluation_that_is_no_number_fails(command, trained):
+def test_an_evaluation_that_is_not_finite_fails(command, trained):
     from experiments.checkpoints import checkpoint
 
     content = checkpoint.load(trained.folder / "best.pt")
@@ -121,12 +121,12 @@ def test_an_evaluation_that_is_no_number_fails(command, trained):
     assert MemoryStore.ended[-1].tags["outcome"] == "diverged"
 
 
-def test_a_split_that_is_not_there_is_refused(command, trained):
+def test_a_missing_split_is_refused(command, trained):
     error = command("runner=evaluate", f"checkpoint={trained.name}", "tracker=memory").error
     assert "runner.split=test is not in this dataset; it has train" in error
 
 
-def test_greedy_sampling_reads_the_string_out(command, trained):
+def test_greedy_sampling_prints_the_string(command, trained):
     again = ("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.temperature=0")
     whole = "0hello pytorch. how long can a rnn cell remember?1"
     assert command(*again, "runner.length=49").out == f"{whole}\n"
