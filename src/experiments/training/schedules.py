@@ -7,7 +7,7 @@ after each epoch, `observe(loss)` with the deciding loss.
 import math
 
 from ..checkpoints.training_state import AttributesAsState
-from ..config.checks import at_least
+from ..config.checks import at_least, fractions
 
 
 class Constant(AttributesAsState):
@@ -29,8 +29,7 @@ class StepDecay(Constant):
     def __init__(self, *, after: int, every: int, gamma: float):
         at_least(0, after=after)
         at_least(1, every=every)
-        if not 0.0 < gamma <= 1.0:
-            raise ValueError(f"gamma must be above 0 and at most 1, got {gamma}")
+        fractions(gamma=gamma)
         self.after, self.every, self.gamma = after, every, gamma
 
     def factor(self, epochs: float) -> float:
@@ -39,7 +38,7 @@ class StepDecay(Constant):
 
 
 class Plateau(Constant):
-    """Divided by `divisor` whenever `patience` + 1 epochs in a row brought no better loss.
+    """Divided by `divisor` whenever the loss has not improved for `patience` + 1 epochs in a row.
 
     The word-language-model example of PyTorch: divisor 4, patience 0.
     """
@@ -63,7 +62,7 @@ class Plateau(Constant):
 
 
 class Linear(Constant):
-    """Rising from 0 for `warmup` epochs, then falling in a straight line to `final` after `epochs` epochs."""
+    """Rising linearly from 0 for `warmup` epochs, then falling linearly to `final` after `epochs` epochs."""
 
     def __init__(self, *, epochs: int, warmup: float, final: float):
         at_least(0, warmup=warmup, final=final)
@@ -78,7 +77,7 @@ class Linear(Constant):
         return self.final + (1.0 - self.final) * self.remaining(done)
 
     def remaining(self, done: float) -> float:
-        """What is left of the fall, 1 to 0, when this fraction of its time is over."""
+        """The fraction of the fall that is left, 1 to 0, after this fraction of its time."""
         return 1.0 - done
 
 

@@ -56,7 +56,6 @@ class GradientTraining(Training):
         return place | {"state": self.tbptt.state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`."""
         place = dict(state)
         carried = place.pop("state")
         vars(self).update(place)
