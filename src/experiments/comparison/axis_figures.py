@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..config.figure import empty_figure
 from ..tracking.record import RunRecord
 from .grouping import Combination, Value, group, levels, numbers
 from .measures import Criterion, mean
-from .styling import COLOURS, MARKERS, OTHERS, empty_figure, label, lay_out_axis, legend_name, scale_scores
+from .styling import COLOURS, MARKERS, OTHERS, label, lay_out_axis, legend_name, scale_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

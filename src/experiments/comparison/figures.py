@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..config.figure import empty_figure
 from ..tracking.record import RunRecord
 from .axis_figures import draw_against_axis, draw_scatter
 from .grouping import Combination, differing, group, levels, wide, without_seed
 from .importance import importance
 from .measures import Criterion, Mean, completed, criterion_of, mean
-from .styling import COLOURS, MARKERS, OTHERS, empty_figure, label, legend_name, plain_numbers, scale_scores
+from .styling import COLOURS, MARKERS, OTHERS, label, legend_name, plain_numbers, scale_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,6 @@ from .measures import Criterion
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which are distinguishable with every kind of colour blindness; without their yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -17,14 +16,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 OTHERS = "#bbbbbb"
 UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
 MAX_TICKS = 8  # values of an axis that are all labelled
-
-
-def empty_figure(width: float, height: float) -> tuple["Figure", "Axes"]:
-    """A figure of a size in inches, and its axes."""
-    from matplotlib.figure import Figure  # takes half a second, so it is not imported at the top
-
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    return figure, figure.subplots()
 
 
 def label(criterion: Criterion, which: str) -> str:

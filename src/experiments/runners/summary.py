@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..training.layer_table import layer_table
+from ..training.artifacts import layer_table
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
