@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from experiments.config.help import choices
 from experiments.config.paths import HOME, cache_folder, data_folder
-from hydra_plugins.experiments_sweeper.composing import Composer
+from hydra_plugins.experiments_sweeper.overrides import Composer
 
 
 @pytest.fixture

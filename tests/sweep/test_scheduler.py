@@ -10,10 +10,9 @@ import joblib
 import pytest
 
 from experiments.sweep import scheduler as module
-from experiments.sweep.grid import Grid
-from experiments.sweep.job_context import STOP
+from experiments.sweep.job import STOP
 from experiments.sweep.options import Options
-from experiments.sweep.plan import Job
+from experiments.sweep.plan import Grid, Job
 from experiments.sweep.scheduler import Incomplete, Scheduler, TimeOver
 from experiments.tracking.folder import Busy
 from experiments.tracking.interruption import Interrupted, Stop
@@ -33,22 +32,23 @@ class Broken(Exception):
 
 
 class Pretended:
-    """A launcher and a parent. `deeds` says what each job does, launch by launch; then it completes.
+    """A launcher, a parent run and its store. `deeds` says what each job does, launch by launch; then it completes.
 
     complete, diverge | fail: and its journal knows | refuse: fails before it has a journal | quiet: is done and never
     has one | raise: the launcher hands back an exception | kill: dies in its middle and takes the launcher with it |
     alone: does so if it is not alone | break: the launcher breaks before any job begins | stop: Ctrl-C is pressed
     """
 
-    def __init__(self, folder: Path, deeds: dict[str, list[str]]):
-        self.folder, self.deeds = folder, deeds
+    def __init__(self, folder: Path, deeds: dict[str, list[str]], workers: int | None = 2):
+        self.folder, self.deeds, self.num_workers = folder, deeds, workers
+        self.store = self
         self.launches: list[str] = []
         self.sessions: list[dict] = []
         self.reported: list[dict] = []
         self.busy = 0  # times that a run is found held by another process
         self.stop = Stop(lambda: False)
 
-    def launch(self, _run, plans, session, _first):
+    def launch(self, plans, session, _first):
         names = [Path(plan).stem for plan in plans]
         assert all(json.loads(Path(plan).read_text()) == {"of": name} for plan, name in zip(plans, names))
         self.launches.append("".join(names))
@@ -89,11 +89,11 @@ class Pretended:
         outcome = "failed" if failure else "interrupted"
         write(self.folder.parent / name, {"tags": {"outcome": outcome}, "status": "KILLED"})
 
-    def progress(self, watches) -> None:
-        self.watches = watches
+    def log_progress(self, records) -> None:
+        self.records = records
 
     def report(self) -> None:
-        self.reported.append({name: watch.outcome for name, watch in self.watches.items()})
+        self.reported.append({record.name: record.outcome for record in self.records})
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def run_jobs(tmp_path):
     def run(workers: int = 2, busy: int = 0, search=None, only: str = "", **deeds) -> tuple:
         folder.mkdir(exist_ok=True)
         options = {key: deeds.pop(key) for key in DEFAULTS if key in deeds}
-        pretended = Pretended(folder, {name: deed.split() for name, deed in deeds.items()})
+        pretended = Pretended(folder, {name: deed.split() for name, deed in deeds.items()}, workers)
         pretended.busy = busy
         jobs = [Job(name, f"x={name}", 0, 1, {"of": name}) for name in deeds if name in (only or deeds)]
-        scheduler = Scheduler(Options(**DEFAULTS | options), folder, pretended, pretended, workers, pretended.stop)
+        scheduler = Scheduler(Options(**DEFAULTS | options), folder, pretended, pretended, pretended.stop)
         raised = None
         try:
             scheduler.run(search or Grid(jobs))
@@ -248,7 +248,7 @@ def test_a_signal_while_a_launcher_works_reaches_jobs_elsewhere_through_the_file
     slow = Slow(folder, {})
     job = Job("a", "x=a", 0, 1, {"of": "a"})
     with pytest.raises(Interrupted, match="SIGTERM"):
-        Scheduler(Options(**DEFAULTS), folder, slow, slow, 2, slow.stop).run(Grid([job, job]))
+        Scheduler(Options(**DEFAULTS), folder, slow, slow, slow.stop).run(Grid([job, job]))
     assert seen == [True]
 
 

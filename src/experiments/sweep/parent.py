@@ -12,7 +12,7 @@ from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
 from ..tracking.record import RunRecord, sweep_in
 from ..tracking.store import Store
-from ..training.final_report import dashboard_command, program
+from ..training.final_report import run_rows
 from ..training.metrics import perplexity
 from .dimensions import Dimension
 from .options import Options
@@ -30,9 +30,9 @@ class Parent:
         self, store: Store, name: str, options: Options, dimensions: Sequence[Dimension], tags: Mapping[str, str]
     ):
         """`store` is that of this run and of the jobs."""
-        self.axes = [key for dimension in dimensions for key in dimension.keys]
-        self._store, self._options = store, options
-        tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self.axes), "sweep.search": options.search}
+        self.store, self._options = store, options
+        self._axes = [key for dimension in dimensions for key in dimension.keys]
+        tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self._axes), "sweep.search": options.search}
         tags |= {f"sweep.{key}": str(getattr(options, key)) for key in CHANGEABLE}
         self._run = store.run(name, tags | values_as_tags(dimensions))
         self._logged: dict[str, float] = {}
@@ -47,20 +47,15 @@ class Parent:
     def __exit__(self, *error: Any) -> None:
         self._run.__exit__(*error)
 
-    def close_dead_run(self, name: str, failure: str | None = None) -> None:
-        """Close the run of a job whose process died, as failed if a `failure` is given. Busy if the process lives."""
-        self._store.close_dead_run(name, failure)
-
-    def progress(self, records: Mapping[str, RunRecord]) -> None:
+    def log_progress(self, jobs: Sequence[RunRecord]) -> None:
         """Log how many jobs ended and failed, and the best value of a completed run, if any of them changed.
 
         The step counts these points, so that it also rises over several starts.
         """
-        jobs = list(records.values())
         completed = [record for record in jobs if record.outcome == "completed"]
-        failed = sum(record.outcome == "failed" for record in jobs)
-        metrics: dict[str, float] = {"sweep/ended": failed + sum(record.is_over for record in jobs)}
-        metrics["sweep/failed"] = failed
+        num_failed = sum(record.outcome == "failed" for record in jobs)
+        num_over = sum(record.is_over for record in jobs)
+        metrics: dict[str, float] = {"sweep/ended": num_failed + num_over, "sweep/failed": num_failed}
         best = min((record.best_loss for record in completed if not math.isnan(record.best_loss)), default=None)
         if best is not None:
             metrics["best/loss"] = best
@@ -73,10 +68,10 @@ class Parent:
     def report(self) -> None:
         """Write table and figures of all runs that this sweep ever had, and print the table."""
         try:
-            _, runs = sweep_in(self._store.folder, self._run.name)
+            _, runs = sweep_in(self.store.folder, self._run.name)
             if not runs:
                 return
-            report = Report(runs, self.axes, self._options.search, self._run.name)
+            report = Report(runs, self._axes, self._options.search, self._run.name)
             for path in write_report(report, self._run.folder):
                 self._run.log_file(path)
             command = self._run.tags["command"]
@@ -87,15 +82,10 @@ class Parent:
             log.warning("the runs could not be compared: %s", first_line(error))
 
     def log_locations(self, overrides: Sequence[str]) -> None:
-        """Print the run's id, its folder and how to open the dashboard."""
+        """Log the run's id, its folder and how to open the dashboard."""
         log.info("")
-        log.info("%-11s %s", "run", self._run.run_id)
-        log.info("%-11s %s", "folder", self._run.folder)
-        if self._run.undelivered:
-            waiting = f"{self._run.undelivered} lines wait for the store: {program()} runner=doctor sends them"
-            log.info("%-11s %s", "undelivered", waiting)
-        if self._store.has_page:
-            log.info("%-11s %s", "dashboard", self._run.page or dashboard_command(overrides))
+        for name, text in run_rows(overrides, self._run):
+            log.info("%-11s %s", name, text)
 
 
 def values_as_tags(dimensions: Sequence[Dimension]) -> dict[str, str]:

@@ -25,7 +25,7 @@ log = logging.getLogger("experiments")
 def summarize(experiment: "Experiment", run: Run, training: Training) -> None:
     """Log the best and last metrics, where the files are, and how to open the dashboard."""
     log.info("")
-    for name, text in [*metrics_rows(training), *run_rows(experiment, run)]:
+    for name, text in [*metrics_rows(training), *run_rows(experiment.overrides, run)]:
         log.info("%-11s %s", name, text)
 
 
@@ -49,7 +49,7 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
             yield split, f"{short(training.last[split])}  ({note})"
 
 
-def run_rows(experiment: "Experiment", run: Run) -> Iterator[tuple[str, str]]:
+def run_rows(overrides: Sequence[str], run: Run) -> Iterator[tuple[str, str]]:
     """The run's id and folder, what its store has not received, and its page."""
     yield "run", run.run_id
     yield "folder", str(run.folder)
@@ -57,7 +57,7 @@ def run_rows(experiment: "Experiment", run: Run) -> Iterator[tuple[str, str]]:
         waiting = f"{run.undelivered} lines of {run.folder / JOURNAL} wait for the store"
         yield "undelivered", f"{waiting}: {program()} runner=doctor sends them"
     if run.store.has_page:
-        yield "dashboard", run.page or dashboard_command(experiment.overrides)
+        yield "dashboard", run.page or dashboard_command(overrides)
 
 
 def dashboard_command(overrides: Sequence[str]) -> str:

@@ -13,10 +13,9 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
-from experiments.sweep import job_context as module
-from experiments.sweep.job import run_planned
-from experiments.sweep.job_context import STOP, Pruned, SweepJob, is_alive
-from experiments.sweep.study import running_trial, storage
+from experiments.sweep import job as module
+from experiments.sweep.job import STOP, Pruned, SweepJob, is_alive, run_planned
+from experiments.sweep.search import running_trial, storage
 from experiments.tracking.record import RunRecord
 
 from .conftest import folder_of, numbers
@@ -126,8 +125,7 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
 
 def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(member, tmp_path):
     program = (
-        "import os, signal, sys, json\nfrom experiments.sweep.job import set_up_worker\n"
-        "from experiments.sweep.job_context import SweepJob\n"
+        "import os, signal, sys, json\nfrom experiments.sweep.job import SweepJob, set_up_worker\n"
         "set_up_worker(SweepJob(**json.loads(sys.argv[1])))\n"
         "assert os.getcwd() == sys.path[-1] == sys.argv[2]\n"
         "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
