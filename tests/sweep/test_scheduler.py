@@ -41,7 +41,7 @@ class Pretended:
 
     def __init__(self, folder: Path, deeds: dict[str, list[str]], workers: int | None = 2):
         self.folder, self.deeds, self.num_workers = folder, deeds, workers
-        self.store = self
+        self.run = SimpleNamespace(store=self)
         self.launches: list[str] = []
         self.sessions: list[dict] = []
         self.reported: list[dict] = []

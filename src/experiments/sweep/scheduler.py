@@ -109,60 +109,60 @@ class Scheduler:
         self.jobs.update(added)
         return statuses
 
-    def _complete(self, jobs: Sequence[JobStatus]) -> None:
+    def _complete(self, statuses: Sequence[JobStatus]) -> None:
         """Launch these jobs until each is over or failed too often, or the time is over.
 
         After a breakdown of the launcher the jobs that may have caused it are launched one by one.
         """
         suspects: list[JobStatus] = []
         num_breakdowns = 0
-        while (left := [job for job in jobs if not job.is_done]) and not self._is_late():
+        while (left := [status for status in statuses if not status.is_done]) and not self._is_late():
             self._wait_for_other_processes()
-            suspects = [job for job in suspects if job in left]
+            suspects = [status for status in suspects if status in left]
             launched, progress = suspects[:1] or left, self._progress()
             error = self._launch(launched)
             self.stop.check()
             suspects = suspects[1:]
             if error is not None:
-                may_be_cause = launched if len(launched) == 1 else [job for job in launched if job.is_locked]
-                suspects += [job for job in may_be_cause if job not in suspects]
+                may_be_cause = [status for status in launched if status.is_locked or len(launched) == 1]
+                suspects += [status for status in may_be_cause if status not in suspects]
                 num_breakdowns = num_breakdowns + 1 if self._progress() == progress else 0
                 if num_breakdowns >= MAX_BREAKDOWNS:
                     raise error
         self._close_dead_runs()
 
-    def _launch(self, jobs: Sequence[JobStatus]) -> Exception | None:
+    def _launch(self, statuses: Sequence[JobStatus]) -> Exception | None:
         """Hand jobs to the launcher; the exception if it broke down, as when a worker was killed."""
-        num_failures = [job.record.num_failures for job in jobs]
-        context = session(self.folder, self.deadline, min(self.launcher.num_workers or 1, len(jobs)))
-        plans = [job.job.write(self.folder) for job in jobs]
+        num_failures = [status.record.num_failures for status in statuses]
+        context = session(self.folder, self.deadline, min(self.launcher.num_workers or 1, len(statuses)))
+        plans = [status.job.write(self.folder) for status in statuses]
         try:
-            results = self.launcher.launch(plans, context, len(self.jobs) - len(jobs))
+            results = self.launcher.launch(plans, context, len(self.jobs) - len(statuses))
         except Exception as error:
             log.warning("the launcher broke down: %s", first_line(error))
-            if len(jobs) == 1:
-                self._record_killed(jobs[0])
+            if len(statuses) == 1:
+                self._record_killed(statuses[0])
             return error
         finally:
             self.screen.read_journals()
-        for job, result, before in zip(jobs, results, num_failures):
-            job.record_result(result, before)
+        for status, result, before in zip(statuses, results, num_failures):
+            status.record_result(result, before)
         return None
 
-    def _record_killed(self, job: JobStatus) -> None:
+    def _record_killed(self, status: JobStatus) -> None:
         """A job that ran alone when its process was killed has failed; its journal says so, if it has one."""
-        if job.is_locked:
+        if status.is_locked:
             with contextlib.suppress(ValueError, OSError):
-                self.parent.store.close_dead_run(job.job.name, "its process was killed")
+                self.parent.run.store.close_dead_run(status.job.name, "its process was killed")
         else:
-            job.record_failure("its process was killed")
+            status.record_failure("its process was killed")
 
     def _close_dead_runs(self) -> list[Job]:
         """Close runs whose process died; the jobs whose process is alive."""
         alive = []
         for job in (status.job for status in self.jobs.values() if status.is_locked):
             try:
-                self.parent.store.close_dead_run(job.name)
+                self.parent.run.store.close_dead_run(job.name)
             except Busy:
                 alive.append(job)
             except (ValueError, OSError) as error:
@@ -182,10 +182,10 @@ class Scheduler:
         return self.deadline is not None and time.time() > self.deadline
 
     def _progress(self) -> list[tuple[str | None, int, int]]:
-        return [job.progress for job in self.jobs.values()]
+        return [status.progress for status in self.jobs.values()]
 
     def _log_progress(self) -> None:
-        self.parent.log_progress([job.record for job in list(self.jobs.values())])
+        self.parent.log_progress([status.record for status in list(self.jobs.values())])
 
     def _tick(self) -> None:
         """Called all the time while jobs run: passes signals on and logs the sweep's progress."""
@@ -196,16 +196,15 @@ class Scheduler:
 
     def _raise_if_incomplete(self, is_complete: bool) -> None:
         """Incomplete if jobs failed, TimeOver if some are missing."""
-        jobs = self.jobs.values()
-        failed = [job for job in jobs if job.is_done and not job.is_over]
-        for job in failed:
-            why = job.record.tags.get("error", "see above")
-            log.info("%s  failed: %s (%s)", job.job.label, why, job.record.folder)
+        done = [status for status in self.jobs.values() if status.is_done]
+        failed = [status for status in done if not status.is_over]
+        for status in failed:
+            why = status.record.tags.get("error", "see above")
+            log.info("%s  failed: %s (%s)", status.job.label, why, status.record.folder)
         if failed:
-            names = ", ".join(job.job.label for job in failed[:3]) + (", ..." if len(failed) > 3 else "")
+            names = ", ".join(status.job.label for status in failed[:3]) + (", ..." if len(failed) > 3 else "")
             advice = f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"
-            raise Incomplete(f"{len(failed)} of {len(jobs)} jobs failed: {names}; {advice}")
-        num_done = sum(job.is_done for job in jobs)
-        if not is_complete and (self.options.search != "grid" or num_done < len(jobs)):
-            log.info("the time is over with %d jobs done; the same command resumes the sweep", num_done)
+            raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}; {advice}")
+        if not is_complete and (self.options.search != "grid" or len(done) < len(self.jobs)):
+            log.info("the time is over with %d jobs done; the same command resumes the sweep", len(done))
             raise TimeOver

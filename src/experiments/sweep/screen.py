@@ -106,16 +106,11 @@ class Screen:
         for job, record in ((status.job, status.record) for status in running):
             if job.name not in self._bars:
                 self._bars[job.name] = tqdm(total=job.epochs, bar_format=JOB_BAR, leave=False)
-            epoch = int(record.last("train/epoch") or 0)
-            text = f"{job.label}  epoch {epoch}/{job.epochs}  {best_value(record)}".strip()
-            set_bar(self._bars[job.name], epoch, job.epochs, text)
-        set_bar(self._sweep_bar, self._num_over(), self._total(), f"sweep {self._time_left()}".strip())
-
-
-def set_bar(bar: "tqdm[Any]", n: int, total: int, text: str) -> None:
-    """Redraw a bar."""
-    bar.n, bar.total = n, total
-    bar.set_description_str(text)
+            bar, epoch = self._bars[job.name], int(record.last("train/epoch") or 0)
+            bar.n = epoch
+            bar.set_description_str(f"{job.label}  epoch {epoch}/{job.epochs}  {best_value(record)}".strip())
+        self._sweep_bar.n, self._sweep_bar.total = self._num_over(), self._total()
+        self._sweep_bar.set_description_str(f"sweep {self._time_left()}".strip())
 
 
 def best_value(record: RunRecord) -> str:

@@ -12,12 +12,11 @@ from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..config.recorded_form import identity_options
 from ..tracking.interruption import interruptible
-from ..tracking.provenance import provenance_tags
 from ..tracking.store import Store
-from ..training.final_report import program
+from ..training.final_report import program, run_rows
 from .dimensions import Dimension, product
 from .options import Options
-from .parent import Parent
+from .parent import Parent, parent_tags
 from .plan import Grid, Planner, Proposer, short_hash
 from .scheduler import Launcher, Scheduler, TimeOver
 
@@ -51,15 +50,17 @@ def run_sweep(
         check_search(options, dimensions, planner, launcher)
         proposer = Search(options, dimensions, planner, folder, base.config["epochs"])
     command = shlex.join(sys.argv[1:])
-    parent = Parent(store, name, options, dimensions, {"command": f"experiments {command}"} | provenance_tags())
+    run = store.run(name, parent_tags(options, dimensions, f"experiments {command}"))
     try:
-        with contextlib.suppress(TimeOver), interruptible() as stop, parent:
-            Scheduler(options, folder, parent, launcher, stop).run(proposer)
+        with contextlib.suppress(TimeOver), interruptible() as stop, run:
+            Scheduler(options, folder, Parent(run, options), launcher, stop).run(proposer)
         stop.check()
     except KeyboardInterrupt:
         log.info("%s %s resumes this sweep", program(), command)
         raise
-    parent.log_locations(base.overrides)
+    log.info("")
+    for label, text in run_rows(base.overrides, run):
+        log.info("%-11s %s", label, text)
 
 
 def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:
