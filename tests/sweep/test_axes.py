@@ -62,7 +62,7 @@ def test_an_interval_is_a_span_of_numbers(typed, span):
     assert axis.corners() == tuple((f"model.hidden_size={end}",) for end in text)
 
 
-def test_what_is_typed_wins_over_the_sweeps_file_and_the_rest_of_it_stays():
+def test_typed_overrides_win_over_the_sweeps_file():
     params = {"truncation": "1,5", "model": "numpy_rnn,torch_rnn", "batch_size": 4}
     assert values("truncation=7,8,9", params=params) == {
         "model": (("model=numpy_rnn",), ("model=torch_rnn",)),
@@ -79,7 +79,7 @@ def test_fixed_overrides_are_kept_as_they_were_typed():
     assert axes(*typed)[0] == [text for text in typed if text != "seed=0,1"]
 
 
-def test_zipped_keys_go_side_by_side():
+def test_zipped_keys_vary_together():
     found = dimensions("model=a,b,c", "seed=0,1", "optimizer.lr=1,2,3", zipped=[["model", "optimizer.lr"]])
     pairs = (("model=a", "optimizer.lr=1"), ("model=b", "optimizer.lr=2"), ("model=c", "optimizer.lr=3"))
     assert found == [Dimension(("model", "optimizer.lr"), pairs), Dimension(("seed",), (("seed=0",), ("seed=1",)))]

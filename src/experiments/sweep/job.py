@@ -35,12 +35,12 @@ class Pruned(Exception):
 
 @dataclasses.dataclass
 class SweepJob:
-    """The `JobContext` of a job: first what its plan says, from `folder` on the values of this start (`session`)."""
+    """The `JobContext` of a job: the fields up to `study` are from its plan, the others from `session`."""
 
     is_preempted: ClassVar[bool] = False  # whether a cluster's scheduler asked this process to end, to requeue its job
     name: str  # of the parent run
     run: str  # the job's own name
-    point: str  # what was chosen for it, but for the seed
+    point: str  # its own overrides, apart from the seed
     trial: int | None  # its number in a search
     study: dict[str, Any] | None  # where running trials are compared, if they are
     folder: str  # of the parent run
@@ -160,7 +160,7 @@ def set_up_worker(job: SweepJob) -> None:
     if job.cwd not in sys.path:
         sys.path.append(job.cwd)  # where a model or dataset of the user's own may be
     with contextlib.suppress(ValueError):  # only the main thread may set handlers
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep tells its jobs when to stop
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep stops its jobs by the file STOP
 
 
 def handle_preemption() -> Callable[[], None]:

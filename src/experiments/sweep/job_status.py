@@ -39,13 +39,8 @@ class JobStatus:
         """Whether a process holds the job's run folder, or died while it did."""
         return (self.record.folder / LOCK).exists()
 
-    @property
-    def progress(self) -> tuple[str | None, int, int]:
-        """A value that changes whenever the job advances."""
-        return self.record.outcome, self.record.step, self.num_unrecorded_failures
-
     def record_result(self, result: Any, num_failures_before: int) -> None:
-        """Take over what a launcher returned; a failure that the journal records is not counted twice.
+        """Record what a launcher returned; a failure that the journal records is not counted twice.
 
         `num_failures_before` is the number of failures in the journal when the job was launched.
         """

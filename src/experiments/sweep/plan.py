@@ -20,7 +20,7 @@ class Job:
     """One run of a sweep. Its name follows from what it computes, so that the same job is always the same run."""
 
     name: str
-    point: str  # what was chosen for it, but for the seed
+    point: str  # its own overrides, apart from the seed
     seed: int
     epochs: int
     plan: dict[str, Any]  # what `run_planned` needs, as JSON
@@ -65,7 +65,7 @@ class Planner:
         except ConfigError as error:
             raise ConfigError(f"{' '.join(chosen)}: {error}") from error
         seed = experiment.settings.seed
-        hashed = short_hash(self._sweep, identity, point)  # the same wherever the seed stands
+        hashed = short_hash(self._sweep, identity, point)  # which does not depend on the place of the seed
         name = f"{slug([*without_seed, f'seed={seed}'])}-{hashed}"
         context = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
         planned = dataclasses.replace(composition, config=experiment.config, command=experiment.command)
@@ -87,7 +87,7 @@ class Proposer(Protocol):
         ...
 
     def observe(self, job: Job, record: RunRecord) -> None:
-        """Take over how a proposed job ended."""
+        """Learn how a proposed job ended."""
         ...
 
 

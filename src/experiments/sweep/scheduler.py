@@ -44,10 +44,7 @@ class Launcher(Protocol):
         ...
 
     def launch(self, plans: Sequence[str], session: Mapping[str, Any], first: int) -> list[Any]:
-        """Run jobs by the paths of their plans; what each returned, or the exception it raised.
-
-        `first` is the number of the first among all jobs of the sweep.
-        """
+        """Run jobs by the paths of their plans, counted from `first`; what each returned or raised."""
         ...
 
 
@@ -182,7 +179,9 @@ class Scheduler:
         return self.deadline is not None and time.time() > self.deadline
 
     def _progress(self) -> list[tuple[str | None, int, int]]:
-        return [status.progress for status in self.jobs.values()]
+        """A value that changes whenever a job advances."""
+        known = self.jobs.values()
+        return [(status.record.outcome, status.record.step, status.num_unrecorded_failures) for status in known]
 
     def _log_progress(self) -> None:
         self.parent.log_progress([status.record for status in list(self.jobs.values())])

@@ -92,7 +92,7 @@ class Screen:
         return sum(status.record.is_over for status in list(self._jobs.values()))
 
     def _time_left(self) -> str:
-        """How long the remaining jobs take at the pace so far."""
+        """How long the remaining jobs take at the pace so far, if that is known."""
         num_left = self._total() - self._num_over()
         if not self._num_ended or not num_left:
             return ""

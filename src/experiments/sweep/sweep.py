@@ -74,9 +74,8 @@ def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> 
         return list(dimensions)
     if spans := [dimension.keys[0] for dimension in dimensions if dimension.span]:
         raise ConfigError(f"{spans[0]} is an interval: give values, or hydra.sweeper.search=random or tpe")
-    if options.replicates == 1:
-        return list(dimensions)
-    return [*dimensions, Dimension(("seed",), tuple((f"seed={seed + k}",) for k in range(options.replicates)))]
+    seeds = Dimension(("seed",), tuple((f"seed={seed + k}",) for k in range(options.replicates)))
+    return [*dimensions, seeds] if options.replicates > 1 else list(dimensions)
 
 
 def check_search(options: Options, dimensions: Sequence[Dimension], planner: Planner, launcher: Launcher) -> None:

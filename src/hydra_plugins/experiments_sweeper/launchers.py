@@ -57,10 +57,9 @@ def check_launcher(name: str, options: DictConfig) -> None:
 
 
 class PlanLoader:
-    """Takes the place of Hydra's config loader where a job runs, and loads the path of the job's plan.
+    """Replaces Hydra's config loader in the launchers, which would compose the config of every job again.
 
-    Hydra's launchers compose the config of every job again by `load_sweep_config`, the only method that they call. But
-    a job runs by its plan, which was checked, even if files in conf/ were edited since.
+    A job runs by its plan, which was checked, even if files in conf/ were edited since. Launchers call no other method.
     """
 
     def __init__(self, session: Mapping[str, Any]):
@@ -68,7 +67,7 @@ class PlanLoader:
         self.session = dict(session)
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """The only override is the path of the plan."""
+        """What `run_planned` is called with; the only override is the path of the plan."""
         (plan,) = sweep_overrides
         return OmegaConf.create({"hydra": master_config.hydra, "plan": plan, "session": self.session})
 
