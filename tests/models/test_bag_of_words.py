@@ -120,8 +120,8 @@ def test_terms_of_another_model_are_refused():
     [
         ({"max_ngram": 0}, "max_ngram must be at least 1, got 0"),
         ({"min_count": 0}, "min_count must be at least 1, got 0"),
-        ({"strengths": []}, "strengths must be one or more numbers above 0"),
-        ({"strengths": [0.0]}, "strengths must be one or more numbers above 0"),
+        ({"strengths": []}, "num_strengths must be at least 1, got 0"),
+        ({"strengths": [2.0, 0.0]}, r"strengths\[1\] must be above 0, got 0.0"),
     ],
 )
 def test_impossible_options_are_refused(options, part):

@@ -40,8 +40,7 @@ class ContextNetwork(Model):
         dropout: float,
     ):
         super().__init__()
-        sizes = {"context_size": context_size, "embedding_size": embedding_size, "hidden_size": hidden_size}
-        at_least(1, **sizes)
+        at_least(1, context_size=context_size, embedding_size=embedding_size, hidden_size=hidden_size)
         probabilities(dropout=dropout)
         self.combine, self.context_size, self.dropout = combine, context_size, dropout
         width = embedding_size * (context_size if combine == "concatenate" else 1)
@@ -75,19 +74,18 @@ class ContextNetwork(Model):
     def combined(self, context: Tensor) -> Tensor:
         """Contexts (T, B, C) -> one vector for each, (T, B, E) or (T, B, C*E)."""
         missing = context == PADDING
-        x = self.embedding(context.clamp(min=0)).masked_fill_(missing[..., None], 0.0)
-        if self.combine == "concatenate":
-            return x.flatten(2)
-        return x.sum(dim=2) / (~missing).sum(dim=2, keepdim=True).clamp(min=1)
+        x: Tensor = self.embedding(context.clamp(min=0)).masked_fill_(missing[..., None], 0.0)
+        if self.combine == "mean":
+            return x.sum(dim=2) / (~missing).sum(dim=2, keepdim=True).clamp(min=1)
+        return x.flatten(2)
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape, number of parameters."""
-        E, K = self.embedding.embedding_dim, self.output.out_features
-        width = E * (self.context_size if self.combine == "concatenate" else 1)
+        E, width = self.embedding.embedding_dim, (self.hidden or self.output).in_features
         rows: list[tuple[str, tuple[int, ...], nn.Module | None]] = [
             ("embedding", (self.context_size, E), self.embedding),
             (self.combine, (width,), None),
         ]
         rows += [] if self.hidden is None else [("hidden", (self.hidden.out_features,), self.hidden)]
-        rows.append(("output", (K,), self.output))
+        rows.append(("output", (self.output.out_features,), self.output))
         return [(name, (steps, batch_size, *shape), num_parameters(part)) for name, shape, part in rows]

@@ -1,5 +1,6 @@
 """The recurrent network on torch's fused layers (oneDNN on the CPU, cuDNN on the GPU)."""
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -84,15 +85,15 @@ class TorchNetwork(RecurrentNetwork):
             x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
         else:
             x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
-        reverse = _flipped if padding is None else padding.mirrored
+        reverse = functools.partial(torch.flip, dims=(0,)) if padding is None else padding.mirrored
         after: list[State] = []
         for depth, (layer, mask) in enumerate(zip(self.layers, masks)):
             x = x if mask is None else x * mask
             outputs = []
-            for turn, weights in zip((_same, reverse), [layer, *self.reverse_layers[depth : depth + 1]]):
+            for is_reverse, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
                 before = tuple(part[len(after)][None] for part in state)
-                out, last = self._fused(weights, turn(x), before, padding)
-                outputs.append(turn(out))
+                out, last = self._fused(weights, reverse(x) if is_reverse else x, before, padding)
+                outputs.append(reverse(out) if is_reverse else out)
                 after.append(last)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
@@ -124,11 +125,3 @@ class TorchNetwork(RecurrentNetwork):
             features = F.linear(features, self.projection.W)
         holder = self.embedding if self.tied and self.embedding is not None else self.output
         return features, holder.W, self.output.b
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
-def _flipped(x: Tensor) -> Tensor:
-    return x.flip(0)
