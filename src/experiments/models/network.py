@@ -60,18 +60,17 @@ class RecurrentNetwork(Model):
         forget_bias: float,
     ):
         super().__init__()
-        self.num_inputs, self.num_outputs, self.embedding_size, self.tied = (
-            num_inputs,
-            num_outputs,
+        self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
+        self.cell, self.embedding_size, self.hidden_size, self.num_layers = (
+            cell,
             embedding_size,
-            tied,
+            hidden_size,
+            num_layers,
         )
-        self.cell, self.hidden_size, self.num_layers, self.bidirectional = cell, hidden_size, num_layers, bidirectional
-        self.pooling, self.logistic, self.loss = pooling, output == "logistic", loss
+        self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
         self.needs_whole_sequences, self.labels_only = bidirectional, bidirectional or pooling != "last"
-        self._input_dropouts = {"word_dropout": word_dropout, "channel_dropout": channel_dropout}
-        self._input_dropouts["input_dropout"] = input_dropout
-        self._dropout, self._output_dropout = dropout, output_dropout
+        of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
+        self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
         self._check_sizes_and_dropouts()
         self._check_output()
         self._make_weights(bias)
@@ -87,40 +86,35 @@ class RecurrentNetwork(Model):
             raise ValueError(f"dropout={self._dropout} acts between layers, but num_layers is 1: use output_dropout")
 
     def _check_output(self) -> None:
-        V, K, why_untied = self.num_inputs, self.num_outputs, None
-        if self.logistic and K != 2:
-            raise ValueError(f"output=logistic tells two classes apart, but the data has {K}: use softmax")
+        if self.logistic and self.num_outputs != 2:
+            raise ValueError(
+                f"output=logistic tells two classes apart, but the data has {self.num_outputs}: use softmax"
+            )
         if self.logistic and self.loss == "squared_error":
             raise ValueError("output=logistic has a likelihood: give loss=cross_entropy, got squared_error")
+        why = None
         if self.embedding_size is None:
-            why_untied = "embedding_size is null"
-        elif V != K:
-            why_untied = f"V={V} and K={K} differ"
+            why = "embedding_size is null"
+        elif self.num_inputs != self.num_outputs:
+            why = f"V={self.num_inputs} and K={self.num_outputs} differ"
         elif self.logistic or self.labels_only:
-            why_untied = "this network is one for labels"
-        if self.tied and why_untied:
-            raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why_untied}")
+            why = "this network is one for labels"
+        if self.tied and why:
+            raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")
 
     def _make_weights(self, bias: str) -> None:
         """The modules that hold the weights, in the order in which these are initialised."""
-        V, K, E, H, gates = (
-            self.num_inputs,
-            self.num_outputs,
-            self.embedding_size,
-            self.hidden_size,
-            CELLS[self.cell].gates,
-        )
+        E, H, gates = self.embedding_size, self.hidden_size, CELLS[self.cell].gates
         self.width = H * (1 + self.bidirectional)  # D*H
-        sizes = [E or V, *[self.width] * (self.num_layers - 1)]  # of what each layer reads
         self.num_features = self.width * (1 + (self.pooling == "mean_max"))  # F, what the output reads
-        self.embedding = None if E is None else Weights(W=(V, E))
+        sizes = [E or self.num_inputs, *[self.width] * (self.num_layers - 1)]  # of what each layer reads
+        reverse_sizes = sizes if self.bidirectional else []
+        self.embedding = None if E is None else Weights(W=(self.num_inputs, E))
         self.layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in sizes)
-        reverse = sizes if self.bidirectional else []
-        self.reverse_layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in reverse)
-        self.projection = Weights(W=(E, H)) if self.tied and E is not None and E != H else None
-        num_logits = 1 if self.logistic else K
-        weight = {} if self.tied else {"W": (num_logits, self.num_features)}
-        self.output = Weights(**weight, b=(num_logits,))
+        self.reverse_layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in reverse_sizes)
+        self.projection = None if E is None or E == H or not self.tied else Weights(W=(E, H))
+        K = 1 if self.logistic else self.num_outputs
+        self.output = Weights(b=(K,)) if self.tied else Weights(W=(K, self.num_features), b=(K,))
 
     @property
     def has_sparse_gradient(self) -> bool:
