@@ -87,11 +87,9 @@ class RecurrentNetwork(Model):
 
     def _check_output(self) -> None:
         if self.logistic and self.num_outputs != 2:
-            raise ValueError(
-                f"output=logistic tells two classes apart, but the data has {self.num_outputs}: use softmax"
-            )
+            raise ValueError(f"output=logistic is for two classes, but the data has {self.num_outputs}: use softmax")
         if self.logistic and self.loss == "squared_error":
-            raise ValueError("output=logistic has a likelihood: give loss=cross_entropy, got squared_error")
+            raise ValueError("output=logistic needs loss=cross_entropy, got squared_error")
         why = None
         if self.embedding_size is None:
             why = "embedding_size is null"

@@ -22,7 +22,7 @@ FOLDS = 3  # of the cross-validation that chooses the strength
 
 
 class BagOfWords(CountedModel):
-    """Which words a sequence holds, and which groups of up to `max_ngram` neighbours; nothing else of their order.
+    """Which words a sequence holds, and which groups of up to `max_ngram` neighbours, without their order.
 
     A term counts 1 + log(its number in the sequence), times its inverse document frequency, and the sequence's vector
     has length 1 (Manning et al., 2008, section 6.4). Groups must occur `min_count` times in training. The inverse

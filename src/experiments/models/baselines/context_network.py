@@ -1,4 +1,4 @@
-"""Language models that see the last C symbols only: the continuous bag of words and the feedforward network."""
+"""Language models that read the last C symbols only: the continuous bag of words and the feedforward network."""
 
 from typing import Literal
 
@@ -17,10 +17,10 @@ from .context import contexts, no_context
 class ContextNetwork(Model):
     """Embeddings of the last C symbols combined to one vector, perhaps a tanh layer, an affine layer over K symbols.
 
-    `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, whatever
-    their order. `concatenate` is the feedforward network of Bengio et al. (2003), without its direct connections; with
+    `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, in any
+    order. `concatenate` is the feedforward network of Bengio et al. (2003), without its direct connections; with
     `hidden_size` None it has only these. Where there is no symbol yet, its embedding is zero.
-    `dropout` is the probability for each number that the output layer sees. Parameters begin as those of nn.Embedding
+    `dropout` is the probability for each number that the output layer reads. Parameters begin as those of nn.Embedding
     and nn.Linear: N(0, 1) and U(-1/sqrt(in), 1/sqrt(in)).
     Raises ValueError for an impossible size or probability.
     """
@@ -64,7 +64,7 @@ class ContextNetwork(Model):
         return heads.linear_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs (T, B) -> what the output layer sees (T, B, F), state after."""
+        """inputs (T, B) -> what the output layer reads (T, B, F), state after."""
         context, after = contexts(inputs, *state)
         x = self.combined(context)
         if self.hidden is not None:

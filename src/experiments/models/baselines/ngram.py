@@ -1,4 +1,4 @@
-"""The n-gram model with Kneser-Ney smoothing as a module: it counts instead of following a gradient."""
+"""The n-gram model with Kneser-Ney smoothing as a module that counts instead of following a gradient."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -17,11 +17,11 @@ from .kneser_ney import KneserNey, Level, count, walk
 class Ngram(CountedModel):
     """Interpolated Kneser-Ney of `order` N: a word is predicted from the N-1 symbols before it.
 
-    `sentence_end` is the id of the symbol that ends a sentence: no context reaches back beyond it, and it is itself
-    the sign that a sentence begins. With None, contexts run on. `discounts` are three for each order (`modified`) or
+    `sentence_end` is the id of the symbol that ends a sentence: no context reaches back beyond it, and it also
+    marks that a sentence begins. With None, contexts run on. `discounts` are three for each order (`modified`) or
     one, estimated from the counts (see `kneser_ney.discounts`).
     It has no parameters; `fit` counts, and what was counted is the module's extra state. Before that all words are
-    equally probable. It computes in float64, whatever the precision.
+    equally probable. It always computes in float64.
     Raises ValueError for an impossible order or sentence_end.
     """
 
@@ -81,7 +81,7 @@ class Ngram(CountedModel):
         return {"sizes": torch.tensor(self._sizes), **counted}
 
     def set_extra_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what another n-gram model counted. ValueError if it counted something else than this one would."""
+        """The inverse of `get_extra_state`. ValueError if that was of a model with other sizes."""
         if (theirs := state["sizes"].tolist()) != (ours := self._sizes):
             raise ValueError(f"these are the counts of another n-gram model: order, V, K, end are {theirs}, not {ours}")
         orders = range(1, self.order + 1)

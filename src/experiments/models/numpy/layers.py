@@ -3,7 +3,7 @@
     forward(x, states, live)        -> y, states after, cache
     backward(d_y, d_states, cache)  -> d_x, d_states before, gradients
 
-`d_y` is the gradient of the loss with respect to `y`, and so on; `cache` is whatever `backward` needs of `forward`.
+`d_y` is the gradient of the loss with respect to `y`, and so on; `cache` is what `backward` needs of `forward`.
 A layer has `num_states` states: none for most, one for `Recurrent`, all of its layers' for a `Stack`. `live` (T, B, 1)
 is False where the input is padding; None if there is none. Zeros for the last `d_states` truncate: no gradient comes
 from later windows. Parameters and gradients are dicts with the same keys; the dtype is that of the parameters.
