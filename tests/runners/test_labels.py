@@ -122,7 +122,7 @@ def test_classification_metrics_are_those_of_scikit_learn():
             ("data=imdb", "data.path=/nowhere", "model.bidirectional=true", "truncation=10"),
             "cannot be carried from window to window: give truncation=null, got 10",
         ),
-        (("model.output=logistic",), "logistic tells two classes apart, but the data has 34"),
+        (("model.output=logistic",), "logistic is for two classes, but the data has 34"),
     ],
 )
 def test_impossible_combinations_are_refused_before_there_is_a_run(command, tmp_path, arguments, part):
