@@ -50,7 +50,7 @@ def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | No
 
 def curves_of(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> dict[Combination, Curve]:
     """The mean score of every combination as far as all its runs go, of all runs if none of them completed."""
-    curves = {}
+    curves: dict[Combination, Curve] = {}
     for combination, members in group(runs, axes).items():
         seeds = [run.metrics[criterion.key] for run in completed(members) or members]
         if steps := sorted(set.intersection(*map(set, seeds))):
@@ -72,9 +72,8 @@ def draw_curves(curves: Mapping[Combination, Curve], axes: Sequence[str], criter
     if axes:
         num_grey = len(curves) - len(coloured)
         note = [f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else []
-        figure.legend(
-            title="\n".join([*axes, *note]), fontsize="small", title_fontsize="small", loc="outside right upper"
-        )
+        title = "\n".join([*axes, *note])
+        figure.legend(title=title, fontsize="small", title_fontsize="small", loc="outside right upper")
     scale = " (log scale)" if plot.get_yscale() == "log" else ""
     plot.set(xlabel="training targets seen", ylabel=label(criterion, "") + scale)
     plot.set_title("means over seeds and their 95 % confidence")
