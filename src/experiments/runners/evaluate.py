@@ -1,11 +1,12 @@
 """The runner that scores a checkpoint on a split."""
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..config.errors import ConfigError
+from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
@@ -13,9 +14,6 @@ from ..tracking.run import Run
 from ..training.classification import report
 from ..training.evaluation import columns, finite, how_read, score_split
 from ..training.progress import short
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -26,7 +24,7 @@ class Evaluate:
     def __init__(self, *, split: Literal["train", "valid", "test"]):
         self.split = split
 
-    def run(self, experiment: "Experiment") -> float:
+    def run(self, experiment: Experiment) -> float:
         weights, settings = experiment.initial_weights, experiment.settings
         if weights is None:
             raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
@@ -47,7 +45,7 @@ class Evaluate:
         return metrics["loss"]
 
     def _measure(
-        self, experiment: "Experiment", dataset: Dataset, model: Model, batch_size: int, run: Run, stop: Stop
+        self, experiment: Experiment, dataset: Dataset, model: Model, batch_size: int, run: Run, stop: Stop
     ) -> tuple[dict[str, float], int]:
         """The metrics of the split, and the number of targets."""
         labels: list[tuple[np.ndarray, np.ndarray]] | None = [] if dataset.labelled else None
