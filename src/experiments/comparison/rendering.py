@@ -47,10 +47,9 @@ def to_screen(table: pd.DataFrame) -> str:
     marks = ["*" if row == best else "" for row in range(len(table))]
     columns = [marks] + [heading(table, name) + texts[name] for name in texts if name not in same]
     height = max(map(len, columns))
-    padded = [
-        [cell.rjust(max(map(len, column))) for cell in [""] * (height - len(column)) + column] for column in columns
-    ]
-    lines = ["  ".join(row).rstrip() for row in zip(*padded)]
+    columns = [[""] * (height - len(column)) + column for column in columns]
+    widths = [max(map(len, column)) for column in columns]
+    lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in zip(*columns)]
     if best is not None:
         lines.append(f"* lowest {loss_column(table)}; ± half of the 95 % confidence interval over seeds")
     if same:
