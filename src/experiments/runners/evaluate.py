@@ -1,14 +1,12 @@
 """The runner that scores a checkpoint on a split."""
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..config.errors import ConfigError
+from ..experiment import Experiment
 from ..training.evaluation import Evaluation
 from ..training.metrics import summary_line
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -19,7 +17,7 @@ class Evaluate:
     def __init__(self, *, split: Literal["train", "valid", "test"]):
         self.split = split
 
-    def run(self, experiment: "Experiment") -> float:
+    def run(self, experiment: Experiment) -> float:
         weights = experiment.initial_weights
         if weights is None:
             raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")

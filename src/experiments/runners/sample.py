@@ -1,21 +1,15 @@
 """The runner that samples text from a checkpoint."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..config.checks import at_least, fractions
 from ..config.errors import ConfigError
+from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..training.sampling import SamplingOptions, first_symbol, generate
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
 
 
 class Sample:
@@ -37,7 +31,7 @@ class Sample:
         self.prompt, self.length, self.samples = prompt, length, samples
         self.options = SamplingOptions(temperature, top_k, top_p)
 
-    def run(self, experiment: "Experiment") -> None:
+    def run(self, experiment: Experiment) -> None:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()

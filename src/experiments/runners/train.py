@@ -1,18 +1,15 @@
 """The runner that trains."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from ..config.checks import at_least
+from ..experiment import Experiment
 from ..interfaces.model import CountedModel
 from ..tracking.interruption import Interrupted
 from ..training.artifacts import store_description, store_results
 from ..training.final_report import resume_command, summarize
 from ..training.loop import CountedTraining, Training
 from ..training.updates import GradientTraining
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -27,7 +24,7 @@ class Train:
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
 
-    def run(self, experiment: "Experiment") -> float:
+    def run(self, experiment: Experiment) -> float:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
         fingerprint = training.dataset.fingerprint
         resumed = experiment.run_to_resume(fingerprint)
@@ -55,7 +52,7 @@ class Train:
         summarize(training)
         return training.best.loss
 
-    def _prepare(self, experiment: "Experiment") -> Training:
+    def _prepare(self, experiment: Experiment) -> Training:
         """Data and model, and the kind of training that the model needs."""
         dataset = experiment.build_dataset()
         model = experiment.build_model(dataset).train()
