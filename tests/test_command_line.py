@@ -60,7 +60,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(command, mistake, t
 def test_the_numpy_networks_refuse_what_numpy_cannot(command, setting):
     code, _, error = command("model=numpy_gru", setting)
     assert code == 1
-    assert f"{setting} is not for it" in error
+    assert f"{setting} is not supported" in error
 
 
 @pytest.mark.parametrize("section", ["model", "data", "optimizer", "schedule", "runner", "tracker"])

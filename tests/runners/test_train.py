@@ -274,7 +274,10 @@ def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch
 
 
 def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypatch):
-    def interrupted(*_):
+    end = MemoryBackend.end
+
+    def interrupted(self, status):
+        end(self, status)
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(MemoryBackend, "end", interrupted)
