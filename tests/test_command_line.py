@@ -22,13 +22,8 @@ MISTAKES = {
     "++extra=3": "there is no key extra",
     "lr=3": "did you mean optimizer.lr?",
     "cell=bogus": "there is no key cell; did you mean model.cell?",
-    "model.cell=bogus": "model.cell must be one of tanh, relu, lstm, gru, got 'bogus'",
-    "truncation=0": "truncation must be at least 1, got 0",
-    "truncation=abc": "truncation must be a whole number or null, got 'abc'",
     "optimizer.lr=-1": "optimizer: Invalid learning rate: -1.0",
-    "optimizer.lr=nan": "optimizer.lr must be a finite number, got nan",
     "model.dropout=1.5": "model: dropout must be a probability from 0 to below 1, got 1.5",
-    "model.hidden_size=-3": "model: hidden_size must be at least 1, got -3",
     "schedule=stepp": "there is no schedule stepp; did you mean step?",
     "recipe=textbook_rnn": "there is no recipe textbook_rnn; did you mean textbook_rnnlm?",
     "data=characters data.path=/nowhere/text.txt": "data: there is no data file /nowhere/text.txt",
@@ -73,11 +68,11 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(command, mistake, t
 def test_the_numpy_networks_refuse_what_numpy_cannot(command, setting):
     code, _, error = command("model=numpy_gru", setting)
     assert code == 1
-    assert f"{setting} is not for it" in error
+    assert f"{setting} is not supported" in error
 
 
 @pytest.mark.parametrize("section", ["model", "data", "optimizer", "schedule", "runner", "tracker"])
-def test_a_section_that_is_taken_away_is_asked_for(command, section):
+def test_a_removed_section_is_an_error_that_names_it(command, section):
     code, _, error = command(f"~{section}")
     assert code == 1
     assert len(error.strip().splitlines()) == 1
@@ -95,32 +90,32 @@ def test_the_recorded_command_repeats_the_run(command, tmp_path):
     assert first.tags["identity"] == second.tags["identity"]
 
 
-def test_a_mistake_in_the_last_job_of_a_sweep_is_said_before_the_first(command, tmp_path):
+def test_a_mistake_in_the_last_job_of_a_sweep_is_reported_before_the_first_job(command, tmp_path):
     code, _, error = command("-m", "optimizer.lr=0.01,-1", "epochs=1", "tracker=memory")
     assert code == 1
     assert error.strip().splitlines()[-1] == "experiments: optimizer.lr=-1: optimizer: Invalid learning rate: -1.0"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_traceback_is_shown_to_whoever_asks_for_it(command, monkeypatch):
+def test_hydra_full_error_shows_a_traceback(command, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ValueError, match="truncation must be at least 1"):
         command("truncation=0")
 
 
-def test_the_version_is_ours(command):
+def test_the_version_is_printed_whatever_else_is_given(command):
     assert command("--version").out.startswith("recurrent-experiments ")
     assert command("epochs=1", "--version").out.startswith("recurrent-experiments ")
 
 
-def test_a_reader_that_has_enough_is_no_error(tmp_path):
+def test_help_may_be_piped_into_head(tmp_path):
     script = f"{sys.executable} -m experiments --help | head -c 20 && echo"
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "Train and compare re\n"
     assert "Error" not in done.stderr
 
 
-def test_a_run_goes_on_when_nobody_reads_its_lines(tmp_path):
+def test_a_run_continues_when_its_output_is_closed(tmp_path):
     script = f"{sys.executable} -m experiments epochs=60 tracker=memory | head -n 1"
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.count("\n") == 1
@@ -129,7 +124,7 @@ def test_a_run_goes_on_when_nobody_reads_its_lines(tmp_path):
     assert '"outcome": "completed"' in (folder / "journal.jsonl").read_text()
 
 
-def test_help_names_every_choice_with_its_line(command):
+def test_help_lists_every_choice_with_its_first_comment(command):
     text = command("--help").out
     assert "numpy_lstm           LSTM in NumPy, backpropagation through time by hand" in text
     assert "textbook_rnnlm" in text
@@ -137,7 +132,7 @@ def test_help_names_every_choice_with_its_line(command):
     assert "truncation: 35" in text
 
 
-def test_help_is_coloured_on_a_terminal_that_wants_it(monkeypatch):
+def test_help_is_coloured_on_a_terminal_unless_no_color_is_set(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert choices().startswith("\x1b[1mmodel=\x1b[0m\n  \x1b[36mbag_of_words")
@@ -249,7 +244,7 @@ def test_a_former_key_is_read_and_recorded_alone_and_in_a_sweep(train, command, 
     assert [line.split(",")[0] for line in table.read_text().splitlines()] == ["windows_per_update", "1", "2"]
 
 
-def test_signs_that_were_typed_are_kept_and_signs_that_were_added_are_not(train, command):
+def test_plus_signs_are_recorded_if_the_user_typed_them(train, command):
     run = train("epochs=1", "++model.hidden_size=4")
     assert "++model.hidden_size=4" in run.tags["command"]
     assert (

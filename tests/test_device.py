@@ -77,7 +77,7 @@ def pages_are_small() -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not pages_are_small(), reason="no glibc, or huge pages")
-def test_freed_memory_is_there_again_without_page_faults():
+def test_freed_memory_is_reused_without_page_faults():
     def faults(how: str) -> int:
         small_pages = os.environ | {"NUMPY_MADVISE_HUGEPAGE": "0"}
         return int(
@@ -99,7 +99,7 @@ def test_recurrent_layers_compute_in_bfloat16_where_there_are_units_for_it(monke
     torch.testing.assert_close(features.float(), exact, rtol=0, atol=1e-2 if units else 1e-6)
 
 
-def test_what_is_known_of_padding_is_not_asked_of_the_tensor():
+def test_padding_is_read_from_the_attribute_not_from_the_tensor():
     symbols = np.zeros((3, 2), np.int64)
     padded = np.where(np.arange(3)[:, None] < 1, -1, symbols)
     for inputs, expected in ((symbols, False), (padded, True)):
@@ -113,7 +113,7 @@ def test_what_is_known_of_padding_is_not_asked_of_the_tensor():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("clip_norm", [None, 0.1])
 @pytest.mark.parametrize("cell", ["tanh", "lstm", "gru"])
-def test_a_gpu_computes_what_a_cpu_computes_and_nobody_waits_for_it(monkeypatch, cell, clip_norm):
+def test_a_gpu_computes_what_a_cpu_computes_without_synchronization(monkeypatch, cell, clip_norm):
     monkeypatch.setattr("experiments.models.torch.heads.FEW", 0)  # the softmax of large vocabularies
     stream, losses = np.random.default_rng(0).integers(SYMBOLS, size=60).astype(np.int32), []
     for name in ("cpu", "cuda"):

@@ -12,13 +12,13 @@ def test_constant_never_changes():
     assert [Constant().factor(e) for e in (0, 0.5, 100)] == [1, 1, 1]
 
 
-def test_step_decay_is_zarembas():
+def test_step_decay_is_that_of_zaremba():
     schedule = StepDecay(after=4, every=1, gamma=0.5)  # his: lr * 0.5 ** max(epoch + 1 - 4, 0), epochs from 0
     for epoch in range(13):
         assert schedule.factor(epoch + 0.3) == 0.5 ** max(epoch + 1 - 4, 0)
 
 
-def test_plateau_is_torchs_reduce_on_plateau():
+def test_plateau_agrees_with_torchs_reduce_on_plateau():
     losses = [5.0, 4.0, 4.5, 4.4, 3.9, 3.9, 4.0, 4.1, 4.2, 3.0]
     for patience in (0, 1, 2):
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)

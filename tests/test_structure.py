@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "hydra_plugins": {"cli", "config", "sweep"},
     "cli": {"experiment", "tracking", *UNDER},
     "sweep": {"experiment", "comparison", "training", "checkpoints", "tracking", *UNDER},
-    "runners": {"comparison", "training", "checkpoints", "tracking", *UNDER},
+    "runners": {"experiment", "comparison", "training", "checkpoints", "tracking", *UNDER},
     "experiment": {*PARTS, *UNDER},
     "comparison": {"tracking", *UNDER},
     "training": {"checkpoints", "tracking", *UNDER},

@@ -33,7 +33,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-class ConsoleHandler(logging.StreamHandler):
+class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Logs to standard output until its reader or the terminal closes it; run.log has everything."""
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -143,8 +143,8 @@ def explain(error: Exception) -> str:
         return unknown(kind or "config", name, [option for option in error.options if not option.startswith("_")])
     if isinstance(error, OverrideParseException):
         return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key and "not in struct" in str(cause):
-        return unknown_key(cause.full_key, dotted_of(cause.parent_node, cause.full_key))
+    if isinstance(cause, OmegaConfBaseException) and cause.parent_node is not None and "not in struct" in str(cause):
+        return unknown_key(str(cause.full_key), valid_keys(cause.parent_node, str(cause.full_key)))
     if "Config group override must be" in str(error):
         wrong = [argument for argument in sys.argv[1:] if argument.partition("=")[0].lstrip("+") in KINDS]
         return f"a choice is the name of a file in conf/, got {' '.join(wrong)}"
@@ -153,11 +153,9 @@ def explain(error: Exception) -> str:
     return sentence(error)
 
 
-def dotted_of(node: Any, key: str) -> list[str]:
-    """The dotted keys of the config of a node; for a key in hydra.launcher or hydra.sweeper those of that section."""
-    while node is not None and node._get_parent() is not None:
-        node = node._get_parent()
-    config = {} if node is None else plain(node)
+def valid_keys(node: Any, key: str) -> list[str]:
+    """The dotted keys of the config with this node; for a key in hydra.launcher or hydra.sweeper, of that section."""
+    config = plain(node._get_root())
     own = config.pop("hydra", {})
     section = ".".join(key.split(".")[:2])
     if section in ("hydra.launcher", "hydra.sweeper"):

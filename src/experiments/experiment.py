@@ -23,7 +23,7 @@ from .config.composition import Composition, to_yaml
 from .config.errors import ConfigError
 from .config.keys import flatten
 from .config.recorded_form import identity_options, todays_form
-from .config.settings import Settings
+from .config.settings import SECTIONS, Settings
 from .interfaces.data import Dataset
 from .interfaces.job import JobContext
 from .interfaces.model import Model, check_model
@@ -39,8 +39,7 @@ from .training.dry_run import check_compatible, dry_run
 
 log = logging.getLogger("experiments")
 
-SECTIONS = ("model", "data", "optimizer", "schedule", "runner")
-LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",)}
+LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",)}  # what `build` adds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +64,10 @@ class Experiment:
 
     @classmethod
     def of(cls, composition: Composition, job: JobContext | None = None) -> "Experiment":
-        """Check a composition as far as possible without reading data, and bind it. ConfigError says what is wrong.
+        """Check a composition as far as possible without reading data, and bind it. ConfigError if it is wrong.
 
-        With `resume=` it is the stored run's config, with `checkpoint=` a part of it that of the checkpoint's run; what
-        was typed wins. `job` is what a job of a sweep knows of its sweep.
+        With `resume=` the config is that of the stored run; with `checkpoint=` a part of it is that of the checkpoint's
+        run. Typed options have precedence over both.
         """
         composition = dataclasses.replace(composition, config=todays_form(composition.config))
         bind_settings(composition.config, composition.typed_texts)
@@ -84,12 +83,11 @@ class Experiment:
         config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
             resumed.refuse_changes(config)
-        choices = composition.choices
-        chosen = {kind: choices[kind] for kind in sorted(choices) if "/" not in kind and choices[kind]}
+        chosen = sorted(composition.choices.items())
         tracker = sections.pop("tracker")
         return cls(
             config=config,
-            choices=chosen,
+            choices={kind: choice for kind, choice in chosen if "/" not in kind and choice},
             command=composition.command,
             overrides=composition.overrides,
             settings=settings,
@@ -102,7 +100,7 @@ class Experiment:
         )
 
     def run(self) -> float | None:
-        """Hand the experiment to its runner; the number a sweep minimises, if it makes one."""
+        """Call the runner; returns the number that a sweep minimises, if there is one."""
         set_up_process(self.settings, self.model.target)
         score: float | None = self.runner.build().run(self)
         return score
@@ -158,7 +156,7 @@ class Experiment:
     @functools.cached_property
     def code(self) -> dict[str, SourceCode]:
         """The user's own code, by section."""
-        found = {section: SourceCode.of(getattr(self, section).target) for section in SECTIONS}
+        found = {section: SourceCode.of(getattr(self, section).target) for section in SECTIONS if section != "tracker"}
         return {section: code for section, code in found.items() if code is not None}
 
     @property
@@ -169,10 +167,10 @@ class Experiment:
     def open_run(self, fingerprint: str, resumed: Path | None = None, **tags: str) -> Iterator[tuple[Run, Stop]]:
         """Record a run of this experiment in a folder of its own, or resume the one in the folder `resumed`.
 
-        From its beginning to its end a signal is only noted in the Stop, so that no run is left as RUNNING.
+        Until the run has ended, a signal only sets the Stop, so that no run stays RUNNING.
         """
-        name = self._new_name() if resumed is None else resumed.name
-        run = self.store.run(name, tags | self._tags(fingerprint))
+        name = self._name_of_new_run() if resumed is None else resumed.name
+        run = Run(self.store, name, tags | self._tags(fingerprint))
         signals = interruptible() if self.job is None else interruptible(self.job.is_stopped)
         closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
         with signals as stop, run, in_background(closing, name):
@@ -183,27 +181,26 @@ class Experiment:
             if diff := code_diff([code.folder for code in self.code.values()]):
                 run.log_text("code.patch", diff)
             yield run, stop
-        stop.check()  # a signal that came while the run was closed stops what would come after it
+        stop.check()  # for a signal that arrived while the run was being closed
 
     def _tags(self, fingerprint: str) -> dict[str, str]:
-        """What a store shows of a run besides its parameters."""
         tags = {} if self.initial_weights is None else {"started_from": self.initial_weights.run_id}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= {"threads": str(num_threads()), "device": str(self.device.torch_device)}
         tags |= {} if self.job is None else self.job.tags(self.settings.seed)
-        tags |= {f"choice.{kind}": choice for kind, choice in self.choices.items()} | provenance_tags()
+        tags |= self._tagged_choices() | provenance_tags()
         for section, code in self.code.items():
             tags |= {f"code.{section}.{key}": value for key, value in git_state(code.folder).items()}
         return tags | {"mlflow.note.content": f"Repeat with\n```\n{self.command}\n```"}
 
-    def _new_name(self) -> str:
+    def _name_of_new_run(self) -> str:
         if self.job is not None:
             return self.job.run
         now = datetime.datetime.now().strftime("%m%d-%H%M%S")
         return f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
 
     def identity(self, fingerprint: str) -> str:
-        """16 hexadecimal digits over the data and all options that decide what is computed, whatever the machine."""
+        """16 hexadecimal digits: a hash of the data and of all options that decide what is computed."""
         what = identity_options(self.config)
         what |= {"code": self._code_digests} if self.code else {}
         what |= {"data": fingerprint, "start": None if self.initial_weights is None else self.initial_weights.run_id}
@@ -211,14 +208,16 @@ class Experiment:
 
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        choices = {f"choice.{kind}": choice for kind, choice in self.choices.items()}
         code = {f"code.{section}": digest for section, digest in self._code_digests.items()}
-        return choices | flatten(self.config) | code | {"windows_per_update": self.settings.windows_per_update}
+        return self._tagged_choices() | flatten(self.config) | code
+
+    def _tagged_choices(self) -> dict[str, str]:
+        return {f"choice.{kind}": choice for kind, choice in self.choices.items()}
 
 
 @contextlib.contextmanager
 def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Do some work that may wait for a store while the block runs; afterwards waits for it for at most 10 seconds."""
+    """Do work that may have to wait for a store while the block runs; then wait at most 10 seconds for it to end."""
     thread = threading.Thread(target=work, args=arguments, daemon=True)
     thread.start()
     yield
@@ -228,7 +227,7 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
 def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
     """Root keys, device and sections, checked one by one and together; the tracker last, as mlflow takes seconds."""
     settings = bind_settings(config, typed)
-    sections = {section: bind(config, section, LATE.get(section, ()), typed) for section in SECTIONS}
+    sections = {key: bind(config, key, LATE.get(key, ()), typed) for key in SECTIONS if key != "tracker"}
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         path = os.path.abspath(os.path.expanduser(path))  # a checkpoint may be used in another folder

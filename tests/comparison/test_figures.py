@@ -155,7 +155,7 @@ def test_the_axis_that_decides_is_the_important_one():
     assert [bar.get_width() for bar in bars] == list(shares.values())
 
 
-def test_importance_is_left_out_where_it_says_nothing(caplog):
+def test_importance_is_left_out_with_too_few_runs_or_axes(caplog):
     runs, axes = search(12)
     caplog.set_level("INFO", logger="experiments")
     caplog.handler.setLevel("INFO")

@@ -11,6 +11,7 @@ from experiments.tracking.memory import MemoryStore
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.mlflow_store import MlflowStore
 from experiments.tracking.record import RunRecord
+from experiments.tracking.run import Run
 
 from ..faults.server import Server
 from .fabricated import a_run, a_sweep, grid, journal
@@ -49,7 +50,7 @@ def in_folders(folder, which=None):
 
 
 def opened(folder, name, tags):
-    return mlflow_store(folder).run(name, tags)
+    return Run(mlflow_store(folder), name, tags)
 
 
 def record(folder, run):

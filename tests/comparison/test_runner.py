@@ -92,7 +92,7 @@ def test_mistakes_are_one_sentence(command, tmp_path):
     assert "there are no figures to write" in command(*HERE, "runner.to=png").error
 
 
-def test_a_report_has_every_form_and_leaves_nothing_half_written(tmp_path):
+def test_a_report_is_written_in_every_form_and_leaves_no_temporary_file(tmp_path):
     paths = write_report(Report(runs(), AXES, "grid", "a title"), tmp_path)
     names = ["comparison.csv", "comparison.md", "comparison.html", "curves.png", "by_truncation.png"]
     assert [path.name for path in paths] == [*names, "by_model.hidden_size.png", "heat_map.png"]

@@ -113,7 +113,7 @@ def test_without_a_score_there_is_a_table_of_counts():
         compare([], [])
 
 
-def test_what_differs_is_found_without_seeds_and_without_what_changes_no_result():
+def test_axes_are_the_options_that_differ_and_may_change_the_result():
     same = {"choice.model": "torch_lstm", "model.hidden_size": 8, "data._target_": "a", "seed": 0, "device": "cpu"}
     runs = [a_run("a", same, 3.0), a_run("b", same | {"seed": 1, "device": "cuda", "tracker.uri": "u"}, 3.0)]
     assert differing(runs) == []
@@ -126,11 +126,11 @@ def test_what_differs_is_found_without_seeds_and_without_what_changes_no_result(
     assert "model.hidden_size" in differing(sizes)  # else two sizes would be one point
 
 
-def test_what_is_no_part_of_a_runs_identity_is_not_compared_but_for_where_it_began():
+def test_options_outside_the_identity_are_not_compared_except_data_path_and_checkpoint():
     assert set(NOT_IDENTITY) - set(NOT_COMPARED) == {"data.path", "checkpoint"}
 
 
-def test_the_screen_marks_the_best_row_and_says_once_what_is_the_same():
+def test_the_screen_marks_the_best_row_and_prints_equal_values_once():
     lines = to_screen(compare(sweep(), ["model", "truncation", "seed"])).splitlines()
     (best,) = [line for line in lines if line.startswith("*  ")]
     assert best.split()[1:3] == ["torch_lstm", "null"]

@@ -38,7 +38,7 @@ TIMES = ("targets_per_second",)  # metrics that may differ
 SMALL = ("model.hidden_size=8", "model.embedding_size=6", "model.output_dropout=0.2", "epochs=4", "threads=1")
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow"])
+context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow_store"])
 
 
 class Findings(NamedTuple):

@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_journal
 from experiments.tracking.mlflow_store import MlflowStore
+from experiments.tracking.run import Run
 
 from .server import Server
 
@@ -23,7 +24,7 @@ def server(tmp_path, store):  # noqa: ARG001 - the store lies in the folder
 
 def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
     options = {"experiment": "faults", "folder": str(tmp_path / "runs"), "interval": 0.2, "required": False}
-    with MlflowStore(uri=server.uri, **options).run("run", {"runner": "train"}) as run:
+    with Run(MlflowStore(uri=server.uri, **options), "run", {"runner": "train"}) as run:
         run.log_parameters({"a": 1})
         for step in range(30):
             run.log_metrics({"train/loss": step / 7}, step)
@@ -35,7 +36,7 @@ def test_a_server_that_restarts_gets_every_metric_once(server, tmp_path):
                 server.start()
             time.sleep(0.02)
         run.log_text("note.txt", "kept")
-    assert run.undelivered == 0
+    assert run.num_undelivered == 0
     client = MlflowClient(server.uri)
     stored = client.get_run(run.run_id)
     history = client.get_metric_history(run.run_id, "train/loss")

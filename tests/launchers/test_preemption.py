@@ -4,8 +4,7 @@ import signal
 
 import pytest
 
-from experiments.sweep.job import handle_preemption
-from experiments.sweep.job_context import SweepJob
+from experiments.sweep.job import SweepJob, handle_preemption
 
 
 @pytest.fixture

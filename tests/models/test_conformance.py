@@ -63,7 +63,7 @@ def test_probabilities_sum_to_one(model, symbols):
     assert torch.allclose(log_probs.exp().sum(dim=2), torch.ones(6, 3, dtype=torch.float64))
 
 
-def test_score_is_what_predict_says_of_the_targets(model, symbols):
+def test_the_score_is_the_sum_of_the_predicted_log_probabilities(model, symbols):
     inputs, targets = symbols
     log_probs, _ = model.predict(inputs, model.initial_state(3))
     score, _ = model.score(inputs, targets, model.initial_state(3))

@@ -1,4 +1,4 @@
-"""Models that see the last symbols only: which symbols these are, and what is made of them."""
+"""Models that read the last symbols only: which symbols these are, and what is made of them."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_contexts_are_those_of_a_loop_over_steps(size):
 
 @pytest.mark.parametrize("combine", ["mean", "concatenate"])
 @pytest.mark.parametrize("hidden_size", [None, 5])
-def test_only_the_last_symbols_are_seen(combine, hidden_size):
+def test_only_the_last_symbols_change_a_prediction(combine, hidden_size):
     model = network(combine=combine, hidden_size=hidden_size)
     inputs = padded_inputs(8)[:, :1]
     other = inputs.clone()

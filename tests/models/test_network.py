@@ -24,7 +24,7 @@ from .networks import network
         ({"output": "logistic"}, "the data has 5: use softmax"),
         (
             {"output": "logistic", "num_outputs": 2, "loss": "squared_error"},
-            "give loss=cross_entropy",
+            "needs loss=cross_entropy",
         ),
         ({"tied": True, "embedding_size": 6, "pooling": "mean"}, "this network is one for labels"),
     ],

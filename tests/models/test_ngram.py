@@ -118,20 +118,6 @@ def test_discounts_are_those_of_chen_and_goodman():
     assert kneser_ney.discounts(np.array([1, 1, 5]), "modified") == pytest.approx([0.5, 1.0, 1.5])  # no counts of two
 
 
-@pytest.mark.parametrize("order", [1, 2, 4])
-def test_score_is_what_predict_says_of_the_targets(order):
-    model = fitted(order)
-    inputs, targets = torch.from_numpy(stream(2 * 3 * 200, seed=2)).view(2, 200, 3).unbind()
-    targets = torch.where(torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) < 0.1, -100, targets)
-    counted = targets != -100
-    log_probs, state = model.predict(inputs, model.initial_state(3))
-    score, after = model.score(inputs, targets, model.initial_state(3))
-    chosen = log_probs.gather(2, targets.clamp(min=0)[:, :, None])[..., 0]
-    assert score.nats.item() == pytest.approx(-chosen[counted].sum().item(), abs=1e-10)
-    assert int(score.correct) == (log_probs.argmax(dim=2) == targets)[counted].sum().item()
-    assert torch.equal(state[0], after[0])
-
-
 @pytest.mark.parametrize(("end", "same"), [(END, True), (None, False)])
 def test_contexts_do_not_cross_sentence_ends(end, same):
     model = fitted(4, end=end)

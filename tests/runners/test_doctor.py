@@ -29,7 +29,7 @@ def states(client) -> list[tuple[str, str]]:
     return [(run.info.status, run.data.tags["outcome"]) for run in runs]
 
 
-def test_the_doctor_closes_a_run_that_died_and_says_how_to_resume(command, killed):
+def test_the_doctor_closes_a_dead_run_and_prints_the_resume_command(command, killed):
     folder, client = killed
     assert states(client) == [("RUNNING", "running")]
     outcome = command("runner=doctor")

@@ -56,7 +56,7 @@ def test_updates_are_those_of_a_plain_loop(monkeypatch, kind, optimizer, clip_no
         torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-13)
 
 
-def test_a_norm_that_nobody_reads_is_not_computed():
+def test_a_norm_that_is_not_logged_is_not_computed():
     model = network("torch")
     tbptt = TruncatedBptt(model, OPTIMIZERS["sgd"](model.parameters()), CPU, reduction="mean", clip_norm=None)
     assert tbptt.update([windows()[0]], measured=False) is None

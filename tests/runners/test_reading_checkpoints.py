@@ -65,7 +65,7 @@ def test_weights_are_not_used_with_another_vocabulary(command, trained):
     again = ("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
     other = command(*again, "data.alphabet='bacdefghijklmnopqrstuvwxyz ?!.,;01'")  # as many symbols in another order
     assert other.code == 1
-    assert "are of another vocabulary than that of this data (34 symbols)" in other.error
+    assert "were trained with another vocabulary than that of this data (34 symbols)" in other.error
 
 
 def test_training_from_a_checkpoint_keeps_how_its_data_was_read(train, tmp_path):
@@ -84,7 +84,7 @@ def test_a_recipe_and_a_checkpoint_do_not_go_together(command, trained):
     assert "recipe= and checkpoint= do not go together" in outcome.error
 
 
-def test_the_cache_is_this_machines_and_not_that_of_the_checkpoint(command, train, tmp_path, monkeypatch):
+def test_the_cache_folder_is_that_of_this_machine_not_of_the_checkpoint(command, train, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text("a b c d\n" * 50)
     monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "one"))
     run = train("data=words", "data.path=text.txt", "batch_size=2", "epochs=1", "model.hidden_size=8")
@@ -104,29 +104,29 @@ def test_latest_is_recorded_by_its_run_id(command, store):
     assert f"checkpoint={training.info.run_id}" in evaluation.data.tags["command"]
 
 
-def test_a_folder_without_a_best_checkpoint_is_said(command, trained):
+def test_a_folder_without_a_best_checkpoint_is_refused(command, trained):
     (trained.folder / "best.pt").unlink()
     error = command("runner=evaluate", f"checkpoint=runs/{trained.name}", "tracker=memory").error
     assert f"the folder runs/{trained.name} holds no best.pt; give a file of it, such as last.pt" in error
 
 
-def test_an_evaluation_that_is_no_number_fails(command, trained):
+def test_an_evaluation_that_is_not_finite_fails(command, trained):
     from experiments.checkpoints import checkpoint
 
     content = checkpoint.load(trained.folder / "best.pt")
     content["model"]["output.W"].fill_(float("nan"))
     checkpoint.save(trained.folder / "best.pt", content)
     outcome = command("runner=evaluate", "runner.split=train", f"checkpoint={trained.name}", "tracker=memory")
-    assert "evaluation diverged: loss nan" in outcome.error
+    assert "the evaluation of train diverged: loss nan" in outcome.error
     assert MemoryStore.ended[-1].tags["outcome"] == "diverged"
 
 
-def test_a_split_that_is_not_there_is_refused(command, trained):
+def test_a_missing_split_is_refused(command, trained):
     error = command("runner=evaluate", f"checkpoint={trained.name}", "tracker=memory").error
     assert "runner.split=test is not in this dataset; it has train" in error
 
 
-def test_greedy_sampling_reads_the_string_out(command, trained):
+def test_greedy_sampling_prints_the_string(command, trained):
     again = ("runner=sample", f"checkpoint={trained.name}", "tracker=memory", "runner.temperature=0")
     whole = "0hello pytorch. how long can a rnn cell remember?1"
     assert command(*again, "runner.length=49").out == f"{whole}\n"

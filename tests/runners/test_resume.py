@@ -79,7 +79,7 @@ def assert_same(one, other):
     ("method", "at"),
     [("update", 3), ("update", 40), ("_validate", 2), ("_log_interval", 5), ("test", 1)],
 )
-def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(train, text, stopped, method, at):
+def test_a_run_stopped_anywhere_resumes_to_the_same_bits(train, text, stopped, method, at):
     owner = updates.TruncatedBptt if method == "update" else updates.GradientTraining
     undisturbed = train(*text, "model.output_dropout=0.3")
     folder = stopped(owner, method, at, "model.output_dropout=0.3")
@@ -91,7 +91,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(train, text, stopped, m
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
-def test_a_numpy_network_stopped_within_an_epoch_goes_on_to_the_same_bits(train, text, stopped, loss):
+def test_a_numpy_network_stopped_within_an_epoch_resumes_to_the_same_bits(train, text, stopped, loss):
     options = ("model=numpy_lstm", f"model.loss={loss}")
     undisturbed = train(*text, *options)
     folder = stopped(updates.TruncatedBptt, "update", 5, *options)
@@ -99,7 +99,7 @@ def test_a_numpy_network_stopped_within_an_epoch_goes_on_to_the_same_bits(train,
     assert_same(exact(folder), exact(undisturbed.folder))
 
 
-def test_auto_begins_anew_where_nothing_was_left_unfinished(train, text, stopped):
+def test_auto_starts_a_new_run_if_none_is_unfinished(train, text, stopped):
     first = train(*text, "resume=auto")
     second = train(*text, "resume=auto")
     assert second.folder != first.folder
@@ -107,7 +107,7 @@ def test_auto_begins_anew_where_nothing_was_left_unfinished(train, text, stopped
     assert train(*text, "seed=1", "resume=auto").folder != folder  # another run
 
 
-def test_a_run_can_be_named_alone_or_with_its_whole_command(train, text, stopped):
+def test_resume_takes_the_run_alone_or_with_its_whole_command(train, text, stopped):
     for repeated in ((), text):
         folder = stopped(updates.TruncatedBptt, "update", 5)
         again = train(*repeated, f"resume={folder.name}")
@@ -149,6 +149,8 @@ def test_more_epochs_are_refused_where_the_schedule_depends_on_them(command, tra
     whole = [option for option in text if not option.startswith("epochs")]
     outcome = command(*whole, "schedule=linear", "epochs=5", f"resume={run.name}", "tracker=memory")
     assert "schedule.epochs (3, now 5)" in outcome.error
+    outcome = command(f"resume={run.name}", "epochs=5", "tracker=memory")
+    assert "cannot have more epochs: its schedule ends after schedule.epochs=3" in outcome.error
 
 
 def test_intervals_device_and_tracker_may_change(train, stopped):
@@ -164,7 +166,7 @@ def test_other_data_is_refused(command, stopped, tmp_path):
     assert "cannot be resumed with other data than it began with" in outcome.error
 
 
-def test_another_number_of_threads_is_said(command, stopped):
+def test_another_number_of_threads_logs_a_warning(command, stopped):
     folder = stopped(updates.TruncatedBptt, "update", 5)
     outcome = command(f"resume={folder.name}", "threads=2", "tracker=memory")
     assert "1 threads before, 2 now: the last bits" in outcome.out
@@ -186,7 +188,7 @@ def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, tr
         assert_same(exact(folder), undisturbed)
 
 
-def test_damage_to_all_checkpoints_and_foreign_ones_are_refused_and_nothing_is_lost(command, stopped, tmp_path):
+def test_if_all_checkpoints_are_damaged_or_foreign_resume_is_refused_and_deletes_nothing(command, stopped, tmp_path):
     folder = stopped(updates.TruncatedBptt, "update", 20)
     torch.save({"weights": torch.ones(3)}, tmp_path / "foreign.pt")
     foreign = (tmp_path / "foreign.pt").read_bytes()
@@ -228,7 +230,7 @@ def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
         ("runner", "experiments.runners.doctor.is_unfinished", "is not a runner class"),
     ],
 )
-def test_a_stored_config_cannot_name_what_it_likes(command, stopped, section, target, part):
+def test_a_stored_config_cannot_name_arbitrary_classes(command, stopped, section, target, part):
     folder = stopped(updates.TruncatedBptt, "update", 20)
     config = folder / "config.yaml"
     there = re.search(rf"^{section}:\n  _target_: (\S+)", config.read_text(), re.MULTILINE)[1]
@@ -245,11 +247,11 @@ def test_a_stored_config_cannot_name_what_it_likes(command, stopped, section, ta
     assert part in outcome.error
 
 
-def test_a_run_that_is_not_there_is_named(command):
+def test_a_missing_run_is_named_in_the_error(command):
     assert "resume=nothing: no run of this name or id" in command("resume=nothing", "tracker=memory").error
 
 
-def test_a_run_that_began_from_a_checkpoint_goes_on_and_keeps_its_beginning(train, command, text, stopped):
+def test_a_resumed_run_keeps_the_checkpoint_it_started_from(train, command, text, stopped):
     first = train(*text)
     folder = stopped(updates.TruncatedBptt, "update", 7, f"checkpoint={first.name}", "batch_size=2")
     other = command(f"resume={folder.name}", "checkpoint=null", "tracker=memory")
@@ -257,13 +259,7 @@ def test_a_run_that_began_from_a_checkpoint_goes_on_and_keeps_its_beginning(trai
     assert train(f"resume={folder.name}").status == "FINISHED"
 
 
-def test_more_epochs_than_the_schedule_has_are_refused_however_they_are_typed(train, command, text):
-    run = train(*text, "schedule=cosine")
-    outcome = command(f"resume={run.name}", "epochs=5", "tracker=memory")
-    assert "cannot have more epochs: its schedule ends after schedule.epochs=3" in outcome.error
-
-
-def test_a_damaged_neighbour_is_nobody_elses_trouble(train, text, stopped, tmp_path):
+def test_a_damaged_run_does_not_disturb_others_in_the_folder(train, text, stopped, tmp_path):
     folder = stopped(updates.TruncatedBptt, "update", 5)
     for name in ("torn", "strange"):
         (tmp_path / "runs" / name).mkdir()
@@ -275,14 +271,14 @@ def test_a_damaged_neighbour_is_nobody_elses_trouble(train, text, stopped, tmp_p
 
 
 @pytest.mark.parametrize("form", [("windows_per_update=2",), ("precision=float64", "data.wrap=true")])
-def test_other_forms_go_on_too(train, text, stopped, form):
+def test_other_models_and_options_resume_too(train, text, stopped, form):
     undisturbed = train(*text, *form)
     folder = stopped(updates.TruncatedBptt, "update", 9, *form)
     assert train(*text, *form, "resume=auto").folder == folder
     assert exact_points(folder) == exact_points(undisturbed.folder)
 
 
-def test_a_model_without_gradients_counts_anew_in_the_same_run(train, text, tmp_path):
+def test_a_model_without_gradients_counts_again_in_the_same_run(train, text, tmp_path):
     counting = [option for option in text if not option.startswith("model.")]
     undisturbed = train(*counting, "model=ngram")
     other = tmp_path / "runs" / "other"
@@ -309,7 +305,7 @@ def test_a_run_moves_from_one_store_to_another(command, stopped, store):
     assert (run.info.status, stored) == ("FINISHED", {(p.key, p.step) for p in read_journal(folder / "journal.jsonl")})
 
 
-def test_an_evaluation_is_nothing_to_go_on_with(train, command, text):
+def test_an_evaluation_cannot_be_resumed(train, command, text):
     run = train(*text)
     command("runner=evaluate", f"checkpoint={run.name}", "tracker=memory")
     evaluation = MemoryStore.ended[-1].name

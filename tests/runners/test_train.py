@@ -34,7 +34,7 @@ def text(tmp_path):
     )
 
 
-def test_the_main_job_learns_the_string_by_heart(train):
+def test_the_default_run_memorizes_the_string(train):
     run = train("threads=1")
     assert run.status == "FINISHED"
     assert values(run, "train/perplexity")[0] > 20
@@ -227,7 +227,7 @@ def test_more_evaluation_columns_are_named_approximate(command, text):
     assert "with the best weights, exact" in out
 
 
-def test_warmed_columns_come_closer_to_the_exact_loss(train, text):
+def test_evaluation_columns_with_warm_up_come_closer_to_the_exact_loss(train, text):
     exact, cold, warm = (
         values(train(*text, f"eval_batch_size={size}", f"eval_warm_up={steps}"), "valid/loss")[-1]
         for size, steps in ((1, 0), (4, 0), (4, 12))
@@ -274,7 +274,10 @@ def test_a_signal_at_any_moment_leaves_no_run_running(command, text, monkeypatch
 
 
 def test_a_signal_while_a_job_is_closed_stops_the_sweep(command, text, monkeypatch):
-    def interrupted(*_):
+    end = MemoryBackend.end
+
+    def interrupted(self, status):
+        end(self, status)
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(MemoryBackend, "end", interrupted)
@@ -294,7 +297,7 @@ def test_a_full_disk_is_one_sentence_and_a_failed_run(command, text, monkeypatch
     assert not list(run.folder.glob("*.building"))
 
 
-def test_a_model_that_cannot_be_described_is_trained_and_tested_all_the_same(train, text, monkeypatch):
+def test_a_model_that_cannot_be_described_is_still_trained_and_tested(train, text, monkeypatch):
     monkeypatch.setattr("experiments.models.torch.network.TorchNetwork.predict", None)
     run = train(*text)
     assert run.status == "FINISHED"
@@ -302,7 +305,7 @@ def test_a_model_that_cannot_be_described_is_trained_and_tested_all_the_same(tra
     assert "sample.txt" not in run.files
 
 
-def test_weights_that_are_no_numbers_are_never_the_best(command):
+def test_weights_that_are_not_finite_are_never_the_best(command):
     options = ("optimizer=sgd", "optimizer.lr=1e38", "truncation=null", "epochs=1", "reduction=sum_over_time")
     code, _, error = command(*options, "tracker=memory", "optimizer.weight_decay=1e38")
     run = MemoryStore.ended[-1]

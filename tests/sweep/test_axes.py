@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.config.errors import ConfigError
 from experiments.sweep.dimensions import Dimension, Span, product
-from hydra_plugins.experiments_sweeper.axes import read_axes
+from hydra_plugins.experiments_sweeper.overrides import read_axes
 
 PARSER = OverridesParser.create()
 
@@ -14,8 +14,12 @@ def axes(*typed, params=None, zipped=()):
     return read_axes(params or {}, typed, zipped, PARSER)
 
 
+def dimensions(*typed, **named):
+    return axes(*typed, **named)[1]
+
+
 def values(*typed, **named):
-    return {" ".join(axis.keys): axis.alternatives for axis in axes(*typed, **named).dimensions}
+    return {" ".join(axis.keys): axis.alternatives for axis in dimensions(*typed, **named)}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,7 @@ def values(*typed, **named):
     ],
 )
 def test_a_list_is_one_override_for_each_value(typed, expected):
-    (axis,) = axes(typed).dimensions
+    (axis,) = dimensions(typed)
     assert [override for (override,) in axis.alternatives] == expected
     assert axis.keys == (typed.partition("=")[0],)
     assert axis.span is None
@@ -53,32 +57,32 @@ def test_a_list_is_one_override_for_each_value(typed, expected):
     ],
 )
 def test_an_interval_is_a_span_of_numbers(typed, span):
-    (axis,) = axes(f"model.hidden_size={typed}").dimensions
+    (axis,) = dimensions(f"model.hidden_size={typed}")
     assert axis == Dimension(("model.hidden_size",), (), span)
     assert [type(end) is int for end in axis.span[:2]] == [span.whole] * 2
     text = (str(round(end)) if span.whole else f"{end:g}" for end in (span.low, span.high))
     assert axis.corners() == tuple((f"model.hidden_size={end}",) for end in text)
 
 
-def test_what_is_typed_wins_over_the_sweeps_file_and_the_rest_of_it_stays():
+def test_typed_overrides_win_over_the_sweeps_file():
     params = {"truncation": "1,5", "model": "numpy_rnn,torch_rnn", "batch_size": 4}
     assert values("truncation=7,8,9", params=params) == {
         "model": (("model=numpy_rnn",), ("model=torch_rnn",)),
         "truncation": (("truncation=7",), ("truncation=8",), ("truncation=9",)),
     }
-    fixed = axes("truncation=7", "seed=1,2", "epochs=3", params=params)
-    assert fixed.fixed == ["batch_size=4", "truncation=7", "epochs=3"]
-    assert [axis.keys for axis in fixed.dimensions] == [("model",), ("seed",)]
-    assert axes("batch_size=2", params=params).fixed == ["batch_size=2"]
+    fixed, swept = axes("truncation=7", "seed=1,2", "epochs=3", params=params)
+    assert fixed == ["batch_size=4", "truncation=7", "epochs=3"]
+    assert [axis.keys for axis in swept] == [("model",), ("seed",)]
+    assert axes("batch_size=2", params=params)[0] == ["batch_size=2"]
 
 
 def test_fixed_overrides_are_kept_as_they_were_typed():
     typed = ["optimizer=sgd", "+data.note='a b'", "~recipe", "seed=0,1", "clip_norm=null"]
-    assert axes(*typed).fixed == [text for text in typed if text != "seed=0,1"]
+    assert axes(*typed)[0] == [text for text in typed if text != "seed=0,1"]
 
 
-def test_zipped_keys_go_side_by_side():
-    found = axes("model=a,b,c", "seed=0,1", "optimizer.lr=1,2,3", zipped=[["model", "optimizer.lr"]]).dimensions
+def test_zipped_keys_vary_together():
+    found = dimensions("model=a,b,c", "seed=0,1", "optimizer.lr=1,2,3", zipped=[["model", "optimizer.lr"]])
     pairs = (("model=a", "optimizer.lr=1"), ("model=b", "optimizer.lr=2"), ("model=c", "optimizer.lr=3"))
     assert found == [Dimension(("model", "optimizer.lr"), pairs), Dimension(("seed",), (("seed=0",), ("seed=1",)))]
     assert len(list(product(found))) == 6
@@ -118,7 +122,7 @@ def test_what_cannot_be_swept_is_refused_with_a_sentence(typed, part):
 
 
 def test_seeds_run_slowest_so_every_point_is_tried_once_before_any_is_tried_again():
-    combinations = list(product(axes("seed=0,1", "truncation=1,5", "epochs=2,3").dimensions))
+    combinations = list(product(dimensions("seed=0,1", "truncation=1,5", "epochs=2,3")))
     assert [c[0] for c in combinations] == ["seed=0"] * 4 + ["seed=1"] * 4
     assert combinations[:2] == [("seed=0", "truncation=1", "epochs=2"), ("seed=0", "truncation=1", "epochs=3")]
     assert len(set(combinations)) == 8

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from experiments.config.help import choices
 from experiments.config.paths import HOME, cache_folder, data_folder
-from hydra_plugins.experiments_sweeper.composing import Composer
+from hydra_plugins.experiments_sweeper.overrides import Composer
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def test_a_file_edited_after_it_was_read_does_not_reach_later_jobs(composer, min
     assert composer("model=own")(("seed=2",)).config["model"]["size"] == 4
 
 
-def test_one_job_says_nothing_to_the_next(composer):
+def test_composing_one_job_does_not_change_the_next(composer):
     compose = composer()
     before = compose(())
     compose(("model.hidden_size=3", "optimizer.betas=[0,0]", "+model.extra=1"))
     assert compose(()) == before
 
 
-def test_folders_of_ones_own_are_told_from_ours(command, naughty, tmp_path):
+def test_the_command_of_a_job_names_the_users_config_dir(command, naughty, tmp_path):
     command("-m", *naughty, "epochs=1,2", "tracker=memory", "model.hidden_size=4", "truncation=35")
     commands = [p.read_text() for p in (tmp_path / "runs").glob("sweep-*/jobs/*.json")]
     assert len(commands) == 2

@@ -65,7 +65,7 @@ def test_jobs_side_by_side_give_the_same_bits_as_one_after_the_other(sweep, tmp_
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_takes_nobody_with_it(tmp_path):
+def test_a_killed_worker_does_not_stop_the_other_jobs(tmp_path):
     write_naughty(tmp_path)
     misbehave(tmp_path, 9, "SIGKILL", at=4, times=1)
     misbehave(tmp_path, 10, "raise", at=4, times=9)
@@ -121,7 +121,7 @@ def test_a_job_that_always_kills_its_worker_is_given_up_and_the_others_are_done(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", [signal.SIGKILL, signal.SIGINT])
-def test_when_the_sweeps_process_is_gone_its_workers_stop_by_themselves_and_the_sweep_goes_on(tmp_path, which):
+def test_workers_stop_when_the_process_of_their_sweep_is_gone_and_the_sweep_can_be_resumed(tmp_path, which):
     question = ["-m", *TINY, "truncation=5,7", "seed=0,1", *PARALLEL, "runner.checkpoint_interval=0.5"]
     endless, short = [*question, "epochs=1000000"], [*question, "epochs=3"]
     process = start(tmp_path, *endless)

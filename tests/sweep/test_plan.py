@@ -1,4 +1,4 @@
-"""The jobs of a sweep before they are begun: their names, their checks, and the commands that repeat them."""
+"""The jobs of a sweep before they start: their names, their checks, and the commands that repeat them."""
 
 import shlex
 
@@ -12,7 +12,7 @@ from .conftest import TINY, numbers
 
 @pytest.fixture
 def planned(command, monkeypatch):
-    """Plan a sweep and begin none of its jobs: its name, and the plans of its jobs by name."""
+    """Plan a sweep and start none of its jobs: its name, and the plans of its jobs by name."""
     found = []
 
     class Planned:
@@ -90,7 +90,7 @@ def test_another_store_has_a_sweep_of_its_own(sweep, command, store, tmp_path):
     assert len(names) == 2
 
 
-def test_a_mistake_in_the_last_combination_is_said_before_anything_is_done(command, tmp_path):
+def test_a_mistake_in_the_last_combination_is_reported_before_anything_is_written(command, tmp_path):
     for axis, part in (
         (["truncation=1,5,0"], "truncation=0: truncation must be at least 1, got 0"),
         (["model=torch_rnn,torch_gru,nothing"], "there is no model nothing"),

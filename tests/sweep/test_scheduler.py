@@ -10,10 +10,9 @@ import joblib
 import pytest
 
 from experiments.sweep import scheduler as module
-from experiments.sweep.grid import Grid
-from experiments.sweep.job_context import STOP
+from experiments.sweep.job import STOP
 from experiments.sweep.options import Options
-from experiments.sweep.plan import Job
+from experiments.sweep.plan import Grid, Job
 from experiments.sweep.scheduler import Incomplete, Scheduler, TimeOver
 from experiments.tracking.folder import Busy
 from experiments.tracking.interruption import Interrupted, Stop
@@ -33,22 +32,23 @@ class Broken(Exception):
 
 
 class Pretended:
-    """A launcher and a parent. `deeds` says what each job does, launch by launch; then it completes.
+    """A launcher, a parent run and its store. `deeds` says what each job does, launch by launch; then it completes.
 
     complete, diverge | fail: and its journal knows | refuse: fails before it has a journal | quiet: is done and never
     has one | raise: the launcher hands back an exception | kill: dies in its middle and takes the launcher with it |
     alone: does so if it is not alone | break: the launcher breaks before any job begins | stop: Ctrl-C is pressed
     """
 
-    def __init__(self, folder: Path, deeds: dict[str, list[str]]):
-        self.folder, self.deeds = folder, deeds
+    def __init__(self, folder: Path, deeds: dict[str, list[str]], workers: int | None = 2):
+        self.folder, self.deeds, self.num_workers = folder, deeds, workers
+        self.run = SimpleNamespace(store=self)
         self.launches: list[str] = []
         self.sessions: list[dict] = []
         self.reported: list[dict] = []
         self.busy = 0  # times that a run is found held by another process
         self.stop = Stop(lambda: False)
 
-    def launch(self, _run, plans, session, _first):
+    def launch(self, plans, session, _first):
         names = [Path(plan).stem for plan in plans]
         assert all(json.loads(Path(plan).read_text()) == {"of": name} for plan, name in zip(plans, names))
         self.launches.append("".join(names))
@@ -89,11 +89,11 @@ class Pretended:
         outcome = "failed" if failure else "interrupted"
         write(self.folder.parent / name, {"tags": {"outcome": outcome}, "status": "KILLED"})
 
-    def progress(self, watches) -> None:
-        self.watches = watches
+    def log_progress(self, records) -> None:
+        self.records = records
 
     def report(self) -> None:
-        self.reported.append({name: watch.outcome for name, watch in self.watches.items()})
+        self.reported.append({record.name: record.outcome for record in self.records})
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def run_jobs(tmp_path):
     def run(workers: int = 2, busy: int = 0, search=None, only: str = "", **deeds) -> tuple:
         folder.mkdir(exist_ok=True)
         options = {key: deeds.pop(key) for key in DEFAULTS if key in deeds}
-        pretended = Pretended(folder, {name: deed.split() for name, deed in deeds.items()})
+        pretended = Pretended(folder, {name: deed.split() for name, deed in deeds.items()}, workers)
         pretended.busy = busy
         jobs = [Job(name, f"x={name}", 0, 1, {"of": name}) for name in deeds if name in (only or deeds)]
-        scheduler = Scheduler(Options(**DEFAULTS | options), folder, pretended, pretended, workers, pretended.stop)
+        scheduler = Scheduler(Options(**DEFAULTS | options), folder, pretended, pretended, pretended.stop)
         raised = None
         try:
             scheduler.run(search or Grid(jobs))
@@ -128,13 +128,13 @@ def test_all_jobs_are_launched_together_and_once(run_jobs):
     assert again.reported == did.reported
 
 
-def test_what_is_over_is_not_launched_again(run_jobs):
+def test_completed_jobs_are_not_launched_again(run_jobs):
     run_jobs(a="complete", b="complete", only="a")
     did, _ = run_jobs(a="", b="", c="")
     assert did.launches == ["bc"]
 
 
-def test_a_job_that_fails_is_tried_again_so_many_times_and_the_others_are_not(run_jobs):
+def test_only_a_failed_job_is_launched_again_up_to_the_number_of_attempts(run_jobs):
     did, raised = run_jobs(a="complete", b="fail fail fail", c="complete", attempts=3)
     assert did.launches == ["abc", "b", "b"]
     assert isinstance(raised, Incomplete)
@@ -163,7 +163,7 @@ def test_a_job_that_fails_before_it_has_a_journal_is_given_up_too(run_jobs, deed
     assert isinstance(raised, Incomplete)
 
 
-def test_a_job_without_a_journal_of_its_own_can_be_done(run_jobs):
+def test_a_job_can_complete_without_a_journal(run_jobs):
     did, raised = run_jobs(a="quiet", b="complete")
     assert (did.launches, raised) == (["ab"], None)
 
@@ -183,33 +183,33 @@ def test_a_job_that_always_kills_its_worker_is_given_up_and_all_others_are_done(
     assert did.reported[-1] == {"a": "completed", "b": "failed", "c": "completed", "d": "completed"}
 
 
-def test_a_job_that_is_killed_only_beside_others_comes_to_its_end_alone(run_jobs):
+def test_a_job_that_is_killed_only_beside_others_completes_alone(run_jobs):
     did, raised = run_jobs(a="complete", b="alone alone", c="kill", d="complete")
     assert raised is None
     assert did.launches == ["abcd", "b", "cd", "c", "d"]
     assert did.reported[-1] == dict.fromkeys("abcd", "completed")
 
 
-def test_a_launcher_that_is_broken_for_good_is_no_endless_loop(run_jobs):
+def test_a_launcher_that_always_breaks_down_ends_the_sweep(run_jobs):
     did, raised = run_jobs(a="break " * 99, b="", c="")
     assert isinstance(raised, Broken)
     assert did.launches == ["abc"] * module.MAX_BREAKDOWNS
     assert len(did.reported) == 1
 
 
-def test_a_launcher_that_breaks_but_gets_on_each_time_is_used_to_the_end(run_jobs):
+def test_breakdowns_with_progress_between_them_do_not_end_the_sweep(run_jobs):
     did, raised = run_jobs(**dict.fromkeys("abcdef", "kill"))
     assert raised is None
     assert did.reported[-1] == dict.fromkeys("abcdef", "completed")
 
 
-def test_a_few_broken_launches_are_survived(run_jobs):
+def test_a_few_breakdowns_without_progress_do_not_end_the_sweep(run_jobs):
     did, raised = run_jobs(a="break break", b="", c="")
     assert raised is None
     assert did.launches == ["abc"] * 3
 
 
-def test_a_run_that_another_process_works_on_is_waited_for(run_jobs, tmp_path, monkeypatch):
+def test_the_scheduler_waits_for_a_run_that_another_process_holds(run_jobs, tmp_path, monkeypatch):
     pauses = []
     monkeypatch.setattr(module, "time", SimpleNamespace(sleep=pauses.append, time=time.time))
     write(tmp_path / "a", {"tags": {"outcome": "running"}})
@@ -220,7 +220,7 @@ def test_a_run_that_another_process_works_on_is_waited_for(run_jobs, tmp_path, m
     assert did.launches == ["ab"]
 
 
-def test_ctrl_c_ends_the_sweep_reports_and_tells_jobs_elsewhere(run_jobs, tmp_path):
+def test_ctrl_c_ends_the_sweep_with_a_report_and_stops_jobs_in_other_processes(run_jobs, tmp_path):
     did, raised = run_jobs(a="complete", b="stop", c="complete")
     assert isinstance(raised, Interrupted)
     assert did.reported == [{"a": "completed", "b": "interrupted", "c": None}]
@@ -230,7 +230,7 @@ def test_ctrl_c_ends_the_sweep_reports_and_tells_jobs_elsewhere(run_jobs, tmp_pa
     assert not (tmp_path / "sweep" / STOP).exists()
 
 
-def test_a_signal_while_a_launcher_works_reaches_jobs_elsewhere_through_the_file(tmp_path):
+def test_a_signal_while_a_launcher_works_reaches_other_processes_through_the_stop_file(tmp_path):
     """A launcher of processes does not return before its jobs do; the file tells them."""
     seen = []
 
@@ -248,11 +248,11 @@ def test_a_signal_while_a_launcher_works_reaches_jobs_elsewhere_through_the_file
     slow = Slow(folder, {})
     job = Job("a", "x=a", 0, 1, {"of": "a"})
     with pytest.raises(Interrupted, match="SIGTERM"):
-        Scheduler(Options(**DEFAULTS), folder, slow, slow, 2, slow.stop).run(Grid([job, job]))
+        Scheduler(Options(**DEFAULTS), folder, slow, slow, slow.stop).run(Grid([job, job]))
     assert seen == [True]
 
 
-def test_after_the_budget_no_job_is_launched_and_the_same_command_goes_on(run_jobs, monkeypatch):
+def test_after_the_budget_no_job_is_launched_and_the_same_command_resumes(run_jobs, monkeypatch):
     class Waiting(Grid):
         """Its second proposal comes after the time is over."""
 

@@ -1,4 +1,4 @@
-"""What is drawn next, and what a search knows after it was stopped; most of it without any training."""
+"""What a search draws, also after it was stopped; mostly without any training."""
 
 import functools
 import json
@@ -85,7 +85,7 @@ def trials(tmp_path: Path, name: str = "sweep-1") -> list:
     return optuna.load_study(study_name=name, storage=module.storage(url)).get_trials()
 
 
-def test_a_point_is_typed_with_all_its_keys_in_order(begin):
+def test_a_point_has_an_override_for_each_key_in_order(begin):
     for job in begin(trials=20).propose(None):
         rate, size, model, clip = job.point.split()
         assert 0.001 <= float(rate.removeprefix("optimizer.lr=")) <= 1
@@ -109,7 +109,7 @@ def test_the_same_seed_draws_the_same_points_and_another_seed_others(begin, sear
 
 
 @pytest.mark.parametrize("search", ["random", "tpe"])
-def test_a_search_that_is_stopped_draws_what_it_would_have_drawn(begin, search):
+def test_a_resumed_search_draws_the_same_points_as_an_undisturbed_one(begin, search):
     """tpe draws at random at first, and from the eleventh trial on by what it has seen."""
     options = {"search": search, "trials": 13}
     undisturbed = to_the_end(begin("alone", **options), 1)
@@ -127,13 +127,13 @@ def test_a_search_that_is_stopped_draws_what_it_would_have_drawn(begin, search):
     assert points(done) == points(undisturbed)
 
 
-def test_random_points_do_not_depend_on_how_many_are_asked_for_at_once(begin):
+def test_random_points_do_not_depend_on_the_batch_size(begin):
     assert points(begin("a").propose(None)) == points(to_the_end(begin("b"), 1))
     some = begin("c", trials=2)
     assert points(to_the_end(some) + to_the_end(begin("c", trials=6)))[:2] == points(begin("a").propose(None))[:2]
 
 
-def test_the_total_holds_over_all_starts(begin, tmp_path):
+def test_the_number_of_trials_counts_those_of_all_starts(begin, tmp_path):
     first = begin().propose(None)
     assert len(first) == 6
     finish(begin(), first[:2])
@@ -147,13 +147,13 @@ def test_the_total_holds_over_all_starts(begin, tmp_path):
     assert {6, 7} <= {job.trial for job in more}
 
 
-def test_what_is_over_already_is_proposed_again_so_that_it_is_in_the_table(begin):
+def test_completed_trials_are_proposed_again_so_that_they_are_in_the_table(begin):
     first = points(to_the_end(begin()))
     assert points(to_the_end(begin())) == first
     assert set(points(to_the_end(begin(trials=8)))) > set(first)
 
 
-def test_a_trial_says_how_its_job_ended(begin, tmp_path):
+def test_a_trial_records_how_its_job_ended(begin, tmp_path):
     search = begin(trials=5)
     told = [("completed", 0.5), ("diverged", 0.7), ("pruned", 0.9), ("failed", 0.1), ("interrupted", 0.1)]
     for job, (outcome, best) in zip(search.propose(None), told):
@@ -182,7 +182,7 @@ def test_the_best_point_and_no_other_is_repeated_with_more_seeds(begin, tmp_path
     assert len(trials(tmp_path)) == 5
 
 
-def test_nothing_is_repeated_where_no_trial_was_completed(begin):
+def test_without_a_completed_trial_there_are_no_replicates(begin):
     search = begin(replicates=3, trials=2)
     for job in search.propose(None):
         search.observe(job, ended("diverged"))
@@ -190,7 +190,7 @@ def test_nothing_is_repeated_where_no_trial_was_completed(begin):
 
 
 @pytest.mark.slow
-def test_a_whole_random_search_goes_on_after_a_stop_and_ends_with_its_total(sweep, signal_at_update, monkeypatch):
+def test_a_random_search_resumes_after_a_signal_and_runs_all_its_trials(sweep, signal_at_update, monkeypatch):
     command = ("optimizer.lr=tag(log,interval(0.001,0.1))", "epochs=2", "hydra.sweeper.search=random")
     command += ("hydra.sweeper.trials=6", "hydra.sweeper.replicates=2")
     alone = sweep(*command, "hydra.sweeper.name=alone")
@@ -219,7 +219,7 @@ def table_rows(swept) -> list[str]:
     return (swept.folder / "comparison.csv").read_text().splitlines()[1:]
 
 
-def test_a_trial_whose_job_was_over_but_not_told_is_told_without_training(sweep, tmp_path, monkeypatch):
+def test_a_completed_job_that_the_study_missed_is_told_without_training(sweep, tmp_path, monkeypatch):
     command = ("optimizer.lr=interval(0.001,0.1)", "epochs=1", "hydra.sweeper.search=random", "hydra.sweeper.trials=3")
 
     def killed(*_):
@@ -252,7 +252,7 @@ class Given(RandomSampler):
         return trial.number
 
 
-def test_the_median_rule_ends_what_is_behind_and_nothing_else(sweep, tmp_path, monkeypatch):
+def test_the_median_pruner_stops_only_the_trial_that_is_worse(sweep, tmp_path, monkeypatch):
     """Each of the rates learns faster than the ones before, but the sixth does not learn at all."""
     monkeypatch.setattr(module, "make_sampler", lambda search, seed: Given())  # noqa: ARG005
     rates = (0.001, 0.002, 0.004, 0.008, 0.016, 1e-9, 0.03)
@@ -273,7 +273,7 @@ def test_the_median_rule_ends_what_is_behind_and_nothing_else(sweep, tmp_path, m
 
 
 @pytest.mark.parametrize(("search", "pruner", "at_once"), [("random", "null", 4), ("tpe", "null", 2)])
-def test_trials_that_learn_from_others_are_launched_as_many_as_run_at_once(sweep, monkeypatch, search, pruner, at_once):
+def test_a_search_that_learns_launches_one_batch_at_a_time(sweep, monkeypatch, search, pruner, at_once):
     launched = []
 
     class Watching(Scheduler):

@@ -31,7 +31,7 @@ def ended(swept) -> dict[str, list[MemoryBackend]]:
     return found
 
 
-def test_a_sweep_has_a_parent_and_its_children_know_it(sweep):
+def test_a_sweep_has_a_parent_run_and_its_jobs_have_tags_that_name_it(sweep):
     swept = sweep(*GRID)
     assert swept.code == 0, swept.error
     runs = ended(swept)
@@ -89,7 +89,7 @@ def test_pictures_are_drawn_and_kept(command):
     assert {path.name for path in parent.folder.glob("*.png")} == drawn
 
 
-def test_a_picture_that_cannot_be_drawn_costs_no_run(sweep, monkeypatch):
+def test_a_figure_that_cannot_be_drawn_fails_no_run(sweep, monkeypatch):
     def broken(*_):
         raise ValueError("no colours left")
 
@@ -192,7 +192,7 @@ def test_one_failing_one_diverging_and_one_pruned_of_ten_leave_the_others_alone(
     assert all_numbers(alone) == {jobs[k]: numbers(folder_of(again, jobs[k])) for k in others}
 
 
-def test_a_job_that_fails_once_is_tried_again_and_goes_on(sweep, naughty, tmp_path):
+def test_a_job_that_fails_once_is_resumed_and_completes(sweep, naughty, tmp_path):
     misbehave(tmp_path, 8, "raise", at=4, times=1)
     options = ("seed=0,1", "runner.checkpoint_targets_interval=1", "runner.log_interval=1")
     swept = sweep(*naughty, *options)
@@ -202,7 +202,7 @@ def test_a_job_that_fails_once_is_tried_again_and_goes_on(sweep, naughty, tmp_pa
     assert all_numbers(sweep(*naughty, *options, "hydra.sweeper.name=alone")) == all_numbers(swept)
 
 
-def test_when_the_budget_is_spent_no_job_begins_and_the_same_command_goes_on(sweep, at_update, monkeypatch):
+def test_when_the_budget_is_spent_no_job_starts_and_the_same_command_resumes(sweep, at_update, monkeypatch):
     command, clock = (*GRID, "hydra.sweeper.budget=3600"), time.time
     with monkeypatch.context() as patch:
         at_update(21 + 3, lambda: patch.setattr(time, "time", lambda: clock() + 7200))  # in the second job
@@ -216,7 +216,7 @@ def test_when_the_budget_is_spent_no_job_begins_and_the_same_command_goes_on(swe
     assert {job: content for job, content in journals(swept).items() if job in before} == before
 
 
-def test_an_edited_file_does_not_reach_the_jobs_of_a_sweep_that_goes_on(sweep, naughty, at_update, tmp_path):
+def test_a_file_edited_during_a_sweep_does_not_change_its_jobs(sweep, naughty, at_update, tmp_path):
     file = tmp_path / "mine" / "model" / "naughty.yaml"
     edited = file.read_text() + "num_layers: 2\n"
     at_update(1, lambda: file.write_text(edited))
@@ -226,7 +226,7 @@ def test_an_edited_file_does_not_reach_the_jobs_of_a_sweep_that_goes_on(sweep, n
     assert [run.parameters["model.num_layers"] for run in swept.jobs.values()] == ["1"] * 3
 
 
-def test_a_job_that_was_killed_with_its_sweep_is_closed_and_goes_on(sweep, monkeypatch):
+def test_a_job_that_was_killed_with_its_sweep_is_closed_and_resumed(sweep, monkeypatch):
     """Its lock and its open journal are all that a killed process leaves behind."""
     often = ("runner.checkpoint_targets_interval=1", "runner.log_interval=1")
     alone = sweep(*GRID, *often, "hydra.sweeper.name=alone")
@@ -251,8 +251,8 @@ def test_a_job_that_was_killed_with_its_sweep_is_closed_and_goes_on(sweep, monke
 
 
 @pytest.mark.parametrize("file", sorted((HOME / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_question_of_ours_can_be_planned(command, monkeypatch, file, tmp_path):
-    """With small data in place of the real one; its jobs are not begun."""
+def test_every_file_in_sweeps_can_be_planned(command, monkeypatch, file, tmp_path):
+    """With small data in place of the real one; its jobs are not started."""
     found = []
 
     class Planned:

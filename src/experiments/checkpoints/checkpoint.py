@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
 from ..config.atomic import atomic_write
-from ..config.errors import first_line
+from ..config.errors import ConfigError, first_line
 
 log = logging.getLogger("experiments")
 
@@ -26,55 +26,34 @@ def save(path: Path, content: Mapping[str, Any], keep: Path | None = None) -> No
     Raises OSError if it cannot be written.
     """
     with atomic_write(path, durable=True, keep=keep) as temporary, temporary.open("wb") as file:
-        writer = _Writer(file)
         try:
-            torch.save({"format": FORMAT, **content}, writer)  # type: ignore[arg-type]  # it calls only write and flush
-        except Exception as error:
-            raise writer.error or error from None
+            torch.save({"format": FORMAT, **content}, file)
+        except RuntimeError as error:  # torch raises it while it handles the OSError of a failed write
+            raise error.__context__ or error from None
 
 
 def load_newest(paths: Sequence[Path]) -> dict[str, Any] | None:
     """The first of these checkpoints that is undamaged; None if no file exists.
 
-    Logs a warning for each damaged file before it. Raises ValueError if all are damaged, NotACheckpoint if one was
-    not written by this package.
+    Logs a warning for each damaged file. Raises ValueError if all are damaged, NotACheckpoint for a file of another
+    program.
     """
-    damage: ValueError | None = None
-    damaged: list[Path] = []
-    for path in paths:
-        if path.exists():
-            try:
-                content = load(path)
-            except NotACheckpoint:
-                raise
-            except ValueError as error:
-                log.warning("%s; trying the previous checkpoint", error)
-                damage, damaged = error, [*damaged, path]
-            else:
-                for other in damaged:  # otherwise the next save would keep it in place of this one
-                    other.rename(other.with_name(f"{other.name}.damaged"))
-                return content
-    if damage is not None:
-        raise damage
-    return None
-
-
-class _Writer:
-    """Keeps the OSError of a failed write, for example of a full disk: torch.save hides it behind its own error."""
-
-    def __init__(self, file: BinaryIO):
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
+    damaged: dict[Path, ValueError] = {}
+    for path in filter(Path.exists, paths):
         try:
-            return self._file.write(data)
-        except OSError as error:
-            self.error = error
+            content = load(path)
+        except NotACheckpoint:
             raise
-
-    def flush(self) -> None:
-        """Does nothing: closing the file flushes it."""
+        except ValueError as error:
+            log.warning("%s; trying the previous checkpoint", error)
+            damaged[path] = error
+        else:
+            for other in damaged:  # otherwise the next save would keep it in place of this one
+                other.rename(other.with_name(f"{other.name}.damaged"))
+            return content
+    if damaged:
+        raise damaged.popitem()[1]
+    return None
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -95,27 +74,28 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def check_weights(own: Mapping[str, Any], stored: Mapping[str, Any], source: str) -> None:
-    """Raise ValueError that names the first weight whose name or shape differs between a model and a checkpoint.
+    """Raise ConfigError that names the first weight whose name or shape differs between a model and a checkpoint.
 
     The tables of a counted model are extra state without a shape; only their presence is compared.
     """
     for name in [*own, *stored]:
-        in_model, in_file = (shape_of(tensors.get(name)) for tensors in (own, stored))
+        in_model, in_file = (_shape(tensors.get(name)) for tensors in (own, stored))
         if in_model != in_file:
-            raise ValueError(
+            raise ConfigError(
                 f"the weights in {source} are of another network: {name} is {in_file}, the model's is {in_model}"
             )
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> None:
-    """Load stored weights into a model. Raises ValueError if they do not fit it."""
+    """Load stored weights into a model. Raises ConfigError if they do not fit it."""
     check_weights(model.state_dict(), weights, source)
     try:
         model.load_state_dict(weights)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(f"the weights in {source} are of another model: {first_line(error)}") from error
+        raise ConfigError(f"the weights in {source} are of another model: {first_line(error)}") from error
 
 
-def shape_of(value: Any) -> tuple[int, ...] | str:
-    """The shape of a tensor; for anything else "present", or "missing" for None."""
-    return tuple(value.shape) if isinstance(value, torch.Tensor) else "missing" if value is None else "present"
+def _shape(value: Any) -> tuple[int, ...] | str:
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape)
+    return "missing" if value is None else "present"

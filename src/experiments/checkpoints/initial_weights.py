@@ -17,7 +17,7 @@ from ..tracking.store import Store
 from . import checkpoint
 from .allowed_targets import check_targets
 
-# Keys taken from the run that wrote the checkpoint, unless typed: what its weights mean, and how it read its data.
+# Keys taken from the config of the run that wrote the checkpoint, unless they are typed.
 TAKEN = ("model", "data", "precision", "truncation", "batch_size", "epochs")
 TAKEN_WITH_OTHER_DATA = ("model", "precision")
 
@@ -52,21 +52,18 @@ class InitialWeights:
         """Load the weights into a model. Raises ConfigError if the network or the vocabulary differs."""
         if dataset.vocabulary.fingerprint != self.content["vocabulary"]:
             raise ConfigError(
-                f"the weights in {self.source} are of another vocabulary than that of this data "
-                f"({len(dataset.vocabulary)} symbols): give the data it was trained on"
+                f"the weights in {self.source} were trained with another vocabulary than that of this data "
+                f"({len(dataset.vocabulary)} symbols): choose the data they were trained on"
             )
-        try:
-            checkpoint.load_weights(model, self.content["model"], self.source)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        checkpoint.load_weights(model, self.content["model"], self.source)
 
 
 def with_initial_weights(
     composition: Composition, store: Store, is_resumed: bool
 ) -> tuple[Composition, InitialWeights]:
-    """The composition with the options of the checkpoint's run, and the weights.
+    """The composition with the options of the checkpoint's run (a resumed run's config has them), and the weights.
 
-    The config of a resumed run already has these options. Raises ConfigError if the checkpoint cannot be used.
+    Raises ConfigError if the checkpoint cannot be used.
     """
     which = composition.config["checkpoint"]
     weights = find_weights(which, store)

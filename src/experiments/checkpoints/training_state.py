@@ -20,6 +20,16 @@ class Stateful(Protocol):
     def load_state_dict(self, state: Any, /) -> Any: ...
 
 
+class AttributesAsState:
+    """A base class of parts whose state is their attributes."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+
+
 def save(parts: Mapping[str, Stateful], description: Mapping[str, Any], folder: Path) -> None:
     """Write last.pt; the one before it becomes previous.pt."""
     states = {name: part.state_dict() for name, part in parts.items()}

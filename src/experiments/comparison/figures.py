@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..config.figure import empty_figure
 from ..tracking.record import RunRecord
 from .axis_figures import draw_against_axis, draw_scatter
-from .grouping import Combination, differing, group, levels, wide, without_seed
+from .grouping import Combination, differing, group, levels, varying, wide, without_seed
 from .importance import importance
 from .measures import Criterion, Mean, completed, criterion_of, mean
-from .styling import COLOURS, MARKERS, OTHERS, empty_figure, label, legend_name, plain_numbers, scale_scores
+from .styling import COLOURS, OTHERS, draw_line, label, legend_name, plain_numbers, scale_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-Curve = dict[int, Mean]  # step -> mean over seeds
+Curve = dict[float, Mean]  # step -> mean over seeds
 
 SEARCHES = ("random", "tpe")
-MAX_MARKERS = 40  # on a curve
 MAX_NUMBERS = 150  # in a heat map
 
 
@@ -32,11 +32,12 @@ def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | No
     criterion = criterion_of(runs)
     axes = differing(runs) if axes is None else without_seed(axes)
     tried = [run for run in runs if criterion.score(run) is not None]
+    varied = varying(tried, axes)
     figures = {}
-    if curves := curves_of(tried, varying(tried, axes), criterion):
-        figures["curves"] = draw_curves(curves, varying(tried, axes), criterion)
+    if curves := curves_of(tried, varied, criterion):
+        figures["curves"] = draw_curves(curves, varied, criterion)
     if search in SEARCHES:
-        figures |= {f"by_{axis}": draw_scatter(tried, axis, criterion) for axis in varying(tried, axes)}
+        figures |= {f"by_{axis}": draw_scatter(tried, axis, criterion) for axis in varied}
         if tried and (shares := importance(runs, axes)):
             figures["importance"] = draw_importance(shares)
         return figures
@@ -48,15 +49,9 @@ def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | No
     return figures
 
 
-def varying(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[str]:
-    """The axes on which these runs have more than one value."""
-    groups = group(runs, axes)
-    return [axis for k, axis in enumerate(axes) if len(levels(groups, k)) > 1]
-
-
 def curves_of(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> dict[Combination, Curve]:
     """The mean score of every combination as far as all its runs go, of all runs if none of them completed."""
-    curves = {}
+    curves: dict[Combination, Curve] = {}
     for combination, members in group(runs, axes).items():
         seeds = [run.metrics[criterion.key] for run in completed(members) or members]
         if steps := sorted(set.intersection(*map(set, seeds))):
@@ -72,27 +67,19 @@ def draw_curves(curves: Mapping[Combination, Curve], axes: Sequence[str], criter
         if combination not in coloured:
             plot.plot(list(curve), [found.value for found in curve.values()], color=OTHERS, linewidth=0.7, zorder=1)
     for k, combination in enumerate(coloured):
-        draw_curve(plot, curves[combination], legend_name(combination), k)
+        draw_line(plot, curves[combination], legend_name(combination), k)
     every = [found.value for curve in curves.values() for found in curve.values()]
     scale_scores(plot, every, criterion.metric == "perplexity" or wide(every))
     if axes:
         num_grey = len(curves) - len(coloured)
-        title = "\n".join([*axes, *([f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else [])])
+        note = [f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else []
+        title = "\n".join([*axes, *note])
         figure.legend(title=title, fontsize="small", title_fontsize="small", loc="outside right upper")
     scale = " (log scale)" if plot.get_yscale() == "log" else ""
     plot.set(xlabel="training targets seen", ylabel=label(criterion, "") + scale)
     plot.set_title("means over seeds and their 95 % confidence")
     plot.grid(alpha=0.3)
     return figure
-
-
-def draw_curve(plot: "Axes", curve: Curve, name: str, k: int) -> None:
-    """Draw the k-th coloured curve with its band."""
-    steps, means = list(curve), curve.values()
-    low, high = zip(*(found.interval for found in means))
-    plot.fill_between(steps, low, high, color=COLOURS[k], alpha=0.15, linewidth=0)
-    marker = MARKERS[k] if len(steps) < MAX_MARKERS else None
-    plot.plot(steps, [found.value for found in means], color=COLOURS[k], marker=marker, label=name)
 
 
 def best_of(curves: Mapping[Combination, Curve], criterion: Criterion) -> list[Combination]:
@@ -105,8 +92,8 @@ def best_of(curves: Mapping[Combination, Curve], criterion: Criterion) -> list[C
 
 def draw_heat_map(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> "Figure":
     """The mean best score over two axes, a field left white where no run completed."""
-    means = {key: mean(criterion.scores(members)).value for key, members in group(runs, axes).items()}
-    rows, columns = (levels(means, k) for k in range(2))
+    means = {key: mean(criterion.scores(completed(members))).value for key, members in group(runs, axes).items()}
+    rows, columns = (levels(runs, axis) for axis in axes)
     scores = np.array([[means.get((row, column), np.nan) for column in columns] for row in rows])
     figure, plot = empty_figure(3 + 0.8 * len(columns), 2 + 0.6 * len(rows))
     is_log = wide(scores[np.isfinite(scores)].tolist())

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..tracking.record import RunRecord
 
@@ -24,12 +24,12 @@ def group(runs: Sequence[RunRecord], axes: Sequence[str]) -> dict[Combination, l
     """The runs of every combination, sorted: numbers as numbers, then text."""
     groups: dict[Combination, list[RunRecord]] = {}
     for run in runs:
-        groups.setdefault(tuple(value(run, axis) for axis in without_seed(axes)), []).append(run)
+        groups.setdefault(tuple(value_on(run, axis) for axis in without_seed(axes)), []).append(run)
     return dict(sorted(groups.items(), key=lambda item: [sort_key(part) for part in item[0]]))
 
 
-def value(run: RunRecord, axis: str) -> Value:
-    """What a run has on an axis: the choice of a group (`model`) or an option (`optimizer.lr`); "" if it has none."""
+def value_on(run: RunRecord, axis: str) -> Value:
+    """A run's value on an axis: its choice of a group (`model`) or an option (`optimizer.lr`); "" if it has none."""
     return parsed(run.parameters.get(f"choice.{axis}", run.parameters.get(axis, "")))
 
 
@@ -50,9 +50,14 @@ def sort_key(part: Value) -> tuple[bool, float, str]:
     return (True, 0.0, part) if isinstance(part, str) else (False, part, "")
 
 
-def levels(combinations: Iterable[Combination], index: int) -> list[Value]:
-    """The values on one axis of the combinations, sorted."""
-    return sorted({combination[index] for combination in combinations}, key=sort_key)
+def levels(runs: Sequence[RunRecord], axis: str) -> list[Value]:
+    """The values of these runs on an axis, sorted."""
+    return sorted({value_on(run, axis) for run in runs}, key=sort_key)
+
+
+def varying(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[str]:
+    """The axes, but for the seed's, on which these runs have more than one value."""
+    return [axis for axis in without_seed(axes) if len(levels(runs, axis)) > 1]
 
 
 def numbers(values: Sequence[Value]) -> list[float] | None:

@@ -1,11 +1,11 @@
 """How much each axis of a search decides the loss."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..tracking.record import RunRecord
-from .grouping import Combination, Value, group, levels, logarithmic, numbers, without_seed
+from .grouping import Value, group, levels, logarithmic, numbers, value_on, varying
 from .measures import completed, criterion_of
 
 if TYPE_CHECKING:
@@ -21,38 +21,33 @@ def importance(runs: Sequence[RunRecord], axes: Sequence[str]) -> dict[str, floa
 
     By PED-ANOVA (Watanabe et al., 2023), Optuna's default, over the completed runs.
     """
-    split, axes = criterion_of(runs).split, without_seed(axes)
-    losses = [
-        (combination, loss)
-        for combination, members in group(runs, axes).items()
-        for run in completed(members)
-        if (loss := run.at_best("loss", split)) is not None
-    ]
+    split = criterion_of(runs).split
+    done = [run for members in group(runs, axes).values() for run in completed(members)]
+    losses = [(run, loss) for run in done if (loss := run.at_best("loss", split)) is not None]
     if len(losses) < MIN_RUNS:
         log.info("parameter importance needs %d completed runs, there are %d", MIN_RUNS, len(losses))
         return {}
-    varied = [k for k in range(len(axes)) if len(levels([combination for combination, _ in losses], k)) > 1]
+    varied = varying([run for run, _ in losses], axes)
     if len(varied) < 2:
         log.info("parameter importance needs two axes that vary, there are %d", len(varied))
         return {}
     try:
-        return evaluate(losses, {axes[k]: k for k in varied})
+        return evaluate(losses, varied)
     except (ValueError, RuntimeError) as error:
         log.info("parameter importance cannot be computed: %s", error)
         return {}
 
 
-def evaluate(losses: Sequence[tuple[Combination, float]], axes: Mapping[str, int]) -> dict[str, float]:
-    """Losses of combinations -> the importance of these axes (name -> position), as Optuna computes it."""
+def evaluate(losses: Sequence[tuple[RunRecord, float]], axes: Sequence[str]) -> dict[str, float]:
+    """The importance of these axes for the losses of runs, as Optuna computes it."""
     import optuna  # slow, and needed for searches only
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it logs every study
-    combinations = [combination for combination, _ in losses]
-    spaces = {axis: distribution(levels(combinations, k)) for axis, k in axes.items()}
+    spaces = {axis: distribution(levels([run for run, _ in losses], axis)) for axis in axes}
     study = optuna.create_study(direction="minimize")
-    for combination, loss in losses:
-        chosen = {axis: combination[k] for axis, k in axes.items()}
-        study.add_trial(optuna.create_trial(params=chosen, distributions=spaces, value=loss))
+    for run, loss in losses:
+        values = {axis: value_on(run, axis) for axis in axes}
+        study.add_trial(optuna.create_trial(params=values, distributions=spaces, value=loss))
     return optuna.importance.get_param_importances(study)
 
 

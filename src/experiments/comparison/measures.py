@@ -1,6 +1,7 @@
 """The numbers of runs: what they are compared by, their scores, means over seeds."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,8 +28,8 @@ class Criterion(NamedTuple):
         return run.at_best(self.metric, self.split)
 
     def scores(self, runs: Sequence[RunRecord]) -> list[float]:
-        """The score of every completed run that has one."""
-        return [score for run in completed(runs) if (score := self.score(run)) is not None]
+        """The score of every run that has one."""
+        return [score for run in runs if (score := self.score(run)) is not None]
 
 
 class Mean(NamedTuple):
@@ -38,10 +39,9 @@ class Mean(NamedTuple):
     half_width: float
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """Both ends of the confidence interval; twice the mean where it is unknown."""
-        margin = 0.0 if math.isnan(self.half_width) else self.half_width
-        return self.value - margin, self.value + margin
+    def margin(self) -> float:
+        """The half width as it is drawn: none where it is unknown."""
+        return 0.0 if math.isnan(self.half_width) else self.half_width
 
 
 def criterion_of(runs: Sequence[RunRecord]) -> Criterion:
@@ -52,17 +52,6 @@ def criterion_of(runs: Sequence[RunRecord]) -> Criterion:
     if "test/f1" in keys:  # only labels have it; perplexity and accuracy are recorded for all runs
         metrics.reverse()
     return Criterion(split, next((metric for metric in metrics if f"{split}/{metric}" in keys), "loss"))
-
-
-def average(run: RunRecord, key: str) -> float | None:
-    """The mean of a metric over the epochs."""
-    values = run.metrics.get(key, {}).values()
-    return sum(values) / len(values) if values else None
-
-
-def number(text: str | None) -> float | None:
-    """A tag that holds a number; None if there is none."""
-    return None if text is None else float(text)
 
 
 def completed(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -76,7 +65,7 @@ def mean(values: Sequence[float | None]) -> Mean:
     known = [value for value in values if value is not None and math.isfinite(value)]
     if not known or len(known) < len(values):
         return Mean(math.nan, math.nan)
-    n, middle = len(known), math.fsum(known) / len(known)
+    n, middle = len(known), statistics.fmean(known)
     if n == 1:
         return Mean(middle, math.nan)
     from scipy.stats import t  # takes a second, so only when there is something to compare

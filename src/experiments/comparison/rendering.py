@@ -11,17 +11,15 @@ from tabulate import tabulate
 from .table import BEST, HALF_WIDTH, best_row, loss_column
 
 Cell = float | str
-GAP = "  "
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def rounded(table: pd.DataFrame) -> dict[str, list[str]]:
     """The columns as text, half widths beside their means; empty columns are left out."""
     columns = {}
-    for name in map(str, table):
-        if not name.endswith(f" {HALF_WIDTH}"):
-            widths = table.get(f"{name} {HALF_WIDTH}", [math.nan] * len(table))
-            columns[name] = [with_width(cell, width) for cell, width in zip(table[name], widths)]
+    for name in table.columns[~table.columns.str.endswith(f" {HALF_WIDTH}")]:
+        widths = table.get(f"{name} {HALF_WIDTH}", [math.nan] * len(table))
+        columns[name] = [with_width(cell, width) for cell, width in zip(table[name], widths)]
     return {name: texts for name, texts in columns.items() if any(texts)}
 
 
@@ -46,12 +44,12 @@ def to_screen(table: pd.DataFrame) -> str:
     """The table as aligned text with stacked headings; values that all rows share stand once below it."""
     texts, best = rounded(table), best_row(table)
     same = [name for name in texts if len(table) > 1 and len(set(texts[name])) == 1]
-    heads = {name: heading(table, name) for name in texts if name not in same}
-    height = max(map(len, heads.values()), default=0)
-    columns = [[""] * (height - len(head)) + head + texts[name] for name, head in heads.items()]
-    marks = [""] * height + ["*" if row == best else "" for row in range(len(table))]
-    columns = [[cell.rjust(max(map(len, column))) for cell in column] for column in (marks, *columns)]
-    lines = [GAP.join(row).rstrip() for row in zip(*columns)]
+    marks = ["*" if row == best else "" for row in range(len(table))]
+    columns = [marks] + [heading(table, name) + texts[name] for name in texts if name not in same]
+    height = max(map(len, columns))
+    columns = [[""] * (height - len(column)) + column for column in columns]
+    widths = [max(map(len, column)) for column in columns]
+    lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in zip(*columns)]
     if best is not None:
         lines.append(f"* lowest {loss_column(table)}; ± half of the 95 % confidence interval over seeds")
     if same:
@@ -77,12 +75,8 @@ def to_markdown(table: pd.DataFrame) -> str:
 def to_html(table: pd.DataFrame, title: str, figures: Mapping[str, str]) -> str:
     """One page that needs no other file: the table and the figures (name -> base64 of a PNG)."""
     texts, loss = rounded(table), loss_column(table).removesuffix(f" {BEST}")
-    columns = [[(exact(cell, text), text) for cell, text in zip(table[name], texts[name])] for name in texts]
+    exact = table.astype(object).where(table.notna(), "")  # every digit, for sorting by a column
+    columns = [list(zip(exact[name], texts[name])) for name in texts]
     rows = [(row == best_row(table), cells) for row, cells in enumerate(zip(*columns))]
     template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
     return str(template.render(title=title, loss=loss, heads=list(texts), rows=rows, figures=figures))
-
-
-def exact(cell: Cell, text: str) -> str:
-    """A cell with every digit; "" if it is empty."""
-    return cell if isinstance(cell, str) else repr(float(cell)) if text else ""

@@ -56,12 +56,12 @@ class Report:
 def write_report(report: Report, folder: Path) -> list[Path]:
     """comparison.csv, .md and .html and the figures as PNG in this folder; the paths of what was written."""
     texts = {"csv": report.csv(), "md": report.markdown(), "html": report.html()}
-    contents = {f"comparison.{end}": text.encode() for end, text in texts.items()} | report.figures
-    return [write(folder / name, content) for name, content in contents.items()]
+    files = {f"comparison.{extension}": text.encode() for extension, text in texts.items()} | report.figures
+    return [write(folder / name, content) for name, content in files.items()]
 
 
 def write(path: Path, content: bytes) -> Path:
-    """Write a file atomically, creating its folder; its path."""
+    """Write a file atomically, creating its folder; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)

@@ -1,30 +1,22 @@
 """What the figures of a comparison share: colours, scales, names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .grouping import Combination, Value, logarithmic, numbers, wide
-from .measures import Criterion
+from .measures import Criterion, Mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which are distinguishable with every kind of colour blindness; without their yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 OTHERS = "#bbbbbb"
 UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
+MAX_MARKERS = 40  # on a line
 MAX_TICKS = 8  # values of an axis that are all labelled
-
-
-def empty_figure(width: float, height: float) -> tuple["Figure", "Axes"]:
-    """A figure of a size in inches, and its axes."""
-    from matplotlib.figure import Figure  # takes half a second, so it is not imported at the top
-
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    return figure, figure.subplots()
 
 
 def label(criterion: Criterion, which: str) -> str:
@@ -35,6 +27,15 @@ def label(criterion: Criterion, which: str) -> str:
 def legend_name(combination: Combination) -> str:
     """A combination in a legend whose title names the axes."""
     return ", ".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in combination)
+
+
+def draw_line(plot: "Axes", means: Mapping[float, Mean], name: str, k: int) -> None:
+    """Draw means over seeds at their places as a line in the k-th colour, with the band of their confidence."""
+    low = [found.value - found.margin for found in means.values()]
+    high = [found.value + found.margin for found in means.values()]
+    plot.fill_between(list(means), low, high, color=COLOURS[k], alpha=0.15, linewidth=0)
+    middles, marker = [found.value for found in means.values()], MARKERS[k] if len(means) < MAX_MARKERS else None
+    plot.plot(list(means), middles, color=COLOURS[k], marker=marker, markersize=5, label=name)
 
 
 def scale_scores(axes: "Axes", values: Sequence[float], is_log: bool | None = None) -> None:

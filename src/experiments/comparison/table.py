@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..tracking.record import RunRecord
-from .grouping import Value, differing, group, without_seed
-from .measures import Criterion, Mean, average, completed, criterion_of, mean, number
+from .grouping import differing, group, without_seed
+from .measures import Criterion, Mean, completed, criterion_of, mean
 
 BEST, HALF_WIDTH = "best", "±"  # the ends of columns' names
 
@@ -15,12 +15,12 @@ BEST, HALF_WIDTH = "best", "±"  # the ends of columns' names
 def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFrame:
     """One row per combination of values on the axes (None: those on which the runs differ), over all seeds.
 
-    Columns: the axes; `runs` and `outcome`, of all runs; SPLIT/loss best and SPLIT/METRIC best (means over the seeds of
-    the value at the epoch of the lowest loss), each with the half width `±` of its 95 % confidence interval by
-    Student's t; SPLIT/METRIC last; test/METRIC and `±`; updates, seconds, targets_per_second, num_parameters.
+    Columns: the axes; `runs` and `outcome`, of all runs; SPLIT/loss best and SPLIT/METRIC best, at the epoch of the
+    lowest loss; SPLIT/METRIC last; test/METRIC; updates, seconds, targets_per_second, num_parameters. A column named
+    `±` is the half width of the 95 % confidence interval, by Student's t, of the mean before it.
 
-    Only completed runs enter the scores, each seed once: a run that was stopped had no chance to get better, so a row
-    without a completed run has none. Its costs are means over all its runs. ValueError without runs.
+    Scores are means over the completed runs, each seed once: a run that was stopped had no chance to get better. A row
+    without a completed run has no scores, and its costs are means over all its runs. ValueError without runs.
     """
     if not runs:
         raise ValueError("there are no runs to compare")
@@ -28,9 +28,9 @@ def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFra
     criterion, rows = criterion_of(runs), []
     for combination, members in group(runs, axes).items():
         done = completed(members)
-        row: dict[str, Value] = dict(zip(axes, combination))
-        row |= {"runs": len(members), "outcome": count_outcomes(members)}
-        rows.append({**row, **score_columns(done, criterion), **cost_columns(done or members)})
+        counts = {"runs": len(members), "outcome": count_outcomes(members)}
+        numbers = score_columns(done, criterion) | cost_columns(done or members)
+        rows.append({**dict(zip(axes, combination)), **counts, **numbers})
     table = pd.DataFrame(rows)
     table = table.astype(dict.fromkeys(table.columns[len(axes) + 2 :], float))
     test = f"test/{criterion.metric}"
@@ -63,10 +63,16 @@ def cost_columns(runs: Sequence[RunRecord]) -> dict[str, float]:
     """The columns that say what these runs cost."""
     return {
         "updates": mean([run.last("train/updates") for run in runs]).value,
-        "seconds": mean([number(run.tags.get("seconds")) for run in runs]).value,
+        "seconds": mean([float(run.tags.get("seconds", "nan")) for run in runs]).value,
         "targets_per_second": mean([average(run, "train/targets_per_second") for run in runs]).value,
-        "num_parameters": mean([number(run.tags.get("num_parameters")) for run in runs]).value,
+        "num_parameters": mean([float(run.tags.get("num_parameters", "nan")) for run in runs]).value,
     }
+
+
+def average(run: RunRecord, key: str) -> float | None:
+    """The mean of a metric over the epochs."""
+    values = run.metrics.get(key, {}).values()
+    return sum(values) / len(values) if values else None
 
 
 def best_row(table: pd.DataFrame) -> int | None:

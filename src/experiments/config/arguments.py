@@ -7,7 +7,7 @@ from .quoting import with_quotes, without_quotes
 from .secrets import masked
 from .settings import SECTIONS
 
-FORMER_KEYS = ("windows_per_update",)  # still read, but no longer in conf/config.yaml
+FORMER_KEY = "windows_per_update"  # still read, but no longer in conf/config.yaml
 STORED = ("checkpoint=", "resume=")  # the stored config may choose a model or data with other options than the default
 
 # Hydra's flags, apart by whether a value follows.
@@ -68,18 +68,18 @@ def with_added_keys(overrides: Sequence[str], is_sweep: bool) -> list[str]:
     """
     names_stored = any(o.startswith(STORED) and not o.endswith(("=null", "=auto")) for o in overrides)
 
-    def added(argument: str) -> str:
+    def is_added(argument: str) -> bool:
         key, _, value = argument.partition("=")
-        section, _, option = key.partition(".")
-        if key in FORMER_KEYS and not (is_sweep and "," in value):
-            return f"++{argument}"
-        return f"++{argument}" if names_stored and not is_sweep and option and section in SECTIONS else argument
+        if key == FORMER_KEY:
+            return not (is_sweep and "," in value)
+        section, is_option, _ = key.partition(".")
+        return names_stored and not is_sweep and bool(is_option) and section in SECTIONS
 
-    return [added(override) for override in overrides]
+    return [f"++{override}" if is_added(override) else override for override in overrides]
 
 
 def without_added_keys(overrides: Sequence[str]) -> list[str]:
-    """The inverse of `with_added_keys`: the overrides as they were typed, with any signs that the user typed."""
+    """The inverse of `with_added_keys`: the overrides as they were typed, with any `++` that the user typed."""
     typed = [override.removeprefix("++") for override in overrides]
     return [
         plain if added == override else override

@@ -15,6 +15,13 @@ def above(bound: float, **values: float | None) -> None:
             raise ValueError(f"{name} must be above {bound}, got {value}")
 
 
+def fractions(**values: float | None) -> None:
+    """Every value is above 0 and at most 1."""
+    for name, value in values.items():
+        if value is not None and not 0.0 < value <= 1.0:
+            raise ValueError(f"{name} must be above 0 and at most 1, got {value}")
+
+
 def probabilities(**values: float | None) -> None:
     """Every value is a probability from 0 to below 1."""
     for name, value in values.items():

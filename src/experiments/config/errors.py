@@ -38,9 +38,7 @@ def printable(text: str) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest valid one, or all of them."""
     valid = list(dict.fromkeys(valid))
-    leaves: dict[str, str] = {}
-    for candidate in valid:
-        leaves.setdefault(candidate.rpartition(".")[2], candidate)
+    leaves = {candidate.rpartition(".")[2]: candidate for candidate in reversed(valid)}
     near = difflib.get_close_matches(name, valid, 1, 0.6)
     near = near or [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1, 0.6)]
     hint = f"did you mean {near[0]}?" if near else f"valid are {', '.join(valid)}"

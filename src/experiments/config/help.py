@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,8 @@ def choices() -> str:
     lines = []
     for kind in (*KINDS, LAUNCHER):
         lines.append(coloured(f"{kind}=", BOLD))
-        lines += [f"  {coloured(f'{name:<20}', CYAN)} {line}" for name, line in heads(kind)]
+        lines += [f"  {coloured(f'{path.stem:<20}', CYAN)} {first_comment(path)}" for path in files(kind)]
     return "\n".join(lines)
-
-
-def heads(kind: str) -> Iterator[tuple[str, str]]:
-    """(name, first comment) of every YAML file of a kind."""
-    return ((path.stem, first_comment(path)) for path in files(kind))
 
 
 def files(kind: str) -> list[Path]:
@@ -38,18 +33,11 @@ def files(kind: str) -> list[Path]:
 
 def unknown_key(key: str, valid: Iterable[str]) -> str:
     """The message for an unknown key of the config, with the choice that has this option or the nearest valid key."""
-    return option_of_another(key) or unknown("key", key, valid)
-
-
-def option_of_another(key: str) -> str | None:
-    """The error for an option that the chosen file of its kind does not have, but another one has; else None."""
     kind, _, option = key.partition(".")
-    if kind not in KINDS or not option:
-        return None
-    contents = {path.stem: contents_of(path) for path in files(kind)}
+    contents = {path.stem: contents_of(path) for path in files(kind)} if kind in KINDS and option else {}
     names = [name for name, options in contents.items() if option in {**options, **(options.get(kind) or {})}]
     if not names:
-        return None
+        return unknown("key", key, valid)
     return f"{key} is no option of the chosen {kind} but of {', '.join(names)}: type {kind}={names[0]} {key}=..."
 
 

@@ -5,13 +5,11 @@ from typing import Any
 
 
 def dotted(config: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Every key of a nested config as a dotted path, `_target_` left out."""
+    """Every key of a nested config as a dotted path, those of sections included, `_target_` left out."""
     paths = []
     for key, value in config.items():
         if key != "_target_":
-            paths.append(prefix + key)
-            if isinstance(value, Mapping):
-                paths += dotted(value, f"{prefix}{key}.")
+            paths += [prefix + key, *(dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else ())]
     return paths
 
 

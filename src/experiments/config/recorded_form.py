@@ -22,18 +22,14 @@ FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.data.String": "experiments.data.characters.Characters",  # without a path, see `todays_form`
     "experiments.data.Characters": "experiments.data.characters.Characters",
     "experiments.data.Imdb": "experiments.data.imdb.Imdb",
-    "experiments.runners.Train": "experiments.runners.train.Train",
-    "experiments.runners.Evaluate": "experiments.runners.evaluate.Evaluate",
-    "experiments.runners.Sample": "experiments.runners.sample.Sample",
-    "experiments.runners.Summary": "experiments.runners.summary.Summary",
-    "experiments.runners.Compare": "experiments.runners.compare.Compare",
-    "experiments.runners.Dashboard": "experiments.runners.dashboard.Dashboard",
-    "experiments.runners.Doctor": "experiments.runners.doctor.Doctor",
-    "experiments.training.Constant": "experiments.schedules.Constant",
-    "experiments.training.StepDecay": "experiments.schedules.StepDecay",
-    "experiments.training.Plateau": "experiments.schedules.Plateau",
-    "experiments.training.Linear": "experiments.schedules.Linear",
-    "experiments.training.Cosine": "experiments.schedules.Cosine",
+}
+FORMER_NAMES |= {
+    f"experiments.runners.{name}": f"experiments.runners.{name.lower()}.{name}"
+    for name in ("Train", "Evaluate", "Sample", "Summary", "Compare", "Dashboard", "Doctor")
+}
+FORMER_NAMES |= {
+    f"experiments.training.{name}": f"experiments.schedules.{name}"
+    for name in ("Constant", "StepDecay", "Plateau", "Linear", "Cosine")
 }
 PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",

@@ -1,6 +1,5 @@
 """Options compared with a constructor's signature: names, types, missing values."""
 
-import dataclasses
 import difflib
 import inspect
 import math
@@ -23,46 +22,28 @@ def check_options(
     late: Iterable[str] = (),
     typed: Mapping[str, str] = NOTHING_TYPED,
 ) -> dict[str, Any]:
-    """The options as the constructor takes them; ConfigError if a name, a type or a missing value is wrong.
+    """The options as the constructor takes them; ConfigError if a name or a type is wrong or a value is missing.
 
-    `late` names arguments that no config gives, as they only become known later; `typed` has the text that was typed
-    for a dotted key, which is the value where the constructor wants text.
+    `late` names the arguments that are only known when the constructor is called; no config may give them. `typed` has
+    the text that was typed for a dotted key, which is the value where the constructor takes text.
     """
-    late, prefix = set(late), f"{section}." if section else ""
+    prefix = f"{section}." if section else ""
     parameters = inspect.signature(target).parameters.values()
-    hints = type_hints(target)
-    check_names(prefix, options, [p for p in parameters if p.name not in late], late)
-    options = {k: as_text(value, hints.get(k, Any), typed.get(f"{prefix}{k}")) for k, value in options.items()}
-    for key, value in options.items():
-        check_type(f"{prefix}{key}", value, hints.get(key, Any))
-    for parameter in parameters:
-        if is_required(parameter) and parameter.name not in late | options.keys():
-            raise ConfigError(f"{prefix}{parameter.name} is missing: give {prefix}{parameter.name}=VALUE")
-    return {key: as_float(value, hints.get(key, Any)) for key, value in options.items()}
-
-
-def type_hints(target: Callable) -> dict[str, Any]:
-    """The annotations of a function's or constructor's arguments."""
-    if inspect.isclass(target) and not dataclasses.is_dataclass(target):
-        return typing.get_type_hints(target.__init__)
-    return typing.get_type_hints(target)
-
-
-def is_required(parameter: inspect.Parameter) -> bool:
-    """Whether a call must give this argument."""
-    is_variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-    return parameter.default is parameter.empty and not is_variadic
-
-
-def check_names(
-    prefix: str, options: Iterable[str], parameters: Iterable[inspect.Parameter], late: Iterable[str]
-) -> None:
-    """ConfigError for an option that is none of these parameters, or one of the `late` ones."""
-    accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    accepts_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    late, named = set(late), [parameter for parameter in parameters if parameter.kind not in variadic]
+    names = [parameter.name for parameter in named if parameter.name not in late]
     for key in options:
         if key in late or (key not in names and not accepts_any):
             raise ConfigError(unknown_key(f"{prefix}{key}", [f"{prefix}{name}" for name in names]))
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    options = {k: as_text(value, hints.get(k, Any), typed.get(f"{prefix}{k}")) for k, value in options.items()}
+    for key, value in options.items():
+        check_type(f"{prefix}{key}", value, hints.get(key, Any))
+    for parameter in named:
+        if parameter.default is parameter.empty and parameter.name not in late | options.keys():
+            raise ConfigError(f"{prefix}{parameter.name} is missing: give {prefix}{parameter.name}=VALUE")
+    return {key: as_float(value, hints.get(key, Any)) for key, value in options.items()}
 
 
 def as_text(value: Any, annotation: Any, typed: str | None) -> Any:
@@ -98,7 +79,11 @@ def _is_of_type(value: Any, annotation: Any) -> bool:
     if origin is Literal:
         return any(value == literal and type(value) is type(literal) for literal in arguments)
     if origin in (list, tuple):
-        return _is_sequence_of(value, origin, arguments)
+        if not isinstance(value, (list, tuple)):
+            return False
+        is_fixed = origin is tuple and Ellipsis not in arguments
+        types_of_items = arguments if is_fixed else arguments[:1] * len(value)
+        return len(value) == len(types_of_items) and all(map(_is_of_type, value, types_of_items))
     if origin in (dict, Mapping):
         return isinstance(value, Mapping)
     if annotation in (int, float):
@@ -106,15 +91,6 @@ def _is_of_type(value: Any, annotation: Any) -> bool:
     if annotation in (None, type(None)):
         return value is None
     return annotation is Any or not isinstance(annotation, type) or isinstance(value, annotation)
-
-
-def _is_sequence_of(value: Any, origin: type, arguments: tuple[Any, ...]) -> bool:
-    """Whether a value is a list of one type, or a tuple of these types."""
-    is_fixed = origin is tuple and Ellipsis not in arguments
-    if not isinstance(value, (list, tuple)) or (is_fixed and len(value) != len(arguments)):
-        return False
-    kinds = arguments if is_fixed else arguments[:1] * len(value)
-    return all(_is_of_type(item, kind) for item, kind in zip(value, kinds))
 
 
 def _literals(annotation: Any) -> list[Any]:
@@ -132,6 +108,6 @@ def _describe(annotation: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (list, tuple):
-        number = "" if Ellipsis in arguments or origin is list else f"{len(arguments)} values, each "
-        return f"a list of {number}{_describe(arguments[0])}"
+        length = "" if Ellipsis in arguments or origin is list else f"{len(arguments)} values, each "
+        return f"a list of {length}{_describe(arguments[0])}"
     return TYPE_NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))

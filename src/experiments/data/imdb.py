@@ -1,6 +1,7 @@
 """IMDB: film reviews and whether they are positive (Maas et al., 2011, the Large Movie Review Dataset)."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -62,17 +63,8 @@ class Imdb(LabelledSequences):
         ranked = rank_words(reviews, rows["train"])[skip_top:]
         if not ranked:
             raise ValueError(f"skip_top={skip_top} leaves no word of the training reviews")
-        first = [UNKNOWN] if unknown == "keep" else []
-        ranked = ranked[: None if vocabulary_size is None else vocabulary_size - len(first)]
-        symbol_of = np.full(len(reviews.words), len(first) - 1, np.int32)  # <unk> is 0, what vanishes is -1
-        symbol_of[ranked] = np.arange(len(ranked)) + len(first)
-        words = [*first, *(reviews.words[k] for k in ranked)]
-        vocabulary = Vocabulary(words, separator=" ", unknown=UNKNOWN if first else None)
-        symbols = symbol_of[reviews.symbols]
-        present = np.concatenate([[0], np.cumsum(symbols >= 0)])
-        starts = present[reviews.starts]
-        symbols = symbols[symbols >= 0]
-        splits = {split: cut_to_length(symbols, starts, reviews, rows[split], max_length, cut) for split in rows}
+        vocabulary, kept = with_vocabulary(reviews, ranked, vocabulary_size, keeps_unknown=unknown == "keep")
+        splits = {split: cut_to_length(kept, rows[split], max_length, cut) for split in rows}
         super().__init__(vocabulary, splits, LABELS, seed=seed)
 
 
@@ -96,9 +88,8 @@ def split_rows(reviews: Reviews, valid_fraction: float, seed: int) -> dict[str, 
         number = round(len(shuffled) * valid_fraction)
         if valid_fraction and not 0 < number < len(shuffled):
             left = "training" if number else "validation"
-            raise ValueError(
-                f"valid_fraction={valid_fraction} of {len(shuffled)} {label} reviews leaves none for {left}"
-            )
+            of = f"{len(shuffled)} {label} reviews"
+            raise ValueError(f"valid_fraction={valid_fraction} of {of} leaves none for {left}")
         rows["valid"].append(shuffled[:number])
         rows["train"].append(shuffled[number:])
         rows["test"].append(reviews.rows("test", label))
@@ -113,12 +104,25 @@ def rank_words(reviews: Reviews, rows: np.ndarray) -> list[int]:
     return sorted(there, key=lambda k: (-counts[k], reviews.words[k]))
 
 
-def cut_to_length(
-    symbols: np.ndarray, starts: np.ndarray, reviews: Reviews, rows: np.ndarray, max_length: int | None, cut: str
-) -> Sequences:
+def with_vocabulary(
+    reviews: Reviews, ranked: Sequence[int], size: int | None, *, keeps_unknown: bool
+) -> tuple[Vocabulary, Reviews]:
+    """The `size` first words as a vocabulary, and the reviews in its symbols: other words are <unk>, or vanish."""
+    first = [UNKNOWN] if keeps_unknown else []
+    ranked = ranked[: None if size is None else size - len(first)]
+    symbol_of = np.full(len(reviews.words), len(first) - 1, np.int32)  # <unk> is 0, what vanishes is -1
+    symbol_of[ranked] = np.arange(len(ranked)) + len(first)
+    vocabulary = Vocabulary(
+        [*first, *(reviews.words[k] for k in ranked)], separator=" ", unknown=UNKNOWN if first else None
+    )
+    symbols = symbol_of[reviews.symbols]
+    present = np.concatenate([[0], np.cumsum(symbols >= 0)])
+    return vocabulary, reviews._replace(symbols=symbols[symbols >= 0], starts=present[reviews.starts])
+
+
+def cut_to_length(reviews: Reviews, rows: np.ndarray, max_length: int | None, cut: str) -> Sequences:
     """Some reviews, cut at their start or end to `max_length` symbols, with their labels."""
-    lengths = np.diff(starts)[rows]
+    lengths = np.diff(reviews.starts)[rows]
     kept = lengths if max_length is None else np.minimum(lengths, max_length)
-    first = starts[rows] + (lengths - kept if cut == "start" else 0)
-    positive = np.concatenate([reviews.rows(split, "pos") for split in reviews.counts])
-    return Sequences(*gather(symbols, first, kept), np.isin(rows, positive).astype(np.int8))
+    first = reviews.starts[rows] + (lengths - kept if cut == "start" else 0)
+    return Sequences(*gather(reviews.symbols, first, kept), reviews.labels[rows].astype(np.int8))

@@ -105,16 +105,20 @@ def label_windows(sequences: Sequences, batches: list[np.ndarray], truncation: i
 
     def cut(k: int) -> Window:
         b = int(np.searchsorted(ends, k, side="right"))
-        carries = cuts[b] > 0 and k == ends[b] - 2
-        t = np.arange(cuts[b])[:, None] if carries else np.arange(cuts[b], longest[b])[:, None]
-        batch = batches[b]
-        at = t - (longest[b] - lengths[batch])  # steps since each column's first symbol
-        place = np.minimum(sequences.starts[batch] + np.maximum(at, 0), max(len(sequences.symbols) - 1, 0))
-        symbols = sequences.symbols[place] if len(sequences.symbols) else np.zeros_like(place)
-        inputs = np.where(at >= 0, symbols, PADDING).astype(np.int64)
+        only_carries = cuts[b] > 0 and k == ends[b] - 2
+        first, last = (0, cuts[b]) if only_carries else (cuts[b], longest[b])
+        inputs = columns(sequences, batches[b], np.arange(first - longest[b], last - longest[b]))
         targets = np.full_like(inputs, IGNORE)
-        if not carries:
-            targets[-1] = sequences.labels[batch]
-        return Window(inputs, targets, carries or cuts[b] == 0, 0 if carries else len(batch))
+        if not only_carries:
+            targets[-1] = sequences.labels[batches[b]]
+        return Window(inputs, targets, first == 0, 0 if only_carries else len(batches[b]))
 
     return Windows(int(ends[-1]), cut)
+
+
+def columns(sequences: Sequences, batch: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Steps (T,) of sequences, -1 the last of each, as columns (T, B) int64; PADDING before the first symbols."""
+    at = steps[:, None] + sequences.lengths[batch]  # steps since each column's first symbol
+    place = np.minimum(sequences.starts[batch] + np.maximum(at, 0), max(len(sequences.symbols) - 1, 0))
+    symbols = sequences.symbols[place] if len(sequences.symbols) else np.zeros_like(place)
+    return np.where(at >= 0, symbols, PADDING).astype(np.int64)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from ..config.checks import at_least
+
 if TYPE_CHECKING:
     from .network import RecurrentNetwork
 
@@ -27,8 +29,7 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     if (uniform_range is None) == (scheme == "uniform"):
         wanted = "a number" if scheme == "uniform" else "null"
         raise ValueError(f"uniform_range must be {wanted} with initialization={scheme}")
-    if uniform_range is not None and uniform_range < 0:
-        raise ValueError(f"uniform_range must be at least 0, got {uniform_range}")
+    at_least(0, uniform_range=uniform_range)
     if forget_bias and network.cell != "lstm":
         raise ValueError(f"forget_bias={forget_bias} needs cell=lstm, got cell={network.cell}")
     bound = 1.0 / math.sqrt(network.hidden_size)

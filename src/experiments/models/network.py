@@ -15,9 +15,9 @@ from ..interfaces.model import Model, State, SummaryRow
 from .initialization import initialize
 from .numpy.cells import CELLS
 from .torch.pooling import initial_pools
-from .weights import EmbeddingWeights, OutputWeights, ProjectionWeights, RecurrentWeights, num_parameters
+from .weights import RecurrentWeights, Weights, num_parameters
 
-LARGE = 1 << 18  # numbers in an embedding, from which on a row-sparse gradient saves time
+LARGE = 1 << 18  # the size of an embedding from which on a row-sparse gradient saves time
 
 
 class RecurrentNetwork(Model):
@@ -60,36 +60,59 @@ class RecurrentNetwork(Model):
         forget_bias: float,
     ):
         super().__init__()
-        at_least(1, hidden_size=hidden_size, num_layers=num_layers, embedding_size=embedding_size)
-        of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
-        probabilities(**of_input, dropout=dropout, output_dropout=output_dropout)
-        _check_dropouts(of_input, dropout, embedding_size, num_layers)
-        _check_output(output, loss, num_outputs)
-        self.needs_whole_sequences, self.labels_only = bidirectional, bidirectional or pooling != "last"
-        if tied:
-            _check_tied(num_inputs, num_outputs, embedding_size, output, self.labels_only)
-        self.cell, self.hidden_size, self.num_layers, self.loss = cell, hidden_size, num_layers, loss
         self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
-        self.bidirectional, self.pooling, self.logistic = bidirectional, pooling, output == "logistic"
-        self.width = hidden_size * (1 + bidirectional)  # D*H
-        self.sizes = [embedding_size or num_inputs, *[self.width] * (num_layers - 1)]  # of what each layer reads
-        self.num_features = self.width * (1 + (pooling == "mean_max"))  # F, what the output reads
-        self._make_weights(embedding_size, bias)
-        self._dropouts = [(word_dropout, channel_dropout, input_dropout), *[(0.0, 0.0, dropout)] * (num_layers - 1)]
-        self._output_dropout = output_dropout
-        self._drops = any(map(any, self._dropouts)) or output_dropout > 0
+        self.cell, self.embedding_size, self.hidden_size, self.num_layers = (
+            cell,
+            embedding_size,
+            hidden_size,
+            num_layers,
+        )
+        self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
+        self.needs_whole_sequences, self.labels_only = bidirectional, bidirectional or pooling != "last"
+        of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
+        self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
+        self._check_sizes_and_dropouts()
+        self._check_output()
+        self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias)
 
-    def _make_weights(self, embedding_size: int | None, bias: str) -> None:
+    def _check_sizes_and_dropouts(self) -> None:
+        at_least(1, hidden_size=self.hidden_size, num_layers=self.num_layers, embedding_size=self.embedding_size)
+        probabilities(**self._input_dropouts, dropout=self._dropout, output_dropout=self._output_dropout)
+        for name, p in self._input_dropouts.items():
+            if p and self.embedding_size is None:
+                raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
+        if self._dropout and self.num_layers == 1:
+            raise ValueError(f"dropout={self._dropout} acts between layers, but num_layers is 1: use output_dropout")
+
+    def _check_output(self) -> None:
+        if self.logistic and self.num_outputs != 2:
+            raise ValueError(f"output=logistic is for two classes, but the data has {self.num_outputs}: use softmax")
+        if self.logistic and self.loss == "squared_error":
+            raise ValueError("output=logistic needs loss=cross_entropy, got squared_error")
+        why = None
+        if self.embedding_size is None:
+            why = "embedding_size is null"
+        elif self.num_inputs != self.num_outputs:
+            why = f"V={self.num_inputs} and K={self.num_outputs} differ"
+        elif self.logistic or self.labels_only:
+            why = "this network is one for labels"
+        if self.tied and why:
+            raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")
+
+    def _make_weights(self, bias: str) -> None:
         """The modules that hold the weights, in the order in which these are initialised."""
-        gates, H, tied = CELLS[self.cell].gates, self.hidden_size, self.tied
-        self.embedding = None if embedding_size is None else EmbeddingWeights(self.num_inputs, embedding_size)
-        self.layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in self.sizes)
-        reverse = self.sizes if self.bidirectional else []
-        self.reverse_layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in reverse)
-        projected = embedding_size is not None and tied and embedding_size != H
-        self.projection = ProjectionWeights(H, self.sizes[0]) if projected else None
-        self.output = OutputWeights(self.num_features, 1 if self.logistic else self.num_outputs, tied)
+        E, H, gates = self.embedding_size, self.hidden_size, CELLS[self.cell].gates
+        self.width = H * (1 + self.bidirectional)  # D*H
+        self.num_features = self.width * (1 + (self.pooling == "mean_max"))  # F, what the output reads
+        sizes = [E or self.num_inputs, *[self.width] * (self.num_layers - 1)]  # of what each layer reads
+        reverse_sizes = sizes if self.bidirectional else []
+        self.embedding = None if E is None else Weights(W=(self.num_inputs, E))
+        self.layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in sizes)
+        self.reverse_layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in reverse_sizes)
+        self.projection = None if E is None or E == H or not self.tied else Weights(W=(E, H))
+        K = 1 if self.logistic else self.num_outputs
+        self.output = Weights(b=(K,)) if self.tied else Weights(W=(K, self.num_features), b=(K,))
 
     @property
     def has_sparse_gradient(self) -> bool:
@@ -102,8 +125,6 @@ class RecurrentNetwork(Model):
         rows = self.num_layers * (1 + self.bidirectional)
         zeros = self.output.b.new_zeros(rows, batch_size, self.hidden_size)
         state = tuple(zeros.clone() for _ in range(CELLS[self.cell].states))
-        if self.pooling == "last":
-            return state
         return state + initial_pools(self.pooling, self.output.b.new_zeros(1, batch_size, self.width))
 
     def dropout_masks(self, inputs: Tensor) -> list[Tensor | None]:
@@ -111,14 +132,14 @@ class RecurrentNetwork(Model):
 
         Both networks draw them here, so that the same seed drops the same units in both.
         """
-        if not (self.training and self._drops):
-            return [None] * (len(self.sizes) + 1)
-        T, B = inputs.shape
-        masks = []
-        for size, (word, channel, single) in zip(self.sizes, self._dropouts):
-            drawn = self._mask((T, B, 1), word), self._mask((1, B, size), channel), self._mask((T, B, size), single)
-            parts = [part for part in drawn if part is not None]
-            masks.append(functools.reduce(torch.mul, parts) if parts else None)
+        word, channel, single = self._input_dropouts.values()
+        if not self.training or not (word or channel or single or self._dropout or self._output_dropout):
+            return [None] * (self.num_layers + 1)
+        (T, B), E = inputs.shape, self.embedding_size or 0
+        drawn = self._mask((T, B, 1), word), self._mask((1, B, E), channel), self._mask((T, B, E), single)
+        parts = [part for part in drawn if part is not None]
+        masks = [functools.reduce(torch.mul, parts) if parts else None]
+        masks += [self._mask((T, B, self.width), self._dropout) for _ in range(self.num_layers - 1)]
         return [*masks, self._mask((1 if self.labels_only else T, B, self.num_features), self._output_dropout)]
 
     def _mask(self, shape: tuple[int, ...], p: float) -> Tensor | None:
@@ -128,41 +149,14 @@ class RecurrentNetwork(Model):
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""
+        input_size, output_steps = self.embedding_size or self.num_inputs, 1 if self.labels_only else steps
         rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = []
-        rows.append(("one-hot" if self.embedding is None else "embedding", steps, self.sizes[0], [self.embedding]))
+        rows.append(("one-hot" if self.embedding is None else "embedding", steps, input_size, [self.embedding]))
         for depth, layer in enumerate(self.layers):
             rows.append((f"layers.{depth}", steps, self.width, [layer, *self.reverse_layers[depth : depth + 1]]))
-        steps = 1 if self.labels_only else steps
         if self.labels_only:
-            rows.append((f"pooling {self.pooling}", steps, self.num_features, []))
+            rows.append((f"pooling {self.pooling}", 1, self.num_features, []))
         if self.projection is not None:
-            rows.append(("projection", steps, self.sizes[0], [self.projection]))
-        rows.append(("output", steps, len(self.output.b), [self.output]))
+            rows.append(("projection", steps, input_size, [self.projection]))
+        rows.append(("output", output_steps, len(self.output.b), [self.output]))
         return [(name, (T, batch_size, size), sum(map(num_parameters, parts))) for name, T, size, parts in rows]
-
-
-def _check_dropouts(of_input: dict[str, float], dropout: float, embedding_size: int | None, num_layers: int) -> None:
-    for name, p in of_input.items():
-        if p and embedding_size is None:
-            raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
-    if dropout and num_layers == 1:
-        raise ValueError(f"dropout={dropout} acts between layers, but num_layers is 1: use output_dropout")
-
-
-def _check_output(output: str, loss: str, num_outputs: int) -> None:
-    if output == "logistic" and num_outputs != 2:
-        raise ValueError(f"output=logistic tells two classes apart, but the data has {num_outputs}: use softmax")
-    if output == "logistic" and loss == "squared_error":
-        raise ValueError("output=logistic has a likelihood: give loss=cross_entropy, got squared_error")
-
-
-def _check_tied(num_inputs: int, num_outputs: int, embedding_size: int | None, output: str, labels_only: bool) -> None:
-    why = None
-    if embedding_size is None:
-        why = "embedding_size is null"
-    elif num_inputs != num_outputs:
-        why = f"V={num_inputs} and K={num_outputs} differ"
-    elif output == "logistic" or labels_only:
-        why = "this network is one for labels"
-    if why:
-        raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")

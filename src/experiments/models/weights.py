@@ -1,47 +1,35 @@
 """The weights of a recurrent network as modules without any computation: the NumPy and the torch network share them."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
-class EmbeddingWeights(nn.Module):
-    """W (V, E): one row per symbol."""
+class Weights(nn.Module):
+    """One parameter for each name and shape, in this order."""
 
-    def __init__(self, num_inputs: int, size: int):
+    W: Tensor
+    b: Tensor
+
+    def __init__(self, **shapes: tuple[int, ...]):
         super().__init__()
-        self.W = nn.Parameter(torch.empty(num_inputs, size))
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape)))
 
 
-class RecurrentWeights(nn.Module):
+class RecurrentWeights(Weights):
     """W_ih (G*H, in), W_hh (G*H, H), b_ih (G*H) and b_hh (G*H), which is zero with a single bias."""
 
+    W_ih: Tensor
+    W_hh: Tensor
+    b_ih: Tensor
+    b_hh: Tensor
+
     def __init__(self, gates: int, input_size: int, hidden_size: int, bias: str):
-        super().__init__()
-        self.W_ih = nn.Parameter(torch.empty(gates * hidden_size, input_size))
-        self.W_hh = nn.Parameter(torch.empty(gates * hidden_size, hidden_size))
-        self.b_ih = nn.Parameter(torch.empty(gates * hidden_size))
-        if bias == "double":
-            self.b_hh = nn.Parameter(torch.empty(gates * hidden_size))
-        else:
-            self.register_buffer("b_hh", torch.zeros(gates * hidden_size), persistent=False)
-
-
-class ProjectionWeights(nn.Module):
-    """W (E, H): features -> the embedding's space, for a tied embedding of another size."""
-
-    def __init__(self, hidden_size: int, embedding_size: int):
-        super().__init__()
-        self.W = nn.Parameter(torch.empty(embedding_size, hidden_size))
-
-
-class OutputWeights(nn.Module):
-    """W (K, F) and b (K): features -> outputs. Tied, it has no W of its own but uses the embedding's."""
-
-    def __init__(self, num_features: int, num_outputs: int, tied: bool):
-        super().__init__()
-        if not tied:
-            self.W = nn.Parameter(torch.empty(num_outputs, num_features))
-        self.b = nn.Parameter(torch.empty(num_outputs))
+        rows = gates * hidden_size
+        biases = {"b_ih": (rows,), "b_hh": (rows,)} if bias == "double" else {"b_ih": (rows,)}
+        super().__init__(W_ih=(rows, input_size), W_hh=(rows, hidden_size), **biases)
+        if bias == "single":
+            self.register_buffer("b_hh", torch.zeros(rows), persistent=False)
 
 
 def num_parameters(module: nn.Module | None) -> int:

@@ -3,14 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..comparison.report import Report, write
 from ..config.errors import ConfigError
-from ..tracking.record import RunRecord
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
+from ..experiment import Experiment
 
 
 class Compare:
@@ -25,26 +22,21 @@ class Compare:
     ):
         self.runs, self.to, self.output = runs, to, output
 
-    def run(self, experiment: "Experiment") -> None:
+    def run(self, experiment: Experiment) -> None:
         sweep, runs = experiment.store.records(self.runs)
         if sweep is None:
-            report = Report(runs, None, None, f"{len(runs)} runs with {self.runs}")
+            report, name = Report(runs, None, None, f"{len(runs)} runs with {self.runs}"), "comparison"
         elif not runs:
             raise ConfigError(f"the sweep {sweep.name} has no runs yet")
         else:
-            axes = json.loads(sweep.tags["sweep.axes"])
-            report = Report(runs, axes, sweep.tags.get("sweep.search"), f"sweep {sweep.name}")
+            axes, search = json.loads(sweep.tags["sweep.axes"]), sweep.tags.get("sweep.search")
+            report, name = Report(runs, axes, search, f"sweep {sweep.name}"), f"comparison-{sweep.name}"
         if self.to == "png":
-            self._write_figures(report, sweep)
+            if not report.figures:
+                raise ConfigError("there are no figures to write: no run has a score")
+            for figure, content in report.figures.items():
+                print(write(Path(self.output or name) / figure, content))
         elif self.to == "html" or self.output is not None:
-            name = f"comparison-{sweep.name}.html" if sweep else "comparison.html"
-            print(write(Path(self.output or name), getattr(report, self.to)().encode()))
+            print(write(Path(self.output or f"{name}.html"), getattr(report, self.to)().encode()))
         else:
             sys.stdout.write(getattr(report, self.to)())
-
-    def _write_figures(self, report: Report, sweep: RunRecord | None) -> None:
-        if not report.figures:
-            raise ConfigError("there are no figures to write: no run has a score")
-        folder = Path(self.output or (f"comparison-{sweep.name}" if sweep else "comparison"))
-        for name, figure in report.figures.items():
-            print(write(folder / name, figure))

@@ -2,12 +2,9 @@
 
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from ..config.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
+from ..experiment import Experiment
 
 
 class Dashboard:
@@ -18,7 +15,7 @@ class Dashboard:
             raise ValueError(f"port must be from 1 to 65535, got {port}")
         self.host, self.port = host, port
 
-    def run(self, experiment: "Experiment") -> None:
+    def run(self, experiment: Experiment) -> None:
         if not experiment.store.has_page:
             raise ConfigError(f"tracker={experiment.choices['tracker']} has no page: use tracker=mlflow")
         try:

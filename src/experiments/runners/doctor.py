@@ -3,17 +3,15 @@
 import logging
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..config.checks import at_least
 from ..config.errors import first_line
+from ..experiment import Experiment
 from ..tracking.folder import Busy
 from ..tracking.record import RunRecord, records_in
+from ..tracking.store import Store
 from ..training.final_report import tracker_overrides
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
-    from ..tracking.store import Store
 
 log = logging.getLogger("experiments")
 
@@ -30,7 +28,7 @@ class Doctor:
         at_least(60, silent=silent)
         self.action, self.silent = action, silent
 
-    def run(self, experiment: "Experiment") -> None:
+    def run(self, experiment: Experiment) -> None:
         store, num_unfinished = experiment.store, 0
         for record in records_in(store.folder):  # in order of their start: a sweep must be known before its jobs
             if self._close(record, store) and is_unfinished(record):
@@ -40,7 +38,7 @@ class Doctor:
             log.info("run %s  silent for more than %g s: closed as KILLED", run_id, self.silent)
         log.info("runs in %s that can be resumed: %d", store.folder, num_unfinished)
 
-    def _close(self, record: RunRecord, store: "Store") -> bool:
+    def _close(self, record: RunRecord, store: Store) -> bool:
         """Close and deliver a run; whether no process works on it."""
         try:
             done = store.close_dead_run(record.folder.name)
@@ -55,7 +53,7 @@ class Doctor:
         record.refresh()
         return True
 
-    def _resume(self, name: str, experiment: "Experiment") -> None:
+    def _resume(self, name: str, experiment: Experiment) -> None:
         command = [f"resume={name}", *tracker_overrides(experiment.overrides)]
         if self.action == "close":
             log.info("%s  did not complete: experiments %s resumes it", name, " ".join(command))

@@ -1,21 +1,15 @@
 """The runner that samples text from a checkpoint."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..config.checks import at_least
+from ..config.checks import at_least, fractions
 from ..config.errors import ConfigError
+from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..training.sampling import SamplingOptions, first_symbol, generate
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
 
 
 class Sample:
@@ -33,12 +27,11 @@ class Sample:
     ):
         at_least(1, length=length, top_k=top_k, samples=samples)
         at_least(0, temperature=temperature)
-        if top_p is not None and not 0.0 < top_p <= 1.0:
-            raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+        fractions(top_p=top_p)
         self.prompt, self.length, self.samples = prompt, length, samples
         self.options = SamplingOptions(temperature, top_k, top_p)
 
-    def run(self, experiment: "Experiment") -> None:
+    def run(self, experiment: Experiment) -> None:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()

@@ -1,19 +1,15 @@
 """The runner that trains."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from ..config.checks import at_least
+from ..experiment import Experiment
 from ..interfaces.model import CountedModel
 from ..tracking.interruption import Interrupted
-from ..training.artifacts import describe, keep_files
-from ..training.counting import CountedTraining
+from ..training.artifacts import store_description, store_results
 from ..training.final_report import resume_command, summarize
-from ..training.loop import Training
+from ..training.loop import CountedTraining, Training
 from ..training.updates import GradientTraining
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
 
 log = logging.getLogger("experiments")
 
@@ -28,7 +24,7 @@ class Train:
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
 
-    def run(self, experiment: "Experiment") -> float:
+    def run(self, experiment: Experiment) -> float:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
         fingerprint = training.dataset.fingerprint
         resumed = experiment.run_to_resume(fingerprint)
@@ -44,19 +40,19 @@ class Train:
             except Interrupted as stopped:
                 if not stopped.at_once:  # else the training may stand in the middle of an update
                     training.save()
-                log.info("%s resumes this run", resume_command(experiment, run))
+                log.info("%s resumes this run", resume_command(run.name, experiment.overrides))
                 raise
             finally:
-                keep_files(training, run)
+                store_results(training)
             stop.check()
             assert training.best.weights is not None  # there is at least one epoch
             training.model.load_state_dict(training.best.weights)
-            training.test(run, stop)
-            describe(training, run)
-        summarize(experiment, run, training)
+            training.test()
+            store_description(training)
+        summarize(training)
         return training.best.loss
 
-    def _prepare(self, experiment: "Experiment") -> Training:
+    def _prepare(self, experiment: Experiment) -> Training:
         """Data and model, and the kind of training that the model needs."""
         dataset = experiment.build_dataset()
         model = experiment.build_model(dataset).train()

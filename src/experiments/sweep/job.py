@@ -1,23 +1,112 @@
-"""One job of a sweep, in the process that a launcher chose."""
+"""One job of a sweep in the process that a launcher chose: what it knows of its sweep, and how it runs."""
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import joblib
 
 from ..config.composition import Composition
 from ..config.errors import ConfigError, first_line, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
 from ..tracking.record import RunRecord
-from .job_context import SweepJob
 
 log = logging.getLogger("experiments.sweep")
+
+STOP = "stop"  # a file in the sweep's folder that tells all its jobs to stop
+CHECK_INTERVAL = 1.0  # seconds between checks for it
+
+
+class Pruned(Exception):
+    """Other trials do better, so this one is stopped."""
+
+    status, outcome = "KILLED", "pruned"
+
+
+@dataclasses.dataclass
+class SweepJob:
+    """The `JobContext` of a job: the fields up to `study` are from its plan, the others from `session`."""
+
+    is_preempted: ClassVar[bool] = False  # whether a cluster's scheduler asked this process to end, to requeue its job
+    name: str  # of the parent run
+    run: str  # the job's own name
+    point: str  # its own overrides, apart from the seed
+    trial: int | None  # its number in a search
+    study: dict[str, Any] | None  # where running trials are compared, if they are
+    folder: str  # of the parent run
+    host: str
+    pid: int  # of the sweep's own process
+    deadline: float | None  # seconds since 1970 after which no job starts
+    threads: int | None  # for a job whose config does not set them
+    cwd: str
+
+    def __post_init__(self) -> None:
+        self._checked_at = 0.0
+        self._trial: Any = None
+
+    @property
+    def is_in_process(self) -> bool:
+        """Whether the job runs in the sweep's own process."""
+        return self.pid == os.getpid() and self.host == socket.gethostname()
+
+    def tags(self, seed: int) -> dict[str, str]:
+        """The tags that make a run a job of this sweep."""
+        return {"sweep": self.name, "sweep.point": self.point, "sweep.replicate": str(seed)}
+
+    def is_stopped(self) -> bool:
+        """Whether the job should end, also because the sweep's process on this machine is gone; cheap to call."""
+        if time.monotonic() - self._checked_at < CHECK_INTERVAL:
+            return False
+        self._checked_at = time.monotonic()
+        is_orphan = self.host == socket.gethostname() and not is_alive(self.pid)
+        return self.is_preempted or is_orphan or (Path(self.folder) / STOP).exists()
+
+    def is_late(self) -> bool:
+        """Whether the sweep's budget is spent."""
+        return self.deadline is not None and time.time() > self.deadline
+
+    def report(self, epoch: int, loss: float) -> None:
+        """Report the lowest loss up to this epoch to the search. Raises Pruned if the trial should stop."""
+        if self.study is None or self.trial is None:
+            return
+        if self._trial is None:
+            from .search import running_trial  # Optuna takes a second to import
+
+            self._trial = running_trial(self.study, self.trial)
+        self._trial.report(loss, epoch)
+        if epoch < self.study["epochs"] and self._trial.should_prune():  # after the last epoch there is nothing to save
+            raise Pruned(f"pruned after epoch {epoch}: other trials do better")
+
+
+def session(folder: Path, deadline: float | None, num_workers: int) -> dict[str, Any]:
+    """The part of a `SweepJob` that holds for all jobs launched now, of which `num_workers` run side by side."""
+    return {
+        "folder": str(folder),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "deadline": deadline,
+        "threads": max(1, joblib.cpu_count() // num_workers) if num_workers > 1 else None,
+        "cwd": os.getcwd(),
+    }
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this process exists on this machine."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # it belongs to another user
+    return True
 
 
 def run_planned(cfg: Any) -> dict[str, Any]:
@@ -29,29 +118,29 @@ def run_planned(cfg: Any) -> dict[str, Any]:
     plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
     job = SweepJob(**plan["context"], **cfg.session)
     if job.is_in_process:
-        return run_job(plan, job)
+        return run_job(plan["composition"], job)
     set_up_worker(job)
     requeue = handle_preemption()
-    result = run_job(plan, job)
+    result = run_job(plan["composition"], job)
     if SweepJob.is_preempted and result["outcome"] in ("interrupted", "left out"):
         requeue()
     return result
 
 
-def run_job(plan: dict[str, Any], job: SweepJob) -> dict[str, Any]:
+def run_job(composition: dict[str, Any], job: SweepJob) -> dict[str, Any]:
     """Run a job in this process."""
     record = RunRecord.of(Path(job.folder).parent / job.run)
     if record.is_over:  # another start of the sweep was faster
         return {"outcome": record.outcome}
     if job.is_stopped() or job.is_late():
         return {"outcome": "left out"}
-    composition = Composition.from_json(plan["composition"])
-    if composition.config["threads"] is None:
-        composition.config["threads"] = job.threads
+    composed = Composition.from_json(composition)
+    if composed.config["threads"] is None:
+        composed.config["threads"] = job.threads
     try:
         from ..experiment import Experiment
 
-        Experiment.of(composition, job).run()
+        Experiment.of(composed, job).run()
     except Interrupted:
         if job.is_in_process:
             raise
@@ -71,7 +160,7 @@ def set_up_worker(job: SweepJob) -> None:
     if job.cwd not in sys.path:
         sys.path.append(job.cwd)  # where a model or dataset of the user's own may be
     with contextlib.suppress(ValueError):  # only the main thread may set handlers
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep tells its jobs when to stop
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep stops its jobs by the file STOP
 
 
 def handle_preemption() -> Callable[[], None]:

@@ -1,18 +1,17 @@
-"""The parent run of a sweep: its progress, its best value, its table and figures."""
+"""The parent run of a sweep: its tags, its progress, its best value, its table and figures."""
 
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ..comparison.report import Report, write_report
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
+from ..tracking.provenance import provenance_tags
 from ..tracking.record import RunRecord, sweep_in
-from ..tracking.store import Store
-from ..training.final_report import dashboard_command, program
+from ..tracking.run import Run
 from ..training.metrics import perplexity
 from .dimensions import Dimension
 from .options import Options
@@ -24,43 +23,24 @@ CHANGEABLE = ("trials", "replicates", "budget", "attempts", "batch", "params")  
 
 
 class Parent:
-    """Context manager around the run that represents the whole sweep."""
+    """What is recorded in the run that represents the whole sweep."""
 
-    def __init__(
-        self, store: Store, name: str, options: Options, dimensions: Sequence[Dimension], tags: Mapping[str, str]
-    ):
-        """`store` is that of this run and of the jobs."""
-        self.axes = [key for dimension in dimensions for key in dimension.keys]
-        self._store, self._options = store, options
-        tags = {**tags, "runner": "sweep", "sweep.axes": json.dumps(self.axes), "sweep.search": options.search}
-        tags |= {f"sweep.{key}": str(getattr(options, key)) for key in CHANGEABLE}
-        self._run = store.run(name, tags | values_as_tags(dimensions))
+    def __init__(self, run: Run, options: Options):
+        """`run` is in progress, with the tags of `parent_tags`; its store is also that of the jobs."""
+        self.run = run
         self._logged: dict[str, float] = {}
+        self._step = sum(point.key == "sweep/ended" for point in read_journal(run.folder / JOURNAL))
+        run.log_parameters({key: value for key, value in vars(options).items() if key not in CHANGEABLE})
 
-    def __enter__(self) -> "Parent":
-        self._run.__enter__()
-        self._run.log_parameters({key: value for key, value in vars(self._options).items() if key not in CHANGEABLE})
-        points = read_journal(self._run.folder / JOURNAL)
-        self._step = sum(point.key == "sweep/ended" for point in points)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._run.__exit__(*error)
-
-    def close_dead_run(self, name: str, failure: str | None = None) -> None:
-        """Close the run of a job whose process died, as failed if a `failure` is given. Busy if the process lives."""
-        self._store.close_dead_run(name, failure)
-
-    def progress(self, records: Mapping[str, RunRecord]) -> None:
+    def log_progress(self, jobs: Sequence[RunRecord]) -> None:
         """Log how many jobs ended and failed, and the best value of a completed run, if any of them changed.
 
         The step counts these points, so that it also rises over several starts.
         """
-        jobs = list(records.values())
         completed = [record for record in jobs if record.outcome == "completed"]
-        failed = sum(record.outcome == "failed" for record in jobs)
-        metrics: dict[str, float] = {"sweep/ended": failed + sum(record.is_over for record in jobs)}
-        metrics["sweep/failed"] = failed
+        num_failed = sum(record.outcome == "failed" for record in jobs)
+        num_over = sum(record.is_over for record in jobs)
+        metrics: dict[str, float] = {"sweep/ended": num_failed + num_over, "sweep/failed": num_failed}
         best = min((record.best_loss for record in completed if not math.isnan(record.best_loss)), default=None)
         if best is not None:
             metrics["best/loss"] = best
@@ -68,37 +48,32 @@ class Parent:
                 metrics["best/perplexity"] = perplexity(best)
         if metrics != self._logged:
             self._logged, self._step = metrics, self._step + 1
-            self._run.log_metrics(metrics, self._step)
+            self.run.log_metrics(metrics, self._step)
 
     def report(self) -> None:
         """Write table and figures of all runs that this sweep ever had, and print the table."""
         try:
-            _, runs = sweep_in(self._store.folder, self._run.name)
+            tags = self.run.tags
+            _, runs = sweep_in(self.run.store.folder, self.run.name)
             if not runs:
                 return
-            report = Report(runs, self.axes, self._options.search, self._run.name)
-            for path in write_report(report, self._run.folder):
-                self._run.log_file(path)
-            command = self._run.tags["command"]
-            note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{command}\n```"
-            self._run.set_tags({"mlflow.note.content": note[:MAX_NOTE]})
+            report = Report(runs, json.loads(tags["sweep.axes"]), tags["sweep.search"], self.run.name)
+            for path in write_report(report, self.run.folder):
+                self.run.log_file(path)
+            note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{tags['command']}\n```"
+            self.run.set_tags({"mlflow.note.content": note[:MAX_NOTE]})
             log.info("\n%s", report.screen())
         except Exception as error:  # a failed comparison must not fail the sweep
             log.warning("the runs could not be compared: %s", first_line(error))
 
-    def log_locations(self, overrides: Sequence[str]) -> None:
-        """Print the run's id, its folder and how to open the dashboard."""
-        log.info("")
-        log.info("%-11s %s", "run", self._run.run_id)
-        log.info("%-11s %s", "folder", self._run.folder)
-        if self._run.undelivered:
-            waiting = f"{self._run.undelivered} lines wait for the store: {program()} runner=doctor sends them"
-            log.info("%-11s %s", "undelivered", waiting)
-        if self._store.has_page:
-            log.info("%-11s %s", "dashboard", self._run.page or dashboard_command(overrides))
 
-
-def values_as_tags(dimensions: Sequence[Dimension]) -> dict[str, str]:
-    """The values of each axis as a tag."""
-    chosen = {" ".join(d.keys): d.span or ", ".join(" ".join(a) for a in d.alternatives) for d in dimensions}
-    return {f"sweep.values.{keys}": str(values)[:500] for keys, values in chosen.items()}
+def parent_tags(options: Options, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:
+    """The tags of the parent run; each axis has one with its values."""
+    axes = json.dumps([key for dimension in dimensions for key in dimension.keys])
+    tags = {"command": command} | provenance_tags()
+    tags |= {"runner": "sweep", "sweep.axes": axes, "sweep.search": options.search}
+    tags |= {f"sweep.{key}": str(getattr(options, key)) for key in CHANGEABLE}
+    for dimension in dimensions:
+        values = dimension.span or ", ".join(" ".join(overrides) for overrides in dimension.alternatives)
+        tags[f"sweep.values.{' '.join(dimension.keys)}"] = str(values)[:500]
+    return tags

@@ -6,14 +6,13 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..config.atomic import atomic_write
 from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..experiment import Experiment
-
-PLANS = "jobs"  # folder inside that of the sweep
+from ..tracking.record import RunRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Job:
     """One run of a sweep. Its name follows from what it computes, so that the same job is always the same run."""
 
     name: str
-    point: str  # what was chosen for it, but for the seed
+    point: str  # its own overrides, apart from the seed
     seed: int
     epochs: int
     plan: dict[str, Any]  # what `run_planned` needs, as JSON
@@ -34,7 +33,7 @@ class Job:
 
     def write(self, folder: Path) -> str:
         """Write the plan into the sweep's folder; the path."""
-        path = folder / PLANS / f"{self.name}.json"
+        path = folder / "jobs" / f"{self.name}.json"
         path.parent.mkdir(exist_ok=True)
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(self.plan, indent=1), encoding="utf-8")
@@ -47,7 +46,8 @@ class Planner:
     def __init__(self, compose: Callable[[Sequence[str]], Composition], fixed: Sequence[str], sweep: str):
         """`fixed` are the overrides of all jobs; `sweep` is the name of the parent run."""
         self._compose, self._sweep = compose, sweep
-        self._has_file = any(override.startswith("sweeps=") for override in fixed)
+        is_from_file = any(override.startswith("sweeps=") for override in fixed)
+        self._run_mode = " hydra.mode=RUN" if is_from_file else ""  # a file in sweeps/ sets hydra.mode=MULTIRUN
         self._fingerprints: dict[str, str] = {}
 
     def job(self, chosen: Sequence[str], trial: int | None = None, study: Mapping[str, Any] | None = None) -> Job:
@@ -58,29 +58,52 @@ class Planner:
         try:
             if composition.config["checkpoint"] == "latest":
                 raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep is resumed")
-            composition = dataclasses.replace(composition, command=self._single(composition.command))
+            composition = dataclasses.replace(composition, command=composition.command + self._run_mode)
             composition.config["resume"] = None
             experiment = Experiment.of(composition)
             identity = experiment.identity(self._fingerprint(experiment))
         except ConfigError as error:
             raise ConfigError(f"{' '.join(chosen)}: {error}") from error
         seed = experiment.settings.seed
-        hashed = short_hash(self._sweep, identity, point)  # the same wherever the seed stands
+        hashed = short_hash(self._sweep, identity, point)  # which does not depend on the place of the seed
         name = f"{slug([*without_seed, f'seed={seed}'])}-{hashed}"
         context = {"name": self._sweep, "run": name, "point": point, "trial": trial, "study": study}
         planned = dataclasses.replace(composition, config=experiment.config, command=experiment.command)
         plan = {"composition": planned.to_json(), "context": context}
         return Job(name, point, seed, experiment.settings.epochs, plan, trial)
 
-    def _single(self, command: str) -> str:
-        """The command that runs a job alone: a file in sweeps/ sets hydra.mode=MULTIRUN."""
-        return f"{command} hydra.mode=RUN" if self._has_file else command
-
     def _fingerprint(self, experiment: Experiment) -> str:
         section = json.dumps(experiment.data.config(), sort_keys=True)
         if section not in self._fingerprints:
             self._fingerprints[section] = experiment.build_dataset().fingerprint
         return self._fingerprints[section]
+
+
+class Proposer(Protocol):
+    """What decides which jobs a sweep has: a grid or a search."""
+
+    def propose(self, batch: int | None) -> list[Job]:
+        """The next jobs, at most `batch` of a search; none when there are no more."""
+        ...
+
+    def observe(self, job: Job, record: RunRecord) -> None:
+        """Learn how a proposed job ended."""
+        ...
+
+
+class Grid:
+    """All jobs of the plan at once. (A search proposes them one after another.)"""
+
+    def __init__(self, jobs: Sequence[Job]):
+        self._jobs = list(jobs)
+
+    def propose(self, batch: int | None) -> list[Job]:  # noqa: ARG002 - a grid is one batch
+        """All jobs, then none."""
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def observe(self, job: Job, record: RunRecord) -> None:
+        """A grid learns nothing."""
 
 
 def slug(chosen: Sequence[str]) -> str:

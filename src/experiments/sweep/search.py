@@ -1,19 +1,28 @@
-"""A search: Optuna draws which point comes next. (A grid has all its points at once, see grid.py.)"""
+"""A search: an Optuna study draws which point comes next, and compares running trials."""
 
+import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
+from ..config.secrets import revealed
 from ..tracking.record import RunRecord
 from .dimensions import Dimension
 from .options import Options
 from .plan import Job, Planner
-from .study import distribution, make_sampler, storage
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+warnings.filterwarnings("ignore", "The reported value is ignored", UserWarning)  # a resumed job reports epochs again
+NUM_STARTUP_TRIALS = 5  # trials that tpe draws at random before it learns from them
+SQLITE_TIMEOUT = {"connect_args": {"timeout": 60}}  # seconds to wait while another process writes
 
 
 class Search:
@@ -23,20 +32,26 @@ class Search:
         self._options, self._planner = options, planner
         self._spaces = {" ".join(dimension.keys): dimension for dimension in dimensions}
         self._distributions = {key: distribution(dimension) for key, dimension in self._spaces.items()}
-        url = options.storage or URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
-        self._where = {"storage": url, "study_name": folder.name, "pruner": options.pruner, "epochs": epochs}
-        # without the pruner, whose brackets would let tpe learn from a third of the trials only
-        self._study = optuna.create_study(storage=storage(url), study_name=folder.name, load_if_exists=True)
+        study_file = URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
+        self._name, self._url = folder.name, options.storage or study_file
+        self._where = {"storage": self._url, "study_name": self._name, "pruner": options.pruner, "epochs": epochs}
         self._is_first = True
         self._has_replicated = False
+
+    @functools.cached_property
+    def _study(self) -> optuna.Study:
+        """The study, without the pruner, whose brackets would let tpe learn from a third of the trials only."""
+        return optuna.create_study(storage=storage(self._url), study_name=self._name, load_if_exists=True)
 
     def propose(self, batch: int | None) -> list[Job]:
         """At most `batch` new trials; after the last trial the replicates of the best point; then nothing.
 
         The first proposal is the trials of earlier starts, if any: ended ones for the table, others to be resumed.
         """
-        trials = self._earlier_trials() or self._new_trials(batch)
-        return [self._job(trial) for trial in trials] or self._replicates()
+        # the trials that are still running, at first also those that ended
+        trials = [trial for trial in self._trials() if self._is_first or trial.state == TrialState.RUNNING]
+        self._is_first = False
+        return [self._job(trial) for trial in trials or self._new_trials(batch)] or self._replicates()
 
     def observe(self, job: Job, record: RunRecord) -> None:
         """Tell the study how a trial ended; one that diverged counts as worse than all that completed."""
@@ -52,11 +67,6 @@ class Search:
         """The trials that have all their parameters: a killed process may have left one without."""
         drawn = self._study.get_trials(deepcopy=False)
         return [trial for trial in drawn if trial.params.keys() == self._distributions.keys()]
-
-    def _earlier_trials(self) -> list[FrozenTrial]:
-        """The trials that are still running, at first also those that ended."""
-        is_first, self._is_first = self._is_first, False
-        return [trial for trial in self._trials() if is_first or trial.state == TrialState.RUNNING]
 
     def _new_trials(self, batch: int | None) -> list[FrozenTrial]:
         missing = self._options.trials - len(self._trials())
@@ -90,3 +100,49 @@ class Search:
             span, value = dimension.span, params[key]
             chosen += dimension.alternatives[value] if span is None else [f"{key}={span.text(value)}"]
         return tuple(chosen)
+
+
+def storage(url: str) -> optuna.storages.BaseStorage:
+    """The database at this URL, whose password may be masked."""
+    engine = SQLITE_TIMEOUT if url.startswith("sqlite") else None
+    return optuna.storages.RDBStorage(revealed(url), engine_kwargs=engine)
+
+
+def running_trial(where: Mapping[str, Any], number: int) -> optuna.Trial:
+    """The trial of a job in another process. A study does not store its pruner."""
+    pruner = make_pruner(where["pruner"], where["epochs"])
+    study = optuna.load_study(study_name=where["study_name"], storage=storage(where["storage"]), pruner=pruner)
+    return optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
+
+
+def distribution(dimension: Dimension) -> BaseDistribution:
+    """What Optuna samples from; for a list of alternatives the position in it."""
+    if dimension.span is None:
+        last = len(dimension.alternatives) - 1
+        return IntDistribution(0, last) if dimension.is_ordered else CategoricalDistribution(range(last + 1))
+    low, high, log, whole = dimension.span
+    return IntDistribution(round(low), round(high), log=log) if whole else FloatDistribution(low, high, log=log)
+
+
+def make_sampler(search: str, seed: int) -> BaseSampler:
+    """Random, or a tree-structured Parzen estimator (Bergstra et al., 2011) over all axes together."""
+    if search == "random":
+        return RandomSampler(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=seed, n_startup_trials=NUM_STARTUP_TRIALS, multivariate=True, constant_liar=True)
+
+
+def make_pruner(kind: str | None, epochs: int) -> optuna.pruners.BasePruner:
+    """How trials are compared after each epoch.
+
+    median: stops a trial worse than the median of the others, from the fifth trial on. hyperband: successive halving
+    (Li et al., 2018); the better half continues at each rung, in brackets that start pruning sooner or later. Neither
+    prunes before a third of the epochs: a trial that is behind early, as with a low learning rate, often wins.
+    """
+    soonest = max(1, epochs // 3)
+    if kind == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=soonest, max_resource=epochs, reduction_factor=2)
+    if kind == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=soonest - 1)
+    return optuna.pruners.NopPruner()

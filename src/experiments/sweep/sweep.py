@@ -6,10 +6,6 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import joblib
 
 from ..config.arguments import as_typed
 from ..config.binding import bind
@@ -17,18 +13,14 @@ from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..config.recorded_form import identity_options
 from ..tracking.interruption import interruptible
-from ..tracking.provenance import provenance_tags
+from ..tracking.run import Run
 from ..tracking.store import Store
-from ..training.final_report import program
+from ..training.final_report import program, run_rows
 from .dimensions import Dimension, product
-from .grid import Grid
 from .options import Options
-from .parent import Parent
-from .plan import Job, Planner, short_hash
+from .parent import Parent, parent_tags
+from .plan import Grid, Planner, Proposer, short_hash
 from .scheduler import Launcher, Scheduler, TimeOver
-
-if TYPE_CHECKING:
-    from .search import Search
 
 log = logging.getLogger("experiments.sweep")
 
@@ -52,42 +44,25 @@ def run_sweep(
     name = sweep_name(options, dimensions, base, store.identifier)
     folder = store.folder / name
     planner = Planner(compose, base.overrides, name)
-    num_workers = None if launcher.workers is None else joblib.effective_n_jobs(launcher.workers)
-    jobs = checked_jobs(options, dimensions, planner, num_workers)
+    if options.search == "grid":
+        proposer: Proposer = Grid([planner.job(chosen) for chosen in product(dimensions)])
+    else:
+        from .search import Search  # Optuna takes a second to import
+
+        check_search(options, dimensions, planner, launcher)
+        proposer = Search(options, dimensions, planner, folder, base.config["epochs"])
     command = shlex.join(as_typed(sys.argv[1:]))
-    parent = Parent(store, name, options, dimensions, {"command": f"experiments {command}"} | provenance_tags())
+    run = Run(store, name, parent_tags(options, dimensions, f"experiments {command}"))
     try:
-        with contextlib.suppress(TimeOver), interruptible() as stop, parent:
-            proposer = make_proposer(options, dimensions, jobs, planner, folder, base.config["epochs"])
-            Scheduler(options, folder, parent, launcher, num_workers, stop).run(proposer)
+        with contextlib.suppress(TimeOver), interruptible() as stop, run:
+            Scheduler(options, folder, Parent(run, options), launcher, stop).run(proposer)
         stop.check()
     except KeyboardInterrupt:
         log.info("%s %s resumes this sweep", program(), command)
         raise
-    parent.log_locations(base.overrides)
-
-
-def checked_jobs(
-    options: Options, dimensions: Sequence[Dimension], planner: Planner, num_workers: int | None
-) -> list[Job]:
-    """The jobs of a grid; none of a search, whose axes are checked. ConfigError if a job cannot be run."""
-    if options.search == "grid":
-        return [planner.job(chosen) for chosen in product(dimensions)]
-    check_corners(planner, dimensions)
-    if options.learns and options.batch is None and num_workers is None:
-        raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
-    return []
-
-
-def make_proposer(
-    options: Options, dimensions: Sequence[Dimension], jobs: Sequence[Job], planner: Planner, folder: Path, epochs: int
-) -> "Grid | Search":
-    """The grid of these jobs, or the search."""
-    if options.search == "grid":
-        return Grid(jobs)
-    from .search import Search  # Optuna takes a second to import
-
-    return Search(options, dimensions, planner, folder, epochs)
+    log.info("")
+    for label, text in run_rows(run, base.overrides):
+        log.info("%-11s %s", label, text)
 
 
 def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:
@@ -101,17 +76,18 @@ def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> 
         return list(dimensions)
     if spans := [dimension.keys[0] for dimension in dimensions if dimension.span]:
         raise ConfigError(f"{spans[0]} is an interval: give values, or hydra.sweeper.search=random or tpe")
-    if options.replicates == 1:
-        return list(dimensions)
-    return [*dimensions, Dimension(("seed",), tuple((f"seed={seed + k}",) for k in range(options.replicates)))]
+    seeds = Dimension(("seed",), tuple((f"seed={seed + k}",) for k in range(options.replicates)))
+    return [*dimensions, seeds] if options.replicates > 1 else list(dimensions)
 
 
-def check_corners(planner: Planner, dimensions: Sequence[Dimension]) -> None:
+def check_search(options: Options, dimensions: Sequence[Dimension], planner: Planner, launcher: Launcher) -> None:
     """Plan a job for every alternative and every end of a span, so that mistakes are found before the search begins."""
     first = [dimension.corners()[0] for dimension in dimensions]
     for k, dimension in enumerate(dimensions):
         for corner in dimension.corners():
             planner.job([override for chosen in (*first[:k], corner, *first[k + 1 :]) for override in chosen])
+    if options.learns and options.batch is None and launcher.num_workers is None:
+        raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
 
 
 def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:

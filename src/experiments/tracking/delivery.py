@@ -1,4 +1,7 @@
-"""Delivery: a store is brought up to date from the journal of a run, by a thread or later by another process."""
+"""Delivery: updates a store from the journal of a run, in a thread or later in another process.
+
+A kind of store is a `Backend`: the calls that a delivery makes.
+"""
 
 import contextlib
 import logging
@@ -6,41 +9,69 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..config.errors import first_line
-from .backend import Backend, Gone, Refused
-from .folder import Delivered, write_delivered
-from .journal import Closed, Journal, Point
+from .folder import Delivered, RunFolder, write_delivered
+from .journal import Point
 
 log = logging.getLogger("experiments")
 
-HEARTBEAT = 30.0  # seconds between signs of life in the store
+HEARTBEAT = 30.0  # seconds between updates of the tag `heartbeat`, which shows that the process lives
 MAX_PAUSE = 60.0  # seconds at most between two attempts to reach a store
-BATCH = 1000  # points that are sent together
+BATCH_SIZE = 1000  # points that are sent together
+
+
+class Refused(ValueError):
+    """The store will never accept this, so it is not sent again."""
+
+
+class Gone(ValueError):
+    """The run was deleted in the store."""
+
+
+class Backend(Protocol):
+    """One run in a store. After Refused a call is not repeated; after any other exception it is."""
+
+    run_id: str = ""  # the store's own name of the run; empty until it knows the run
+    page: str | None = None  # the address of a page that shows the run, if it is always served
+
+    def begin(self, started: float, may_exist: bool) -> str:
+        """Create the run in the store, or find it if it `may_exist` already; returns its id there."""
+
+    def log_parameters(self, parameters: dict[str, str]) -> None: ...
+
+    def log_points(self, points: list[Point]) -> None: ...
+
+    def set_tags(self, tags: dict[str, str]) -> None: ...
+
+    def upload(self, path: Path) -> None:
+        """Store a file as an artifact of the run."""
+
+    def end(self, status: str) -> None:
+        """Set the status; RUNNING for a resumed run."""
 
 
 class Delivery:
     """Sends what the store of one run has not received of its journal.
 
-    The thread and its run share nothing but this object: it reads the one journal that it was given and records its
-    progress only until it is closed, so a thread that is still waiting for the store when its run is over can neither
-    read further nor touch a run that is opened later.
+    Once the journal is closed nothing is read or recorded any more, so a thread that still waits for the store cannot
+    touch a run that is opened later.
     """
 
-    def __init__(self, journal: Journal, folder: Path, backend: Backend, delivered: Delivered, may_exist: bool):
-        """`delivered` is how far the store has received the journal; what it does not know may still exist in it."""
+    def __init__(self, folder: RunFolder, backend: Backend, delivered: Delivered, may_exist: bool):
+        """`delivered` is how far the store has received the journal; a run without an id there `may_exist` in it."""
         self.backend = backend
-        self._journal, self._folder, self._store, self._may_exist = journal, folder, delivered.store, may_exist
+        self._folder, self._journal = folder, folder.journal
+        self._store, self._may_exist = delivered.store, may_exist
         backend.run_id = delivered.store_id or ""
         # beyond the end if lines were lost with the machine: what is left is sent again
-        self._offset = delivered.offset if delivered.offset <= journal.end else 0
+        self._offset = delivered.offset if delivered.offset <= self._journal.end else 0
         self.error: str | None = None  # why the last attempt failed
-        self._delivering, self._recording = threading.Lock(), threading.Lock()
-        self._was_tried, self._leaving = threading.Event(), threading.Event()
-        self._is_closed = False
-        self._unwritten: Mapping[str, Any] = {}  # the last entry, if the journal could not take it
-        self._delivered_at = self._beat_at = 0.0
+        self._delivering = threading.Lock()
+        self._attempted, self._finishing = threading.Event(), threading.Event()
+        self._unwritten: Mapping[str, Any] = {}
+        self._delivered_at = self._heartbeat_at = 0.0
         self._thread = threading.Thread(target=self._deliver_regularly, name="delivery", daemon=True)
 
     @property
@@ -52,7 +83,7 @@ class Delivery:
         """Deliver every `interval` seconds in a thread; returns after the first attempt or `timeout` seconds."""
         self._interval = interval
         self._thread.start()
-        self._was_tried.wait(timeout)
+        self._attempted.wait(timeout)
 
     def finish(self, timeout: float, unwritten: Mapping[str, Any] | None = None) -> None:
         """Deliver a last time and end the thread, waiting at most `timeout` seconds.
@@ -60,18 +91,12 @@ class Delivery:
         `unwritten` is a last entry that could not be written to the journal and is sent directly.
         """
         self._unwritten = unwritten or {}
-        self._leaving.set()
+        self._finishing.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def close(self) -> None:
-        """Record no more progress; the run's folder may belong to another process from now on."""
-        with self._recording:
-            self._is_closed = True
-        self.backend.close()
-
     def deliver(self) -> None:
-        """Bring the store up to date; what it does not accept stays in the journal, and `error` says why."""
+        """Update the store; what it does not accept stays in the journal, and `error` says why."""
         with self._delivering:
             try:
                 try:
@@ -79,9 +104,9 @@ class Delivery:
                 except Gone:  # the run was deleted in the store, or the store itself: everything is sent again
                     self.backend.run_id, self._offset = "", 0
                     self._replay()
-            except Closed:
-                return
-            except Exception as error:  # whatever a store can raise: the run is worth more than its record
+            except Exception as error:  # whatever a store can raise: no run may fail because of it
+                if self._journal.is_closed:
+                    return
                 failure = f"the store could not be updated: {first_line(error)[:300]}"
                 if self.error is None:
                     log.warning("%s; the run continues and its journal keeps what is missing", failure)
@@ -91,7 +116,7 @@ class Delivery:
                     log.info("the store is reachable again and up to date")
                 self.error = None
             self._delivered_at = time.monotonic()
-            self._was_tried.set()
+            self._attempted.set()
 
     def _replay(self) -> None:
         """Send every line that the store has not received, in order; consecutive points are sent together."""
@@ -100,16 +125,19 @@ class Delivery:
         points: list[Point] = []
         end = self._offset
         for entry, after in self._journal.entries(self._offset):
+            if points and ("key" not in entry or len(points) == BATCH_SIZE):
+                self.backend.log_points(points)
+                self._record(end)
+                points = []
             if "key" in entry:
                 points.append(Point(**entry))
-                if len(points) == BATCH:
-                    points = self._send_points(points, after)
             else:
-                points = self._send_points(points, end)
                 self._send(entry)
                 self._record(after)
             end = after
-        self._send_points(points, end)
+        if points:
+            self.backend.log_points(points)
+            self._record(end)
 
     def _begin(self) -> None:
         first, _ = next(self._journal.entries(0), ({}, 0))
@@ -117,22 +145,13 @@ class Delivery:
         self.backend.run_id = self.backend.begin(first.get("started", time.time()), may_exist)
         self._record(0)
 
-    def _send_points(self, points: list[Point], end: int) -> list[Point]:
-        """Send points up to byte `end` of the journal; the empty list that begins the next batch."""
-        if points:
-            self.backend.log_points(points)
-            self._record(end)
-        return []
-
     def _record(self, offset: int) -> None:
-        with self._recording:
-            if self._is_closed:
-                raise Closed("the run is over")
+        with self._journal.kept_open():
             self._offset = offset
-            write_delivered(self._folder, Delivered(self._store, self.backend.run_id, offset))
+            write_delivered(self._folder.path, Delivered(self._store, self.backend.run_id, offset))
 
     def _send(self, entry: Mapping[str, Any]) -> None:
-        """Send a line that is not a point; logs a warning if the store refuses it for good."""
+        """Send a line that is not a point; logs a warning if the store refuses it."""
         calls: dict[str, Callable[[Any], None]] = {
             "parameters": self.backend.log_parameters,
             "tags": self.backend.set_tags,
@@ -146,8 +165,8 @@ class Delivery:
                 log.warning("the store refused %s: %s", kind, first_line(error))
 
     def _upload(self, name: str) -> None:
-        """Upload a file of the run's folder. Refused if that fails, so that it does not hold up all that follows."""
-        path = self._folder / name
+        """Upload a file of the run's folder. Refused if that fails, so that the lines after it are still sent."""
+        path = self._folder.path / name
         if not path.is_file():
             raise Refused(f"{path} does not exist any more")
         if path.name != name or path.is_symlink():  # journals may come from others
@@ -166,15 +185,15 @@ class Delivery:
         shortest = max(min(self._interval, HEARTBEAT), 0.05)
         self.deliver()
         pause = shortest
-        while not self._leaving.wait(pause):
+        while not self._finishing.wait(pause):
             if self.error or time.monotonic() - self._delivered_at >= self._interval:
                 self.deliver()
             pause = min(max(1.0, 2 * pause), max(MAX_PAUSE, shortest)) if self.error else shortest
-            if not self.error and time.monotonic() - self._beat_at > HEARTBEAT:
-                self._beat_at = time.monotonic()
+            if not self.error and time.monotonic() - self._heartbeat_at > HEARTBEAT:
+                self._heartbeat_at = time.monotonic()
                 with contextlib.suppress(Exception):
                     self._send_heartbeat()
         self.deliver()
-        if not self._is_closed:
+        if not self._journal.is_closed:
             with contextlib.suppress(Exception):
                 self._send(self._unwritten)

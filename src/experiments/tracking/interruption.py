@@ -8,15 +8,15 @@ from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run was asked to stop by a signal; `at_once` if by a second one, so that it may stop in mid-update."""
+    """A signal asked the run to stop; `at_once` if it was the second one, which may interrupt an update."""
 
     def __init__(self, number: int, at_once: bool = False):
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.signal, self.at_once = number, at_once
+        self.signal, self.at_once = number, at_once  # the exit code tells which signal it was
 
 
 class Stop:
-    """Whether the run was asked to stop: by a signal, or as `is_stopped` says."""
+    """Whether the run was asked to stop: by a signal, or because `is_stopped` returns true."""
 
     def __init__(self, is_stopped: Callable[[], bool]):
         self.signal: int | None = None
@@ -32,10 +32,10 @@ class Stop:
 
 @contextlib.contextmanager
 def interruptible(is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Stop]:
-    """Inside, the first signal is only noted in the Stop; a second one raises Interrupted wherever the code is."""
+    """In the block the first signal is only noted in the Stop; a second one raises Interrupted wherever the code is."""
     stop = Stop(is_stopped)
 
-    def note(number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         if stop.signal is not None:
             raise Interrupted(number, at_once=True)
         stop.signal = number
@@ -46,7 +46,7 @@ def interruptible(is_stopped: Callable[[], bool] = lambda: False) -> Iterator[St
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
         numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield stop
     finally:

@@ -1,19 +1,19 @@
-"""Runs that no store keeps."""
+"""Runs that are kept in memory and in their folders only."""
 
 from pathlib import Path
 from typing import ClassVar
 
-from .backend import Backend
+from .delivery import Backend
 from .journal import Point
 from .store import Store
 
 
 class MemoryStore(Store):
-    """Keeps runs in the process: for tests, and for runs that nobody wants to keep but in their folder."""
+    """Keeps runs in the process: for tests, and for runs of which only the folder is wanted."""
 
     identifier = "memory"
     is_lasting = False
-    ended: ClassVar[list["MemoryBackend"]] = []  # how a test finds the runs of a command
+    ended: ClassVar[list["MemoryBackend"]] = []  # in the order in which they ended; tests read it
 
     def backend(self, name: str) -> "MemoryBackend":
         return MemoryBackend(self.folder / name)
@@ -47,6 +47,5 @@ class MemoryBackend(Backend):
 
     def end(self, status: str) -> None:
         self.status = status
-
-    def close(self) -> None:
-        MemoryStore.ended.append(self)
+        if status != "RUNNING":
+            MemoryStore.ended.append(self)

@@ -1,13 +1,10 @@
-"""Connections to MLflow stores: their addresses, creating one, errors."""
+"""Connections to MLflow stores: checking their addresses, creating them, translating their errors."""
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import mlflow_environment  # noqa: F401 - mlflow reads it when it is imported
-
-# isort: split
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -47,7 +44,7 @@ def _experiment_of(client: MlflowClient, name: str, artifacts: str | None) -> tu
 def create_store(database: Path) -> None:
     """Create an sqlite store; the caller holds the lock.
 
-    MLflow's migration survives neither a second process that meets it halfway nor being killed, so it is done in a
+    MLflow's migration fails if it is interrupted or if a second process opens the file meanwhile, so it is done in a
     temporary file.
     """
     with atomic_write(database) as temporary:
@@ -64,7 +61,7 @@ def artifacts_of(database: Path) -> str:
     return (database.parent / "mlartifacts").as_uri()
 
 
-def checked(uri: str) -> str:
+def checked_uri(uri: str) -> str:
     """The address of a store, a relative sqlite file made absolute. ValueError if it cannot be a store."""
     if not uri.startswith((SQLITE, *SERVERS, *DATABASES)) or uri == SQLITE:
         raise ValueError(f"uri must be sqlite:///FILE or http://SERVER:PORT, got {uri!r}")
@@ -80,14 +77,14 @@ def checked(uri: str) -> str:
     return SQLITE + str(database)
 
 
-def does_exist(uri: str) -> bool:
-    """Whether the store exists; only of an sqlite file this is known without asking."""
-    return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).exists()
+def is_missing(uri: str) -> bool:
+    """Whether the store is an sqlite file that does not exist."""
+    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists()
 
 
 @contextlib.contextmanager
 def reachable(uri: str) -> Iterator[None]:
-    """Turn whatever a store raises that cannot be used into a ConnectionError that names it."""
+    """Turn whatever MLflow raises for a store that cannot be used into a ConnectionError with its address."""
     try:
         yield
     except (ValueError, ConnectionError):

@@ -1,22 +1,20 @@
 """An MLflow store: finding, reading and closing its runs, and its page."""
 
+import functools
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import mlflow_environment  # noqa: F401 - mlflow reads it when it is imported
-
-# isort: split
 from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
-from .mlflow_backend import MlflowBackend, view
-from .mlflow_connection import SERVERS, checked, does_exist, open_experiment, reachable
-from .record import KEPT, RunRecord, is_filter, no_sweep, own_tags
+from .mlflow_backend import MlflowBackend, training_view
+from .mlflow_connection import SERVERS, checked_uri, is_missing, open_experiment, reachable
+from .record import KEPT_METRICS, RunRecord, is_filter, no_sweep, own_tags
 from .store import Store
 
 NUM_REQUESTS = 8  # at a time
@@ -29,23 +27,22 @@ class MlflowStore(Store):
 
     def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, required: bool):
         super().__init__(folder=folder, interval=interval, required=required)
-        self.uri, self.experiment = checked(uri), experiment
+        self.uri, self.experiment = checked_uri(uri), experiment
         self.identifier = f"{self.uri} {experiment}"
 
     def backend(self, name: str) -> MlflowBackend:
         return MlflowBackend(self.uri, self.experiment, name)
 
     def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:
-        """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
         with reachable(self.uri):
             client = self._client()
-            run_id = run_of(client, self.uri, which)
+            run_id = find_run_id(client, self.uri, which)
             if not any(file.path == "best.pt" for file in client.list_artifacts(run_id)):
                 raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
             return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
 
     def records(self, which: str | None) -> tuple[RunRecord | None, list[RunRecord]]:
-        """A sweep (its id or name; None: the latest) and its runs, or None and the training runs that match a filter.
+        """A sweep and its runs, or None and the training runs that match a filter.
 
         A filter is MLflow's, like "params.truncation = '5' and tags.outcome = 'completed'". ValueError if none.
         """
@@ -53,63 +50,62 @@ class MlflowStore(Store):
             client = self._client()
             experiment = client.get_experiment_by_name(self.experiment)
             if experiment is None:
-                where = f"{self.uri}; tracker.experiment=NAME names another"
-                raise ValueError(f"there is no experiment {self.experiment!r} in {where}")
+                hint = "tracker.experiment=NAME names another"
+                raise ValueError(f"there is no experiment {self.experiment!r} in {self.uri}; {hint}")
+            find = functools.partial(search, client, experiment.experiment_id)
             if is_filter(which):
-                matching = search(client, experiment.experiment_id, f"{which} and tags.runner = 'train'")
-                if not matching:
+                runs = find(f"{which} and tags.runner = 'train'")
+                if not runs:
                     raise ValueError(f"no training run in {self.uri} matches {which}")
-                return None, read_runs(client, matching)
-            sweeps = search(client, experiment.experiment_id, "tags.runner = 'sweep'")
+                return None, read_runs(client, runs)
+            sweeps = find("tags.runner = 'sweep'")
             sweeps = [run for run in sweeps if which in (None, run.info.run_id, run.info.run_name)]
             if not sweeps:
                 raise no_sweep(which, self.uri)
-            jobs = search(client, experiment.experiment_id, f"tags.sweep = '{sweeps[-1].info.run_name}'")
-            (sweep,) = read_runs(client, sweeps[-1:])
-            return sweep, read_runs(client, jobs)
+            jobs = find(f"tags.sweep = '{sweeps[-1].info.run_name}'")
+            sweep, *records = read_runs(client, [sweeps[-1], *jobs])
+            return sweep, records
 
     def close_silent(self, seconds: float) -> list[str]:
-        """End runs that are RUNNING but gave no sign of life for so many seconds as KILLED; their ids.
+        """End runs that are RUNNING but without a heartbeat for so many seconds as KILLED; returns their ids.
 
         For runs whose folder is on another machine; whether a process of this one is alive is known by its lock.
         """
-        if not does_exist(self.uri):
+        if is_missing(self.uri):
             return []
         with reachable(self.uri):
             client, experiment_id = open_experiment(self.uri, self.experiment)
-            running = client.search_runs([experiment_id], filter_string="attributes.status = 'RUNNING'")
-            silent = [run.info.run_id for run in running if time.time() - last_sign_of_life(run) > seconds]
+            running = search(client, experiment_id, "attributes.status = 'RUNNING'")
+            silent = [run.info.run_id for run in running if time.time() - last_heartbeat(run) > seconds]
             for run_id in silent:
                 client.set_tag(run_id, "outcome", "interrupted")
                 client.set_terminated(run_id, "KILLED")
         return silent
 
     def dashboard(self, host: str, port: int) -> tuple[str, list[str], dict[str, str]]:
-        """The address of the training view, and command and added environment that serve it with few processes.
-
-        The command is empty for a store that is a server, whose page is always served.
-        """
+        """The address of the training view, and the command and added environment that serve it with few processes."""
         with reachable(self.uri):
             _, experiment_id = open_experiment(self.uri, self.experiment)
         if self.uri.startswith(SERVERS):
-            return view(self.uri, experiment_id), [], {}
+            return training_view(self.uri, experiment_id), [], {}
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.uri]
         command += ["--host", host, "--port", str(port), "--workers", "1"]
-        return view(f"http://{host}:{port}", experiment_id), command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        page = training_view(f"http://{host}:{port}", experiment_id)
+        return page, command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
     def _client(self) -> MlflowClient:
         """A client of the store. ValueError for an sqlite file that does not exist, which a client would create."""
-        if not does_exist(self.uri):
+        if is_missing(self.uri):
             raise ValueError(f"there is no store {self.uri}, so no run in it; tracker.uri=URI names another")
         return MlflowClient(self.uri)
 
 
-def last_sign_of_life(run: MlflowRun) -> int:
-    """Seconds since 1970."""
+def last_heartbeat(run: MlflowRun) -> int:
+    """In seconds since 1970; the start of a run without one."""
     return int(run.data.tags.get("heartbeat", run.info.start_time // 1000))
 
 
-def run_of(client: MlflowClient, uri: str, which: str) -> str:
+def find_run_id(client: MlflowClient, uri: str, which: str) -> str:
     """The id of this run, or with "latest" of the newest with a checkpoint. ValueError if the store has none."""
     if which != "latest":
         try:
@@ -132,32 +128,39 @@ def run_of(client: MlflowClient, uri: str, which: str) -> str:
 def search(client: MlflowClient, experiment_id: str, condition: str) -> list[MlflowRun]:
     """All runs that match, in order of their start. ValueError for a condition that MLflow cannot read."""
     found: list[MlflowRun] = []
-    token, more = None, True
-    while more:
-        try:
+    token = None
+    try:
+        while True:
             page = client.search_runs([experiment_id], condition, order_by=["start_time ASC"], page_token=token)
-        except MlflowException as error:
-            if error.error_code not in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
-                raise
-            raise ValueError(f"MLflow cannot read the filter {condition!r}: {first_line(error)}") from error
-        found += page
-        token, more = page.token, bool(page.token)
-    return found
+            found += page
+            token = page.token
+            if not token:
+                return found
+    except MlflowException as error:
+        if error.error_code not in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+            raise
+        raise ValueError(f"MLflow cannot read the filter {condition!r}: {first_line(error)}") from error
 
 
 def read_runs(client: MlflowClient, runs: Sequence[MlflowRun]) -> list[RunRecord]:
     """Runs with the whole history of their kept metrics, which MLflow returns one by one only."""
-    wanted = [(run.info.run_id, key) for run in runs for key in run.data.metrics if key.startswith(KEPT)]
+    wanted = [(run.info.run_id, key) for run in runs for key in run.data.metrics if key.startswith(KEPT_METRICS)]
     with ThreadPoolExecutor(NUM_REQUESTS) as pool:
         histories = pool.map(lambda which: client.get_metric_history(*which), wanted)
         metrics: dict[str, dict[str, dict[int, float]]] = {run.info.run_id: {} for run in runs}
         for (run_id, key), history in zip(wanted, histories):
             values = metrics[run_id].setdefault(key, {})
-            for point in sorted(history, key=lambda point: point.step):  # of two values of a step the first counts
+            for point in sorted(history, key=lambda point: point.step):  # the first value of a step counts
                 values.setdefault(point.step, point.value)
-    return [_record(run, metrics[run.info.run_id]) for run in runs]
-
-
-def _record(run: MlflowRun, metrics: dict[str, dict[int, float]]) -> RunRecord:
-    info, tags = run.info, own_tags(run.data.tags)
-    return RunRecord(info.run_name, info.run_id, info.status, info.start_time / 1000, run.data.params, tags, metrics)
+    return [
+        RunRecord(
+            name=run.info.run_name,
+            run_id=run.info.run_id,
+            status=run.info.status,
+            started=run.info.start_time / 1000,
+            parameters=run.data.params,
+            tags=own_tags(run.data.tags),
+            metrics=metrics[run.info.run_id],
+        )
+        for run in runs
+    ]

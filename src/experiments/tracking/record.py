@@ -1,4 +1,4 @@
-"""What a run has recorded: the same whether it is read from its journal or from a store."""
+"""What a run has recorded, read from its journal or from a store."""
 
 import dataclasses
 import logging
@@ -13,13 +13,13 @@ from .journal import Damaged, Entry, read_entries
 
 log = logging.getLogger("experiments")
 
-KEPT = ("train/", "valid/", "test/")  # metrics of an epoch or of the run; interval/* are for the dashboard only
-OVER = ("completed", "diverged", "pruned")  # outcomes after which a run is not resumed
+KEPT_METRICS = ("train/", "valid/", "test/")  # metrics of an epoch or of the run; interval/* are for the dashboard only
+FINAL_OUTCOMES = ("completed", "diverged", "pruned")  # outcomes after which a run is not resumed
 
 
 @dataclasses.dataclass
 class RunRecord:
-    """One run as far as it is recorded."""
+    """One run as far as it is recorded; the fields from `folder` on are known only from its journal."""
 
     name: str
     run_id: str  # in its store; the name while the store does not know the run
@@ -28,7 +28,7 @@ class RunRecord:
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)  # "None" for null
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     metrics: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)  # SPLIT/METRIC -> step -> value
-    folder: Path = dataclasses.field(default=Path(), compare=False)  # this and what follows only of a journal
+    folder: Path = dataclasses.field(default=Path(), compare=False)
     store: str | None = dataclasses.field(default=None, compare=False)  # what identifies the store
     step: int = dataclasses.field(default=0, compare=False)  # of the last point
     num_failures: int = dataclasses.field(default=0, compare=False)  # times that the run ended as failed
@@ -50,7 +50,7 @@ class RunRecord:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do for it; a run that failed or was interrupted can be resumed."""
-        return self.outcome in OVER
+        return self.outcome in FINAL_OUTCOMES
 
     @property
     def deciding_split(self) -> str:
@@ -90,7 +90,7 @@ class RunRecord:
     def _add(self, entry: Entry) -> None:
         if "key" in entry:
             self.step = entry["step"]
-            if entry["key"].startswith(KEPT):  # of two values of a step the first counts
+            if entry["key"].startswith(KEPT_METRICS):  # the first value of a step counts
                 self.metrics.setdefault(entry["key"], {}).setdefault(entry["step"], entry["value"])
             return
         tags = own_tags(entry.get("tags", {}))
@@ -136,12 +136,11 @@ def sweep_in(folder: Path, which: str | None) -> tuple[RunRecord, list[RunRecord
 
 
 def is_filter(which: str | None) -> bool:
-    """Whether this is a condition rather than a name or an id, which have no spaces and no signs."""
+    """Whether this is a filter: unlike a name or an id it has spaces or comparison signs."""
     return which is not None and re.search(r"[\s=<>]", which) is not None
 
 
 def no_sweep(which: str | None, where: str) -> ValueError:
-    """The error for a sweep that does not exist."""
     if which is None:
         return ValueError(f"there is no sweep in {where} yet: `experiments sweeps=truncation` makes one")
     return ValueError(f"there is no sweep {which!r} in {where}: give the name or id of one, or null for the latest")

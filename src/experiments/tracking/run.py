@@ -11,23 +11,21 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ..config.atomic import atomic_write
 from ..config.errors import first_line
 from .folder import JOURNAL, RunFolder
 from .record import RunRecord
-
-if TYPE_CHECKING:
-    from .store import Store
+from .store import Store
 
 log = logging.getLogger("experiments")
 
-START, END = 10.0, 60.0  # seconds that a run waits for its store before it begins and when it is over
+START_TIMEOUT, END_TIMEOUT = 10.0, 60.0  # seconds that a run waits for its store before it begins and after it ended
 LOG = "run.log"
 
 
-class QuietFile(logging.FileHandler):
+class QuietFileHandler(logging.FileHandler):
     """A log file that prints no traceback when the disk is full."""
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -35,16 +33,16 @@ class QuietFile(logging.FileHandler):
 
 
 class Run:
-    """A context manager around one run of a store; one of this name that is already in the folder is resumed.
+    """A context manager around one run of a store; a run of this name that is already in the folder is resumed.
 
     Leaving it ends the run: FINISHED, KILLED after an interruption, FAILED after any other exception, with the tag
     `outcome` (completed, interrupted, failed), unless the exception's attributes `status` and `outcome` say otherwise.
     """
 
-    def __init__(self, store: "Store", name: str, tags: Mapping[str, str]):
+    def __init__(self, store: Store, name: str, tags: Mapping[str, str]):
         self.store, self.name, self.tags = store, name, dict(tags)
         self.folder = store.folder / name
-        self.undelivered = 0  # lines that the store had not received when the run ended
+        self.num_undelivered = 0  # lines that the store had not received when the run ended
 
     @property
     def run_id(self) -> str:
@@ -57,17 +55,17 @@ class Run:
         return self.delivery.backend.page
 
     def __enter__(self) -> Self:
-        self._held = RunFolder(self.folder)
-        self.journal = self._held.open()
-        self.resumed = not self.journal.is_new
-        self.delivery = self.store.delivery(self.journal, self.folder, may_exist=self.resumed)
+        self._locked = RunFolder(self.folder)
+        self.journal = self._locked.journal
+        self.resumed = self.journal.end > 0
+        self.delivery = self.store.delivery(self._locked, may_exist=self.resumed)
         try:
             self._begin()
         except BaseException:
-            self.delivery.finish(START)
-            self._close()
+            self.delivery.finish(START_TIMEOUT)
+            self._locked.close()
             if not self.resumed:  # nothing was recorded, so nothing is left behind
-                self._held.remove()
+                self._locked.remove()
             raise
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._log_file)
@@ -86,7 +84,7 @@ class Run:
         log.removeHandler(self._log_file)
         with contextlib.suppress(OSError):  # a full disk
             self._log_file.close()
-        self._end(status, tags)
+        self._end({"tags": tags, "status": status})  # one line: a process can be killed between two
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Record parameters by dotted key; a resumed run has them, unless it was killed before it recorded them."""
@@ -107,7 +105,7 @@ class Run:
         try:
             with atomic_write(self.folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
-            self.log_file(self.folder / name)
+            self.journal.append({"file": name})
         except OSError as error:
             log.warning("%s could not be written: %s", name, first_line(error))
 
@@ -115,37 +113,31 @@ class Run:
         self.journal.append({"tags": _texts(tags)})
 
     def _begin(self) -> None:
-        """The first line of this process in the journal, the log file, the thread."""
+        """Append this process's first line to the journal, open the log file and start the delivery."""
         self._entered = time.time()
         self._earlier_seconds = float(RunRecord.of(self.folder).tags.get("seconds", 0.0))
         begins = {"status": "RUNNING"} if self.resumed else {"run": self.name, "started": time.time()}
-        self.journal.append(
-            {**begins, "store": self.store.identifier, "tags": _texts(self.tags) | {"outcome": "running"}}
-        )
-        self._log_file = QuietFile(self.folder / LOG, encoding="utf-8")
-        self.delivery.start(self.store.interval, None if self.store.required else START)
+        tags = _texts(self.tags) | {"outcome": "running"}
+        self.journal.append({**begins, "store": self.store.identifier, "tags": tags})
+        self._log_file = QuietFileHandler(self.folder / LOG, encoding="utf-8")
+        self.delivery.start(self.store.interval, None if self.store.required else START_TIMEOUT)
         self._check_required()
 
     def _check_required(self) -> None:
         if self.store.required and self.delivery.error:
             raise ConnectionError(f"tracker.required=true, but {self.delivery.error}")
 
-    def _end(self, status: str, tags: Mapping[str, str]) -> None:
-        """Record how the run ended, give the store some time to receive it, and release the folder."""
-        last = {"tags": dict(tags), "status": status}  # one line: a process can be killed between two
+    def _end(self, last: Mapping[str, Any]) -> None:
+        """Append the last line, give the store some time to receive it, and unlock the folder."""
         try:
             self.journal.append({"file": LOG}, {"file": JOURNAL}, last)
         except OSError as error:  # a full disk: the last line is sent without the journal
             log.warning("the end of the run could not be recorded: %s", first_line(error))
-            self.delivery.finish(END, last)
+            self.delivery.finish(END_TIMEOUT, last)
         else:
-            self.delivery.finish(END)
-        self.undelivered = self.delivery.num_waiting
-        self._close()
-
-    def _close(self) -> None:
-        self.delivery.close()
-        self._held.close()
+            self.delivery.finish(END_TIMEOUT)
+        self.num_undelivered = self.delivery.num_waiting
+        self._locked.close()
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

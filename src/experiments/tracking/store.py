@@ -3,28 +3,24 @@
 import abc
 import contextlib
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.checks import at_least
-from .backend import Backend
-from .delivery import Delivery
+from .delivery import Backend, Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
-from .journal import Journal
 from .record import RunRecord, records_in, sweep_in
-from .run import Run
 
 log = logging.getLogger("experiments")
 
-SILENT = 600.0  # seconds without a sign of life after which a run of another machine counts as dead
+MAX_SILENCE = 600.0  # seconds without a heartbeat after which a run of another machine counts as dead
 
 
 class Store(abc.ABC):
-    """A place that keeps runs. All of them also have a folder with their journal in one parent folder."""
+    """A place that keeps runs. Each run also has a folder with its journal in one parent folder."""
 
     identifier: str  # names the store in journals, so that no line counts as received by another store
     is_lasting = True  # whether it keeps runs after the process has ended
-    has_page = False  # whether it can be looked at in a browser
+    has_page = False  # whether it can be viewed in a browser
 
     def __init__(self, *, folder: str, interval: float, required: bool):
         """`folder` is the parent of all run folders; `interval` the seconds between deliveries.
@@ -36,11 +32,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def backend(self, name: str) -> Backend:
-        """The run of this name, as its delivery sees it."""
-
-    def run(self, name: str, tags: Mapping[str, str]) -> Run:
-        """A run to be recorded, or resumed if the folder has one of this name."""
-        return Run(self, name, tags)
+        """The run of this name, for its delivery."""
 
     def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:  # noqa: ARG002 - nothing to copy
         """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
@@ -49,27 +41,27 @@ class Store(abc.ABC):
     def records(self, which: str | None) -> tuple[RunRecord | None, list[RunRecord]]:
         """A sweep (its id or name; None: the latest) and its runs. ValueError if there is none.
 
-        A store that can search may return None and the training runs that match a filter, too.
+        A store that can search also accepts a filter, and returns None and the training runs that match it.
         """
         return sweep_in(self.folder, which)
 
     def close_silent(self, seconds: float) -> list[str]:  # noqa: ARG002 - only a shared store has runs of others
-        """End runs of the store that gave no sign of life for so many seconds as KILLED; their ids."""
+        """End runs of the store without a heartbeat for so many seconds as KILLED; returns their ids."""
         return []
 
     def dashboard(self, host: str, port: int) -> tuple[str, list[str], dict[str, str]]:
-        """The address of the store's page, and command and added environment that serve it.
+        """The address of the store's page, and the command and added environment that serve it.
 
         The command is empty if the page is always served. ValueError if the store has none (see `has_page`).
         """
         raise ValueError(f"a {type(self).__name__} has no page, so none on {host}:{port}")
 
-    def delivery(self, journal: Journal, folder: Path, may_exist: bool) -> Delivery:
-        """What keeps this store up to date with a journal; `may_exist`: the store may know the run already."""
-        delivered = read_delivered(folder)
+    def delivery(self, folder: RunFolder, may_exist: bool) -> Delivery:
+        """What updates this store from a run's journal; `may_exist`: the run may exist in the store already."""
+        delivered = read_delivered(folder.path)
         if delivered.store != self.identifier or not self.is_lasting:
             delivered = Delivered(self.identifier)
-        return Delivery(journal, folder, self.backend(folder.name), delivered, may_exist)
+        return Delivery(folder, self.backend(folder.path.name), delivered, may_exist)
 
     def close_dead_run(self, name: str, failure: str | None = None) -> str | None:
         """Close a run of this store whose process died, and deliver what the store lacks; what was done, if anything.
@@ -77,29 +69,24 @@ class Store(abc.ABC):
         It ends as FAILED with a `failure`, else as KILLED. Busy if its process is alive, OSError if the folder cannot
         be used.
         """
-        path = self.folder / name
-        if RunRecord.of(path).store != self.identifier:
+        record = RunRecord.of(self.folder / name)
+        if record.store != self.identifier:
             return None
-        folder = RunFolder(path)
-        journal = folder.open()
-        try:
-            is_dead = folder.was_left_open and RunRecord.of(path).status == "RUNNING"
-            if is_dead:
+        with contextlib.closing(RunFolder(record.folder)) as folder:
+            record.refresh()  # its process may have ended it before the folder was locked
+            done = None
+            if folder.was_left_open and record.status == "RUNNING":
                 killed = {"tags": {"outcome": "interrupted"}, "status": "KILLED"}
                 failed = {"tags": {"outcome": "failed", "error": failure}, "status": "FAILED"}
-                journal.append(failed if failure else killed)
-            done = f"its process died: closed as {'FAILED' if failure else 'KILLED'}" if is_dead else None
-            return self._deliver(journal, path, done) if self.is_lasting else done
-        finally:
-            folder.close()
+                folder.journal.append(failed if failure else killed)
+                done = f"its process died: closed as {'FAILED' if failure else 'KILLED'}"
+            return self._deliver(folder, done) if self.is_lasting else done
 
-    def _deliver(self, journal: Journal, path: Path, done: str | None) -> str | None:
-        """Bring the store up to date with the journal of a run that no process records; what was done, if anything."""
-        delivery = self.delivery(journal, path, may_exist=True)
+    def _deliver(self, folder: RunFolder, done: str | None) -> str | None:
+        delivery = self.delivery(folder, may_exist=True)
         is_behind = delivery.num_waiting > 0
         if is_behind:
             delivery.deliver()
-        delivery.close()
         return delivery.error or done or ("delivered" if is_behind else None)
 
     def close_dead_runs(self, own: str) -> None:
@@ -110,5 +97,5 @@ class Store(abc.ABC):
                 if name != own and (done := self.close_dead_run(name)):
                     log.info("%s  %s; resume=%s resumes it", name, done, name)
         with contextlib.suppress(ValueError, OSError):  # the store cannot be reached
-            for run_id in self.close_silent(SILENT):
-                log.info("run %s  silent for more than %g s: closed as KILLED", run_id, SILENT)
+            for run_id in self.close_silent(MAX_SILENCE):
+                log.info("run %s  silent for more than %g s: closed as KILLED", run_id, MAX_SILENCE)

@@ -1,25 +1,24 @@
 """The files of a training run besides its metrics."""
 
 import logging
-from typing import TYPE_CHECKING
+
+from tabulate import tabulate
 
 from ..config.errors import first_line
+from ..config.settings import Settings
+from ..interfaces.model import Model
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
-from ..tracking.run import Run
-from .layer_table import layer_table
 from .loop import Training
 from .pictures import draw_learning_curve
 from .sampling import sample_texts
 
-if TYPE_CHECKING:
-    from .loop import Training
-
 log = logging.getLogger("experiments")
 
 
-def keep_files(training: Training, run: Run) -> None:
+def store_results(training: Training) -> None:
     """Store the best weights and the learning curve, however the training ended; logs a warning if that fails."""
+    run = training.run
     try:
         if training.best.weights is not None:
             training.save_best()
@@ -33,12 +32,21 @@ def keep_files(training: Training, run: Run) -> None:
         log.warning("not all files of the run could be stored: %s", first_line(error))
 
 
-def describe(training: Training, run: Run) -> None:
+def store_description(training: Training) -> None:
     """Store the table of layers, and sampled text of a language model; logs a warning if that fails."""
-    model, dataset = training.model.eval(), training.dataset
+    model, dataset, run = training.model.eval(), training.dataset, training.run
     try:
         run.log_text("layers.txt", layer_table(model, training.settings) + "\n")
         if not dataset.labelled and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
             run.log_text("sample.txt", sample_texts(model, training.experiment.device, dataset))
     except Exception as error:  # a finished run must not fail for its description
         log.warning("the network could not be described: %s", first_line(error))
+
+
+def layer_table(model: Model, settings: Settings) -> str:
+    """A row per layer for windows of the configured size (name, output shape, parameters), and the total."""
+    layers = model.summary(settings.truncation or "T", settings.batch_size)
+    rows = [(name, f"({', '.join(map(str, shape))})", f"{size:,}") for name, shape, size in layers]
+    total = max(sum(size for _, _, size in layers), sum(weight.numel() for weight in model.parameters()))
+    rows = [("layer", "output shape", "parameters"), *rows, ("total", "", f"{total:,}")]
+    return tabulate(rows, tablefmt="plain", colalign=("left", "left", "right"), disable_numparse=True)

@@ -2,16 +2,17 @@
 
 import copy
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from ..checkpoints.training_state import AttributesAsState
 
-class Best:
+
+class Best(AttributesAsState):
     """The epoch with the lowest deciding loss and a copy of its weights.
 
-    Without a validation split that loss is the running one of training, measured while the weights moved.
+    Without a validation split that loss is the running one of training, measured while the weights changed.
     """
 
     def __init__(self) -> None:
@@ -21,22 +22,14 @@ class Best:
 
     def update(self, loss: float, model: torch.nn.Module, epoch: int, targets: int) -> None:
         """After an epoch: keep these weights if the loss is lower."""
-        if loss < self.loss:
-            self.loss, self.epoch, self.targets, self.stale = loss, epoch, targets, 0
-            weights = model.state_dict()
-            moves = any(True for _ in model.parameters())  # counted tables do not change and need no copy
-            self.weights = copy.deepcopy(weights) if moves else weights
-        else:
+        if loss >= self.loss:
             self.stale += 1
+            return
+        self.loss, self.epoch, self.targets, self.stale = loss, epoch, targets, 0
+        weights = model.state_dict()
+        is_counted = next(model.parameters(), None) is None  # its tables do not change and need no copy
+        self.weights = weights if is_counted else copy.deepcopy(weights)
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> dict[str, Any]:
         """Everything but the weights."""
-        return {"loss": self.loss, "epoch": self.epoch, "targets": self.targets, "stale": self.stale}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything, the weights under `weights`."""
-        return self.summary() | {"weights": self.weights}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`."""
-        vars(self).update(state)
+        return {key: value for key, value in self.state_dict().items() if key != "weights"}

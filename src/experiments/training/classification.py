@@ -13,27 +13,24 @@ from .pictures import draw_confusion_matrix
 log = logging.getLogger("experiments")
 
 
-def report(
+def report_classification(
     batches: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, run: Run
 ) -> dict[str, float]:
     """Labels (B,) and log-probabilities (B, K) of each batch of a split -> metrics.
 
     Also draws the confusion matrix into the run's folder; logs a warning if it cannot be written.
     """
+    from sklearn.metrics import confusion_matrix  # takes a second, so it is not imported at the top
+
     labels, log_probs = map(np.concatenate, zip(*batches))
+    counts = confusion_matrix(labels, log_probs.argmax(axis=1), labels=range(log_probs.shape[1]))
     path = run.folder / f"confusion_matrix_{split}.png"
     try:
-        draw_confusion_matrix(confusion_matrix(labels, log_probs), names, path, f"{run.name}: {split}")
+        draw_confusion_matrix(counts, names, path, f"{run.name}: {split}")
         run.log_file(path)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, first_line(error))
     return classification_metrics(labels, log_probs)
-
-
-def confusion_matrix(labels: np.ndarray, log_probs: np.ndarray) -> np.ndarray:
-    """Labels (n,), log-probabilities (n, K) -> counts (K, K), rows the true classes and columns the most probable."""
-    K = log_probs.shape[1]
-    return np.bincount(labels * K + log_probs.argmax(axis=1), minlength=K * K).reshape(K, K)
 
 
 def classification_metrics(labels: np.ndarray, log_probs: np.ndarray) -> dict[str, float]:
@@ -42,7 +39,7 @@ def classification_metrics(labels: np.ndarray, log_probs: np.ndarray) -> dict[st
     With two classes those of class 1, otherwise macro averages (auc: one against the rest). There is no auc if a class
     does not occur.
     """
-    from sklearn import metrics  # takes a second, so it is not imported at the top
+    from sklearn import metrics
 
     K = log_probs.shape[1]
     average: dict[str, Any] = {"average": "binary"} if K == 2 else {"average": "macro", "labels": list(range(K))}

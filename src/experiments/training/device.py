@@ -19,16 +19,10 @@ from ..interfaces.model import Model
 
 log = logging.getLogger("experiments")
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: what the heap keeps free, and from where on it is passed by
-DTYPES = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.float32,
-}  # the parameters' own
-
-
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: free bytes that the heap keeps, sizes that bypass the heap
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # precision -> parameters
 THREADS = torch.get_num_threads()  # torch's choice
-_limited: threadpool_limits | None = None  # the threads of this process's products, if they were set
+_limited: threadpool_limits | None = None  # the threads of NumPy's products, if this process has set them
 
 
 class Device(NamedTuple):
@@ -48,26 +42,29 @@ class Device(NamedTuple):
         return tensor.to(self.torch_device)
 
     def tensors(self, window: Window) -> tuple[torch.Tensor, torch.Tensor]:
-        """A window's inputs and targets (T, B); what is known of padding is noted on the inputs for `is_padded`."""
+        """A window's inputs and targets (T, B); `is_padded` reads the attribute `padded` of the inputs."""
         inputs, targets = self.tensor(window.inputs), self.tensor(window.targets)
-        inputs.padded = bool(window.inputs.min() < 0)  # type: ignore[attr-defined]  # torch has no place for notes
+        inputs.padded = bool(window.inputs.min() < 0)  # type: ignore[attr-defined]
         return inputs, targets
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """With bfloat16, the context in which products are computed in it."""
+        """The context in which products are computed in bfloat16, if that is the precision."""
         enabled = self.precision == "bfloat16"
         return torch.autocast(self.torch_device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
 
 
 def choose_device(settings: Settings, model: type[Model]) -> Device:
-    """The device and precision for this kind of model. ConfigError if it or the machine has none such."""
+    """The device and precision for a class of models. ConfigError if the class or the machine does not support them."""
     devices, precisions, name = model.devices, model.precisions, model.__name__
     most = 4 * (os.cpu_count() or 1)
     if settings.threads is not None and settings.threads > most:
         raise ConfigError(f"threads must be at most {most} (four times the processors here), got {settings.threads}")
     if settings.precision not in precisions:
-        raise ConfigError(f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not for it")
-    here = [device for device in ("cuda", "mps", "cpu") if _is_available(device)]
+        raise ConfigError(
+            f"{name} computes in {', '.join(precisions)}: precision={settings.precision} is not supported"
+        )
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    here = [device for device, is_available in available.items() if is_available]
     if settings.device == "auto":
         usable = [device for device in here if device in devices]
         if not usable:
@@ -81,14 +78,14 @@ def choose_device(settings: Settings, model: type[Model]) -> Device:
 
 
 def set_up_process(settings: Settings, model: type[Model]) -> None:
-    """Threads, allocation, determinism and seed of this process, which is to compute with this kind of model."""
+    """Threads, allocation, determinism and seed of this process, which will compute with this class of models."""
     global _limited
     if _limited is not None:
         _limited.restore_original_limits()  # an earlier job of this process set them
     _limited = threadpool_limits(settings.threads)  # of NumPy's products; None: as they are
     torch.set_num_threads(1 if model.computes_without_torch else settings.threads or THREADS)
     if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before it is repeatable
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is repeatable only with it
     torch.use_deterministic_algorithms(settings.deterministic)
     torch.set_flush_denormal(True)  # products with numbers below 1e-38 are ten times slower
     keep_memory()
@@ -96,18 +93,18 @@ def set_up_process(settings: Settings, model: type[Model]) -> None:
 
 
 def keep_memory() -> None:
-    """Let glibc keep what is freed, where there is glibc: to get large buffers back page by page costs as much as work.
+    """With glibc, keep up to a gigabyte of freed memory: each update frees and allocates the same large buffers.
 
-    Each update frees and allocates the same buffers. Up to a gigabyte is kept.
+    The page faults of new memory would cost as much time as the computation.
     """
     allocator = ctypes.CDLL(None) if sys.platform == "linux" else None
     if allocator is not None and hasattr(allocator, "mallopt"):
-        allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that there can be
+        allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the largest value allowed
         allocator.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def num_threads() -> int:
-    """Of products, torch's or NumPy's."""
+    """The number of threads of products, torch's or NumPy's."""
     return max([torch.get_num_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])
 
 
@@ -125,10 +122,7 @@ class RandomState:
         return {"generators": states, "threads": num_threads()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`; on another kind of device its own generator is left as it is.
-
-        Logs a warning if the number of threads differs.
-        """
+        """Logs a warning if the number of threads differs. A GPU keeps its generator if the state has none for it."""
         states, threads = state["generators"], state["threads"]
         torch.set_rng_state(states["cpu"])
         if self._device.type == "cuda" and "cuda" in states:
@@ -136,7 +130,3 @@ class RandomState:
         if threads != num_threads():
             change = f"{threads} threads before, {num_threads()} now"
             log.warning("%s: the last bits of sums may differ from those of an uninterrupted run", change)
-
-
-def _is_available(device: str) -> bool:
-    return device == "cpu" or bool({"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available())

@@ -1,4 +1,4 @@
-"""Checks before data is read: whether the sections can be built, and go together."""
+"""Checks before data is read: whether the sections can be built and fit each other."""
 
 import inspect
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
         with torch.device("meta"):
             model = bound["model"].build(num_inputs=2, num_outputs=2)
         dataset = bound["data"].target
-        if inspect.isclass(dataset) and issubclass(dataset, Dataset):  # else it is known when the data is
+        if inspect.isclass(dataset) and issubclass(dataset, Dataset):  # else checked once it is built
             check_compatible(model, dataset, settings)
     except NotImplementedError:
         pass  # a model that cannot live on the meta device is checked when it is built

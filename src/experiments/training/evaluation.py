@@ -1,7 +1,7 @@
-"""Evaluation: what a split costs a model, every target counted once."""
+"""Evaluation: the metrics of a split, every target scored once."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,87 +9,90 @@ import torch
 from ..config.settings import Settings
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model, State
+from ..tracking.interruption import Stop
+from ..tracking.run import Run
+from .classification import report_classification
 from .device import Device
-from .metrics import Metrics
-from .progress import short
+from .metrics import Metrics, summary_line
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
 
-Labelled = tuple[np.ndarray, np.ndarray]  # labels (B,), log-probabilities (B, K)
+Predictions = list[tuple[np.ndarray, np.ndarray]]  # of each batch: labels (B,), log-probabilities (B, K)
 
 
 class Diverged(ArithmeticError):
-    """A loss or a perplexity is no finite number."""
+    """A loss or a perplexity is not finite."""
 
     outcome = "diverged"
 
 
 def finite(metrics: dict[str, float], what: str, advice: str = "") -> dict[str, float]:
-    """The metrics themselves; Diverged if one of them is no finite number."""
+    """The metrics themselves; Diverged if one of them is not finite."""
     if all(math.isfinite(value) for value in metrics.values()):
         return metrics
-    raise Diverged(f"{what} diverged: {short(metrics)}{advice}")
+    raise Diverged(f"{what} diverged: {summary_line(metrics)}{advice}")
 
 
-def is_exact(dataset: Dataset, batch_size: int) -> bool:
-    """Whether an evaluation in so many columns is exact: of a text, all but the first begin without their past."""
-    return batch_size == 1 or dataset.labelled
+class Evaluation:
+    """How the splits of a dataset are scored: in how many columns, and whether the result is exact.
 
-
-def how_read(dataset: Dataset, settings: Settings, batch_size: int) -> str:
-    """Whether an evaluation in so many columns is exact, and what it is otherwise."""
-    if is_exact(dataset, batch_size):
-        return "exact"
-    past = f"after {settings.eval_warm_up} unscored steps" if settings.eval_warm_up else "cold"
-    return f"approximate: {batch_size} columns begin {past}"
-
-
-def columns(dataset: Dataset, settings: Settings, exact: bool) -> int:
-    """How many columns to read in an evaluation; with labels any number is exact, so one is never the best choice."""
-    if dataset.labelled:
-        return settings.eval_batch_size if settings.eval_batch_size > 1 else settings.batch_size
-    return 1 if exact else settings.eval_batch_size
-
-
-def evaluation_windows(dataset: Dataset, split: str, batch_size: int, warm_up: int = 0) -> Sequence[Window]:
-    """The windows of an evaluation: short ones of a text, whole sequences where these have labels."""
-    if dataset.labelled:
-        return dataset.windows(split, batch_size, None)
-    warmed = {"warm_up": warm_up} if warm_up and batch_size > 1 else {}
-    return dataset.windows(split, batch_size, max(1, ROWS // batch_size), **warmed)
-
-
-@torch.no_grad()
-def score_split(
-    model: Model,
-    dataset: Dataset,
-    split: str,
-    device: Device,
-    batch_size: int,
-    check: Callable[[], None],
-    labels: list[Labelled] | None = None,
-    warm_up: int = 0,
-) -> Metrics:
-    """The metrics of a split read as `batch_size` columns, see `is_exact`; `warm_up` as in `interfaces.data.Dataset`.
-
-    `check` is called between windows and may raise to stop. To `labels`, if given, every window with labels adds them
-    (B,) and the log-probabilities (B, K) for them.
+    Sequences with labels are exact in any number of columns, so one column is never the best choice. A text is exact
+    only in one: all columns but the first begin without their past, or after `eval_warm_up` unscored steps of it.
     """
-    training, tally = model.training, Metrics()
-    state: State = ()  # the first window begins a new one
-    model.eval()
-    try:
-        for window in evaluation_windows(dataset, split, batch_size, warm_up):
-            check()
-            if window.starts:
-                state = model.initial_state(window.inputs.shape[1])
-            inputs, targets = device.tensors(window)
-            with device.autocast():
-                if labels is not None and window.count:
-                    log_probs, _ = model.predict(inputs, state)
-                    labels.append((window.targets[-1], log_probs[-1].double().cpu().numpy()))
-                score, state = model(inputs, targets, state)
-            tally.update(score, window.count)
-        return tally
-    finally:
-        model.train(training)
+
+    def __init__(self, dataset: Dataset, settings: Settings, device: Device, *, exact: bool):
+        self._dataset, self._device, self._warm_up = dataset, device, settings.eval_warm_up
+        if dataset.labelled:
+            self.batch_size = settings.eval_batch_size if settings.eval_batch_size > 1 else settings.batch_size
+        else:
+            self.batch_size = 1 if exact else settings.eval_batch_size
+        self.is_exact = dataset.labelled or self.batch_size == 1
+
+    @property
+    def description(self) -> str:
+        """Whether the result is exact, and what it is otherwise."""
+        if self.is_exact:
+            return "exact"
+        past = f"after {self._warm_up} unscored steps" if self._warm_up else "cold"
+        return f"approximate: {self.batch_size} columns begin {past}"
+
+    def windows(self, split: str) -> Sequence[Window]:
+        """Whole sequences with labels, short windows of a text. ValueError if a text is too short for the columns."""
+        if self._dataset.labelled:
+            return self._dataset.windows(split, self.batch_size, None)
+        warm_up = {} if self.is_exact or not self._warm_up else {"warm_up": self._warm_up}
+        return self._dataset.windows(split, self.batch_size, max(1, ROWS // self.batch_size), **warm_up)
+
+    @torch.no_grad()
+    def score(self, model: Model, split: str, stop: Stop, predictions: Predictions | None = None) -> Metrics:
+        """The metrics of a split; those of every window with labels are added to `predictions`, if given."""
+        was_training, metrics = model.training, Metrics()
+        state: State = ()  # the first window starts a new one
+        model.eval()
+        try:
+            for window in self.windows(split):
+                stop.check()
+                if window.starts:
+                    state = model.initial_state(window.inputs.shape[1])
+                inputs, targets = self._device.tensors(window)
+                with self._device.autocast():
+                    if predictions is not None and window.count:
+                        log_probs, _ = model.predict(inputs, state)
+                        predictions.append((window.targets[-1], log_probs[-1].double().cpu().numpy()))
+                    score, state = model(inputs, targets, state)
+                metrics.update(score, window.count)
+            return metrics
+        finally:
+            model.train(was_training)
+
+    def score_in_full(self, model: Model, split: str, run: Run, stop: Stop) -> tuple[dict[str, float], int]:
+        """All metrics of a split, with labels also those of a classifier, and the number of targets.
+
+        Raises Diverged if the loss or the perplexity is not finite.
+        """
+        predictions: Predictions = []
+        scored = self.score(model, split, stop, predictions if self._dataset.labelled else None)
+        metrics = finite(scored.compute(), f"the evaluation of {split}")
+        if predictions:
+            metrics |= report_classification(predictions, self._dataset.labels, split, run)
+        return metrics, scored.count

@@ -7,25 +7,19 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..tracking.folder import JOURNAL
 from ..tracking.run import Run
-from .evaluation import columns, how_read, is_exact
 from .loop import Training
-from .metrics import perplexity
-from .progress import short
-
-if TYPE_CHECKING:
-    from ..experiment import Experiment
+from .metrics import perplexity, summary_line
 
 log = logging.getLogger("experiments")
 
 
-def summarize(experiment: "Experiment", run: Run, training: Training) -> None:
+def summarize(training: Training) -> None:
     """Log the best and last metrics, where the files are, and how to open the dashboard."""
     log.info("")
-    for name, text in [*metrics_rows(training), *run_rows(experiment, run)]:
+    for name, text in [*metrics_rows(training), *run_rows(training.run, training.experiment.overrides)]:
         log.info("%-11s %s", name, text)
 
 
@@ -35,29 +29,27 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
     best = {"loss": training.best.loss}
     if "perplexity" in training.last[deciding]:
         best["perplexity"] = perplexity(training.best.loss)
-    yield "best", f"{short(best)}  ({deciding}, epoch {training.best.epoch} of {training.epoch})"
-    batch_size = columns(training.dataset, training.settings, exact=False)
-    is_approximate = not is_exact(training.dataset, batch_size)
-    how = f", {how_read(training.dataset, training.settings, batch_size)}" if is_approximate else ""
+    yield "best", f"{summary_line(best)}  ({deciding}, epoch {training.best.epoch} of {training.epoch})"
+    evaluation = training.evaluation
     notes = {
         "train": training.train_metrics_are,
-        "valid": f"last epoch{how}",
+        "valid": "last epoch" if evaluation.is_exact else f"last epoch, {evaluation.description}",
         "test": "with the best weights, exact",
     }
     for split, note in notes.items():
         if split in training.last:
-            yield split, f"{short(training.last[split])}  ({note})"
+            yield split, f"{summary_line(training.last[split])}  ({note})"
 
 
-def run_rows(experiment: "Experiment", run: Run) -> Iterator[tuple[str, str]]:
+def run_rows(run: Run, overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The run's id and folder, what its store has not received, and its page."""
     yield "run", run.run_id
     yield "folder", str(run.folder)
-    if run.undelivered:
-        waiting = f"{run.undelivered} lines of {run.folder / JOURNAL} wait for the store"
+    if run.num_undelivered:
+        waiting = f"{run.num_undelivered} lines of {run.folder / JOURNAL} wait for the store"
         yield "undelivered", f"{waiting}: {program()} runner=doctor sends them"
     if run.store.has_page:
-        yield "dashboard", run.page or dashboard_command(experiment.overrides)
+        yield "dashboard", run.page or dashboard_command(overrides)
 
 
 def dashboard_command(overrides: Sequence[str]) -> str:
@@ -65,9 +57,9 @@ def dashboard_command(overrides: Sequence[str]) -> str:
     return shlex.join([program(), "runner=dashboard", *tracker_overrides(overrides)])
 
 
-def resume_command(experiment: "Experiment", run: Run) -> str:
-    """The command that resumes a run."""
-    return shlex.join([program(), f"resume={run.name}", *tracker_overrides(experiment.overrides)])
+def resume_command(name: str, overrides: Sequence[str]) -> str:
+    """The command that resumes the run of this name in the store that these overrides choose."""
+    return shlex.join([program(), f"resume={name}", *tracker_overrides(overrides)])
 
 
 def tracker_overrides(overrides: Sequence[str]) -> list[str]:

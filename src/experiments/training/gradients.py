@@ -12,7 +12,7 @@ class Gradients:
     def __init__(self, model: Model, optimizer: torch.optim.Optimizer, clip_norm: float | None):
         self._optimizer, self._clip_norm = optimizer, clip_norm
         self._parameters = list(model.parameters())
-        on_cpu = all(p.device.type == "cpu" for p in self._parameters)  # on a GPU factors and rows would synchronize
+        on_cpu = all(p.device.type == "cpu" for p in self._parameters)  # on a GPU both would wait for the device
         self._is_linear = on_cpu and _is_linear(optimizer)
         model.sparse_gradients = on_cpu and takes_sparse(optimizer)
         torch.sparse.check_sparse_tensor_invariants.disable()  # explicitly, or torch's Adagrad warns
@@ -20,7 +20,7 @@ class Gradients:
     def step(self, divisor: int, measured: bool) -> Tensor | None:
         """Divide the gradients, clip their norm, step, clear them; the norm before clipping, 0-d.
 
-        Without clipping the norm is computed only if it shall be `measured`, otherwise None.
+        Without clipping the norm is computed only if `measured`, otherwise None.
         """
         gradients = [_values(p) for p in self._parameters if p.grad is not None]
         norm: Tensor | None = None
@@ -47,7 +47,7 @@ class Gradients:
 
 
 def takes_sparse(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether a row-sparse gradient has the effect of the dense one, and the optimizer accepts it."""
+    """Whether the optimizer accepts row-sparse gradients and makes the same step with them as with dense ones."""
     other = any(group.get("weight_decay") or group.get("fused") for group in optimizer.param_groups)
     return _is_linear(optimizer) or (type(optimizer) is torch.optim.Adagrad and not other)
 
@@ -60,7 +60,7 @@ def _is_linear(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _values(parameter: torch.nn.Parameter) -> Tensor:
-    """The gradient's numbers, of a sparse one those of its rows."""
+    """The gradient's dense values; of a row-sparse gradient those of its rows."""
     gradient = parameter.grad
     assert gradient is not None
     if not gradient.is_sparse:

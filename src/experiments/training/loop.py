@@ -5,61 +5,78 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoints import checkpoint
+from ..checkpoints import checkpoint, training_state
+from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset
-from ..interfaces.model import Model
+from ..interfaces.model import CountedModel, Model
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .best import Best
-from .classification import report
-from .evaluation import Diverged, Labelled, columns, finite, score_split
-from .metrics import Metrics
+from .evaluation import Diverged, Evaluation, finite
+from .metrics import Metrics, TimedMetrics
 from .progress import Progress
 
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..runners.train import Train
 
+COUNTED_STEPS = 1 << 16  # of the windows in which a text is counted: bounds memory
+
 
 class Training(abc.ABC):
     """One run's data and model, and where its training stands."""
 
     train_metrics_are = "last epoch, running"  # how the final report explains the metrics of the training split
+    windows_per_epoch = 1
+    run: Run  # from `train` on
+    stop: Stop
 
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
         self.dataset, self.model = dataset, model
-        if "valid" in dataset.splits:  # raises if the batch has more columns than the split fills
-            dataset.windows("valid", columns(dataset, self.settings, exact=False), None)
+        self.evaluation = Evaluation(dataset, self.settings, experiment.device, exact=False)
+        self.exact_evaluation = Evaluation(dataset, self.settings, experiment.device, exact=True)
+        if "valid" in dataset.splits:
+            self.evaluation.windows("valid")  # raises if the batch has more columns than the split fills
         self.schedule = experiment.schedule.build()
-        self.epochs, self.windows_per_epoch = self.settings.epochs, 1
         self.epoch = self.updates = self.targets = 0  # epochs and updates done, training targets seen
         self.best = Best()
         self._best_saved: int | None = None
         self.last: dict[str, dict[str, float]] = {}  # the newest metrics of each kind
 
+    @property
+    def num_epochs(self) -> int:
+        """The epochs after which the training is done."""
+        return self.settings.epochs
+
     def train(self, run: Run, stop: Stop) -> None:
         """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
-        self.run, self.saved_at, self.saved_targets = run, time.monotonic(), self.targets
+        self.run, self.stop, self.saved_at, self.saved_targets = run, stop, time.monotonic(), self.targets
         patience = self.settings.patience
-        with Progress(self.windows_per_epoch, self.epochs, self.experiment.job is not None) as progress:
-            while self.epoch < self.epochs and (patience is None or self.best.stale < patience):
-                self._epoch(stop, progress)
+        with Progress(self.windows_per_epoch, self.num_epochs, self.experiment.job is not None) as progress:
+            while self.epoch < self.num_epochs and (patience is None or self.best.stale < patience):
+                self._epoch(progress)
 
-    def test(self, run: Run, stop: Stop) -> None:
+    def test(self) -> None:
         """Score the test split exactly, with the weights the model has now."""
-        if "test" not in self.dataset.splits:
-            return
-        labels: list[Labelled] | None = [] if self.dataset.labelled else None
-        metrics = finite(self._score("test", stop, exact=True, labels=labels).compute(), "the test")
-        if labels:
-            metrics |= report(labels, self.dataset.labels, "test", run)
-        self._log("test", metrics)
+        if "test" in self.dataset.splits:
+            metrics, _ = self.exact_evaluation.score_in_full(self.model, "test", self.run, self.stop)
+            self._log("test", metrics)
+
+    def parts(self) -> dict[str, Stateful]:
+        """What its training state consists of, by the name in the file; without parts it cannot be resumed midway."""
+        return {}
+
+    def restore(self, folder: Path) -> None:
+        """Continue where the run in this folder stood; from the beginning if it left no training state."""
+        if parts := self.parts():
+            training_state.restore(parts, folder)
 
     def save(self) -> None:
-        """Write a training state to resume from, if there is one, and the best weights."""
+        """Write a training state to resume from, if it has parts, and the best weights."""
         self.run.journal.sync()  # a training state must not know values that a loss of power can take away
-        self._save_state()
+        if parts := self.parts():
+            training_state.save(parts, self.description(), self.run.folder)
         self.save_best()
         self.saved_at, self.saved_targets = time.monotonic(), self.targets
 
@@ -71,7 +88,7 @@ class Training(abc.ABC):
             self._best_saved = self.best.targets
 
     def description(self) -> dict[str, Any]:
-        """What every checkpoint says of its run."""
+        """The part of a checkpoint that describes its run."""
         return {
             "config": self.experiment.config,
             "choices": self.experiment.choices,
@@ -81,26 +98,19 @@ class Training(abc.ABC):
         }
 
     @abc.abstractmethod
-    def _learn(self, stop: Stop, progress: Progress) -> tuple[dict[str, float] | None, float]:
+    def _learn(self, progress: Progress) -> tuple[dict[str, float] | None, float]:
         """Learn from the training split, or from what is left of this epoch.
 
         Returns the metrics on it (None if they were not computed) and the targets per second.
         """
 
-    def restore(self, folder: Path) -> None:  # noqa: B027 - nothing to do without a training state
-        """Continue where the run in this folder stood; from the beginning if it left no training state."""
-
-    @abc.abstractmethod
-    def _save_state(self) -> None:
-        """Write the training state, if there is one to resume from."""
-
-    def _epoch(self, stop: Stop, progress: Progress) -> None:
-        """One epoch, or what is left of it; it counts as done when the last line here has run."""
-        train, rate = self._learn(stop, progress)
+    def _epoch(self, progress: Progress) -> None:
+        """One epoch, or what is left of it."""
+        train, rate = self._learn(progress)
         if train:
             done = {"epoch": self.epoch + 1, "updates": self.updates, "targets_per_second": rate}
             self._log("train", train | done)
-        valid = self._validate(stop)
+        valid = self._validate()
         deciding_loss = (valid or train or {})["loss"]
         self.schedule.observe(deciding_loss)
         if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
@@ -115,20 +125,14 @@ class Training(abc.ABC):
     def _finish_epoch(self) -> None:
         self.epoch += 1
 
-    def _score(self, split: str, stop: Stop, *, exact: bool, labels: list[Labelled] | None = None) -> Metrics:
-        batch_size = columns(self.dataset, self.settings, exact)
-        options = stop.check, labels, self.settings.eval_warm_up
-        return score_split(self.model, self.dataset, split, self.experiment.device, batch_size, *options)
-
-    def _validate(self, stop: Stop) -> dict[str, float] | None:
+    def _validate(self) -> dict[str, float] | None:
         if "valid" not in self.dataset.splits:
             return None
-        metrics = self._finite(self._score("valid", stop, exact=False))
+        metrics = self._finite(self.evaluation.score(self.model, "valid", self.stop))
         self._log("valid", metrics)
         return metrics
 
     def _finite(self, metrics: Metrics) -> dict[str, float]:
-        """The values of the metrics. Diverged if one of them is not finite."""
         return finite(metrics.compute(), "training", self._advice())
 
     def _advice(self) -> str:
@@ -145,3 +149,25 @@ class Training(abc.ABC):
     def _log(self, kind: str, metrics: dict[str, float]) -> None:
         self.last[kind] = metrics
         self.run.log_metrics({f"{kind}/{key}": value for key, value in metrics.items()}, self.targets)
+
+
+class CountedTraining(Training):
+    """One epoch in which the model's `fit` is given the training split in order; an interrupted run starts again.
+
+    The training split is scored only if there is no validation split.
+    """
+
+    model: CountedModel
+    train_metrics_are = "what was counted, exact"
+    num_epochs = 1
+
+    def _learn(self, progress: Progress) -> tuple[dict[str, float] | None, float]:  # noqa: ARG002
+        clock = TimedMetrics()
+        steps = None if self.dataset.labelled else COUNTED_STEPS
+        windows = self.dataset.windows("train", self.exact_evaluation.batch_size, steps)
+        self.model.fit(windows)
+        self.stop.check()
+        self.targets = clock.count = sum(window.count for window in windows)
+        if "valid" in self.dataset.splits:
+            return None, clock.rate()
+        return self._finite(self.exact_evaluation.score(self.model, "train", self.stop)), clock.rate()

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..checkpoints.training_state import AttributesAsState
 from ..interfaces.model import Score
 
 LN2 = math.log(2.0)
+FORMATS = {"loss": ".4g", "perplexity": ".2f", "accuracy": ".2%"}
 
 
-class Metrics:
+class Metrics(AttributesAsState):
     """Sums over the targets of some windows. They stay on the model's device until `compute` is called."""
 
     def __init__(self) -> None:
@@ -37,22 +39,13 @@ class Metrics:
 
     def compute(self) -> dict[str, float]:
         """loss and accuracy per target; with a likelihood also perplexity and bits per symbol."""
-        metrics = {
-            "loss": self.mean_loss(),
-            "accuracy": float(self.correct) / self.count if self.count else math.nan,
-        }
-        if self._has_nats and self.count:
+        if not self.count:
+            return {"loss": math.nan, "accuracy": math.nan}
+        metrics = {"loss": self.mean_loss(), "accuracy": float(self.correct) / self.count}
+        if self._has_nats:
             nats = float(self.nats) / self.count
             metrics |= {"perplexity": perplexity(nats), "bits_per_symbol": nats / LN2}
         return metrics
-
-    def state_dict(self) -> dict[str, Any]:
-        """All sums."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`."""
-        vars(self).update(state)
 
 
 class TimedMetrics(Metrics):
@@ -63,16 +56,12 @@ class TimedMetrics(Metrics):
         self._before, self._began = 0.0, time.monotonic()
 
     def start(self) -> None:
-        """Start the clock now; time between loading a state and this does not count."""
+        """Start the clock now: the time since the metrics were made or loaded does not count."""
         self._began = time.monotonic()
-
-    def seconds(self) -> float:
-        """Seconds so far."""
-        return self._before + time.monotonic() - self._began
 
     def rate(self) -> float:
         """Targets per second so far."""
-        return self.count / max(self.seconds(), 1e-9)
+        return self.count / max(self._seconds(), 1e-9)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -82,8 +71,10 @@ class TimedMetrics(Metrics):
         self._began += time.monotonic() - before
 
     def state_dict(self) -> dict[str, Any]:
-        """All sums and the seconds so far."""
-        return super().state_dict() | {"_before": self.seconds()}
+        return super().state_dict() | {"_before": self._seconds()}
+
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
 
 
 def perplexity(nats: float) -> float:
@@ -92,6 +83,11 @@ def perplexity(nats: float) -> float:
         return math.exp(nats)
     except OverflowError:
         return math.inf
+
+
+def summary_line(metrics: Mapping[str, float]) -> str:
+    """The loss, and perplexity and accuracy where they exist, as one line."""
+    return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in FORMATS.items() if key in metrics)
 
 
 def _in_double_precision(value: Any) -> Any:

@@ -1,19 +1,12 @@
 """The pictures of a run: its learning curve, and the confusion matrix of a classifier."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..config.figure import empty_figure
 from ..tracking.journal import Point
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs details about fonts
 
 COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
 
@@ -48,11 +41,3 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, 
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     figure.savefig(path)
-
-
-def empty_figure(width: float, height: float) -> "tuple[Figure, Axes]":
-    """A figure of a size in inches, and its axes."""
-    from matplotlib.figure import Figure  # takes half a second, so it is not imported at the top
-
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    return figure, figure.subplots()

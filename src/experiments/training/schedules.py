@@ -1,17 +1,16 @@
 """Learning-rate schedules: the factor on the optimizer's own rate, before each update.
 
-A schedule is asked for `factor(epochs)` with the epochs done so far as a fraction (0.5 is the middle of the first),
-and is told the deciding loss after each epoch. Its state is its attributes.
+Before each update, `factor(epochs)` is called with the number of epochs done so far (0.5 is the middle of the first);
+after each epoch, `observe(loss)` with the deciding loss.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
-from ..config.checks import at_least
+from ..checkpoints.training_state import AttributesAsState
+from ..config.checks import at_least, fractions
 
 
-class Constant:
+class Constant(AttributesAsState):
     """The optimizer's rate throughout."""
 
     def factor(self, epochs: float) -> float:  # noqa: ARG002 - the same at any time
@@ -19,14 +18,6 @@ class Constant:
 
     def observe(self, loss: float) -> None:
         """The loss after an epoch."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Options, and what was observed."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`."""
-        vars(self).update(state)
 
 
 class StepDecay(Constant):
@@ -38,8 +29,7 @@ class StepDecay(Constant):
     def __init__(self, *, after: int, every: int, gamma: float):
         at_least(0, after=after)
         at_least(1, every=every)
-        if not 0.0 < gamma <= 1.0:
-            raise ValueError(f"gamma must be above 0 and at most 1, got {gamma}")
+        fractions(gamma=gamma)
         self.after, self.every, self.gamma = after, every, gamma
 
     def factor(self, epochs: float) -> float:
@@ -48,7 +38,7 @@ class StepDecay(Constant):
 
 
 class Plateau(Constant):
-    """Divided by `divisor` whenever `patience` + 1 epochs in a row brought no better loss.
+    """Divided by `divisor` whenever the loss has not improved for `patience` + 1 epochs in a row.
 
     The word-language-model example of PyTorch: divisor 4, patience 0.
     """
@@ -72,7 +62,7 @@ class Plateau(Constant):
 
 
 class Linear(Constant):
-    """Rising from 0 for `warmup` epochs, then falling in a straight line to `final` after `epochs` epochs."""
+    """Rising linearly from 0 for `warmup` epochs, then falling linearly to `final` after `epochs` epochs."""
 
     def __init__(self, *, epochs: int, warmup: float, final: float):
         at_least(0, warmup=warmup, final=final)
@@ -87,7 +77,7 @@ class Linear(Constant):
         return self.final + (1.0 - self.final) * self.remaining(done)
 
     def remaining(self, done: float) -> float:
-        """What is left of the fall, 1 to 0, when this fraction of its time is over."""
+        """The fraction of the fall that is left, 1 to 0, after this fraction of its time."""
         return 1.0 - done
 
 

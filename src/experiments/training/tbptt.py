@@ -31,7 +31,7 @@ class TruncatedBptt:
     def update(self, windows: list[Window], *metrics: Metrics, measured: bool = True) -> torch.Tensor | None:
         """Score these windows, add up their gradients, clip, step once; the gradient's norm before clipping, 0-d.
 
-        Without clipping the norm is computed only if it shall be `measured`, otherwise None.
+        Without clipping the norm is computed only if `measured`, otherwise None.
         """
         targets = sum(window.count for window in windows)
         columns = sum(window.inputs.shape[1] for window in windows if window.starts) or windows[0].inputs.shape[1]
@@ -48,8 +48,8 @@ class TruncatedBptt:
             self.state = self.model.initial_state(window.inputs.shape[1])
         inputs, targets = self.device.tensors(window)
         with self.device.autocast(), torch.set_grad_enabled(window.count > 0):
-            read = self.model.learn if window.count else self.model
-            score, self.state = read(inputs, targets, self.state)
+            step = self.model.learn if window.count else self.model
+            score, self.state = step(inputs, targets, self.state)
         return score
 
 

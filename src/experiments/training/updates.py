@@ -1,12 +1,10 @@
 """Training by gradients: the updates of truncated BPTT, logged and saved between them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..checkpoints import training_state
 from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
@@ -29,11 +27,8 @@ class GradientTraining(Training):
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         super().__init__(experiment, runner, dataset, model)
         self.windows_per_epoch = len(self._windows(0))
-        optimizer, reduction, clip_norm = (
-            experiment.build_optimizer(model),
-            self.settings.reduction,
-            self.settings.clip_norm,
-        )
+        optimizer, reduction = experiment.build_optimizer(model), self.settings.reduction
+        clip_norm = self.settings.clip_norm
         self.tbptt = TruncatedBptt(model, optimizer, experiment.device, reduction=reduction, clip_norm=clip_norm)
         self.window = 0  # windows of this epoch done
         self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
@@ -44,7 +39,6 @@ class GradientTraining(Training):
         super().train(run, stop)
 
     def parts(self) -> dict[str, Stateful]:
-        """Everything that a training state consists of, by its name in the file."""
         return {
             "model": self.model,
             "optimizer": self.tbptt.optimizer,
@@ -62,13 +56,13 @@ class GradientTraining(Training):
         return place | {"state": self.tbptt.state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`."""
-        place, carried = {key: state[key] for key in state if key != "state"}, state["state"]
+        place = dict(state)
+        carried = place.pop("state")
         vars(self).update(place)
         if carried is not None:
             self.tbptt.state = tuple(part.to(self.experiment.device.torch_device) for part in carried)
 
-    def _learn(self, stop: Stop, progress: Progress) -> tuple[dict[str, float], float]:
+    def _learn(self, progress: Progress) -> tuple[dict[str, float], float]:
         epoch = self._windows(self.epoch)
         left = (epoch[k] for k in range(self.window, len(epoch)))
         for windows in groups(left, self.settings.update_windows):
@@ -81,22 +75,16 @@ class GradientTraining(Training):
             if logged:
                 self._log_interval(norm)
             self._save_if_due()
-            stop.check()
+            self.stop.check()
         return self._finite(self.metrics), self.metrics.rate()
 
     def _finish_epoch(self) -> None:
         super()._finish_epoch()
         self.window, self.metrics = 0, TimedMetrics()
 
-    def _validate(self, stop: Stop) -> dict[str, float] | None:
+    def _validate(self) -> dict[str, float] | None:
         with self.interval.paused():
-            return super()._validate(stop)
-
-    def restore(self, folder: Path) -> None:
-        training_state.restore(self.parts(), folder)
-
-    def _save_state(self) -> None:
-        training_state.save(self.parts(), self.description(), self.run.folder)
+            return super()._validate()
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)

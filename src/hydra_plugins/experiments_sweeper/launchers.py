@@ -1,10 +1,11 @@
-"""Hydra's launchers: whether one can be used, and the state of this process while one runs jobs."""
+"""Hydra's launchers: whether one can be used, how it gets its jobs, and the state of this process meanwhile."""
 
 import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigNode, ConfigStore
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from experiments.config.composition import plain
-from experiments.config.errors import ConfigError, unknown
+from experiments.config.errors import ConfigError, first_line, unknown
 from experiments.config.keys import dotted
 
 EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}  # launcher -> extra in pyproject.toml
@@ -46,13 +47,29 @@ def check_launcher(name: str, options: DictConfig) -> None:
     schema = SCHEMAS[name].node
     try:
         OmegaConf.merge(schema, options)
-    except (ConfigAttributeError, ConfigKeyError) as error:
-        keys = dotted(plain(schema), "hydra.launcher.")
-        raise ConfigError(unknown("key", f"hydra.launcher.{error.full_key}", keys)) from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"hydra.launcher.{error.full_key}: {str(error).splitlines()[0]}") from error
+        key = f"hydra.launcher.{error.full_key}"
+        if isinstance(error, ConfigAttributeError | ConfigKeyError):
+            raise ConfigError(unknown("key", key, dotted(plain(schema), "hydra.launcher."))) from error
+        raise ConfigError(f"{key}: {first_line(error)}") from error
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError("hydra/launcher=submitit_slurm needs Slurm: there is no srun here")
+
+
+class PlanLoader:
+    """Replaces Hydra's config loader in the launchers, which would compose the config of every job again.
+
+    A job runs by its plan, which was checked, even if files in conf/ were edited since. Launchers call no other method.
+    """
+
+    def __init__(self, session: Mapping[str, Any]):
+        """`session` is the same for all jobs that are launched now, see `experiments.sweep.job`."""
+        self.session = dict(session)
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """What `run_planned` is called with; the only override is the path of the plan."""
+        (plan,) = sweep_overrides
+        return OmegaConf.create({"hydra": master_config.hydra, "plan": plan, "session": self.session})
 
 
 @contextlib.contextmanager

@@ -12,9 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.composition import resolve
 
-from .axes import read_axes
-from .composing import Composer, PlanLoader
-from .launchers import check_launcher, prepared
+from .launchers import PlanLoader, check_launcher, prepared
+from .overrides import Composer, read_axes
 
 
 class ExperimentsSweeper(Sweeper):
@@ -43,29 +42,32 @@ class ExperimentsSweeper(Sweeper):
         options = Bound("hydra.sweeper", Options, check_options("hydra.sweeper", Options, given)).build()
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
-        axes = read_axes(options.params or {}, arguments, options.zip, parser)
-        composer = Composer(loader, self.config, axes.fixed, parser)
+        fixed, dimensions = read_axes(options.params or {}, arguments, options.zip, parser)
+        composer = Composer(loader, self.config, fixed, parser)
         from experiments.sweep.sweep import run_sweep  # imports torch
 
-        run_sweep(options, axes.dimensions, composer, self)
+        run_sweep(options, dimensions, composer, self)
 
     @property
     def launcher_name(self) -> str:
         """The choice hydra/launcher."""
-        return self.config.hydra.runtime.choices["hydra/launcher"]
+        return str(self.config.hydra.runtime.choices["hydra/launcher"])
 
     @property
-    def workers(self) -> int | None:
-        """Jobs that the launcher runs side by side on this machine, as joblib counts; None if it does not say."""
-        launcher = self.config.hydra.launcher
-        if "basic" in launcher._target_:
-            return 1
-        return launcher.get("n_jobs")
+    def num_workers(self) -> int | None:
+        """Jobs that the launcher runs side by side on this machine; None if it does not say."""
+        import joblib
 
-    def launch(self, run: TaskFunction, plans: Sequence[str], session: Mapping[str, Any], first: int) -> list[Any]:
+        launcher = self.config.hydra.launcher
+        n_jobs = 1 if "basic" in launcher._target_ else launcher.get("n_jobs")
+        return None if n_jobs is None else int(joblib.effective_n_jobs(n_jobs))
+
+    def launch(self, plans: Sequence[str], session: Mapping[str, Any], first: int) -> list[Any]:
         """Run jobs by the paths of their plans; what each returned, or the exception it raised."""
+        from experiments.sweep.job import run_planned
+
         loader = cast(ConfigLoader, PlanLoader(session))
         context = HydraContext(config_loader=loader, callbacks=self.hydra_context.callbacks)
-        launcher = Plugins.instance().instantiate_launcher(context, run, self.config)
+        launcher = Plugins.instance().instantiate_launcher(context, run_planned, self.config)
         with prepared(self.launcher_name):
             return [job._return_value for job in launcher.launch([[plan] for plan in plans], first)]

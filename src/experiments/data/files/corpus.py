@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ...interfaces.vocabulary import Vocabulary
 from .caching import cached, damaged
+from .reading import decoded
 
 BLOCK = 1 << 20  # bytes of text handled at once
 SEARCH = 1 << 16  # bytes after a cut in which a line's end is looked for
@@ -111,7 +112,7 @@ def blocks(part: Part, rules: Rules, limit: int | None, progress: "tqdm[NoReturn
                 block, rest = block[:end], block[end:]
             elif rules.end_of_line is not None and not block.endswith(b"\n"):
                 block += b"\n"  # a last line without an end ends all the same
-            words = words_of(decoded(block, part.file, at), rules)[:limit]
+            words = words_of(decoded(block, str(part.file), at), rules)[:limit]
             limit = None if limit is None else limit - len(words)
             at += len(block)
             progress.update(len(block))
@@ -122,15 +123,6 @@ def words_of(text: str, rules: Rules) -> list[str]:
     """What white space separates, and the end of every line."""
     text = text.lower() if rules.lower_case else text
     return (text if rules.end_of_line is None else text.replace("\n", f" {rules.end_of_line} ")).split()
-
-
-def decoded(block: bytes, file: Path, at: int) -> str:
-    """UTF-8 -> text. ValueError with the place in the file if it is none."""
-    try:
-        return block.decode("utf-8-sig" if at == 0 else "utf-8")  # the first may begin with a mark of the byte order
-    except UnicodeDecodeError as error:
-        bad = error.object[error.start]
-        raise ValueError(f"{file} is not UTF-8 text: byte {at + error.start} is {bad:#x}") from None
 
 
 def choose_vocabulary(counts: Counter[str], rules: Rules) -> Vocabulary:

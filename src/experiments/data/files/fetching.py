@@ -1,14 +1,17 @@
 """Files from the web into a cache: checked, whole or not at all, and safe when two processes want the same one."""
 
-import os
+import logging
 import sys
 from pathlib import Path
 
 import requests
 from filelock import FileLock
-from pooch import HTTPDownloader, file_hash
+from pooch import HTTPDownloader, get_logger, retrieve
 
 from ...config.checks import above
+from ...config.errors import first_line
+
+get_logger().setLevel(logging.WARNING)
 
 
 def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Path:
@@ -20,26 +23,18 @@ def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Pat
     """
     above(0, timeout=timeout)
     target = folder / url.rpartition("/")[2]
-    partial = target.with_name(f"{target.name}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(f"the folder {folder} for downloads cannot be made ({error.strerror}); {by_hand}") from error
-    with FileLock(f"{target}.lock"):
-        if target.is_file() and file_hash(str(target), "md5") == md5:
-            return target
-        try:
-            HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)(url, str(partial), None)
-            found = file_hash(str(partial), "md5")
-            if found != md5:
-                size = f"{partial.stat().st_size:,} bytes"
-                raise ValueError(f"{url} is not the expected file: md5 {found} in {size}, not {md5}; {by_hand}")
-            os.replace(partial, target)
-        except requests.RequestException as error:
-            raise ConnectionError(f"{url} could not be downloaded ({reason(error)}); {by_hand}") from error
-        finally:
-            partial.unlink(missing_ok=True)
-    return target
+    download = HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)
+    try:
+        with FileLock(f"{target}.lock"):
+            return Path(retrieve(url, f"md5:{md5}", target.name, folder, downloader=download))
+    except requests.RequestException as error:
+        raise ConnectionError(f"{url} could not be downloaded ({reason(error)}); {by_hand}") from error
+    except ValueError as error:
+        raise ValueError(f"{url} is not the expected file: {first_line(error)}; {by_hand}") from error
 
 
 def reason(error: requests.RequestException) -> str:

@@ -19,10 +19,20 @@ def checked_file(file: Path) -> Path:
 
 def read_text(file: Path) -> str:
     """A UTF-8 file whole. Raises FileNotFoundError or ValueError with the path if it is missing, empty or no UTF-8."""
+    return decoded(checked_file(file).read_bytes(), str(file))
+
+
+def decoded(content: bytes, where: str, first: int = 0) -> str:
+    """UTF-8 -> text, without a mark of the byte order at the beginning of the file; `first` is the first byte's place.
+
+    Raises ValueError that says `where` it is from and which byte is wrong.
+    """
     try:
-        return checked_file(file).read_bytes().decode("utf-8-sig")  # as it is, but for a mark of the byte order
+        return content.decode("utf-8-sig" if first == 0 else "utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#x}") from None
+        raise ValueError(
+            f"{where} is not UTF-8 text: byte {first + error.start} is {error.object[error.start]:#x}"
+        ) from None
 
 
 def check_fractions(valid_fraction: float, test_fraction: float) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import lzma
 import os
 import tarfile
@@ -11,18 +12,21 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ...config.errors import first_line
+from .reading import decoded
 
 SPLITS, LABELS = ("train", "test"), ("neg", "pos")
+GROUPS = tuple(itertools.product(SPLITS, LABELS))
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 MAX_BYTES = 1 << 20  # of one review; the longest there is has 14 thousand
 LAYOUT = "train/pos, train/neg, test/pos and test/neg with one .txt file per review"
 
 
-class Review(NamedTuple):
+class Key(NamedTuple):
+    """Where a review lies: the folders and the file of its path."""
+
     split: str
     label: str
-    name: str  # of its file
-    text: str
+    name: str
 
 
 def find_source(path: Path) -> Path:
@@ -54,30 +58,26 @@ def content_digest(source: Path) -> str:
             while block := archive.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()
-    for split, label, file in _review_files(source):
-        digest.update(os.fsencode(f"{split}/{label}/{file.name}\0"))
-        digest.update(hashlib.blake2b(_read_bounded(file)).digest())
+    for key, content in _unpacked(source):
+        digest.update(os.fsencode("/".join(key) + "\0"))
+        digest.update(hashlib.blake2b(content).digest())
     return digest.hexdigest()
 
 
-def read_reviews(source: Path) -> Iterator[Review]:
-    """Every labelled review, in the order in which they are found.
+def read_reviews(source: Path) -> Iterator[tuple[Key, str]]:
+    """Every labelled review and its text, in the order in which they are found.
 
     Raises ValueError for what is damaged, hostile, empty or no UTF-8, each with the name of the file.
     """
-    members = _archived(source) if source.is_file() else _unpacked(source)
-    for split, label, name, content in members:
-        where = f"{split}/{label}/{name} in {source}"
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{where} is not UTF-8 text: byte {error.start} is {content[error.start]:#x}") from None
+    for key, content in _archived(source) if source.is_file() else _unpacked(source):
+        where = f"{'/'.join(key)} in {source}"
+        text = decoded(content, where)
         if not text.strip():
             raise ValueError(f"{where} is empty; a review has at least one word")
-        yield Review(split, label, name, text)
+        yield key, text
 
 
-def _archived(archive: Path) -> Iterator[tuple[str, str, str, bytes]]:
+def _archived(archive: Path) -> Iterator[tuple[Key, bytes]]:
     with _readable(archive), tarfile.open(archive, "r:*") as tar:
         while (member := _next(tar)) is not None:
             path = PurePosixPath(member.name)
@@ -85,13 +85,12 @@ def _archived(archive: Path) -> Iterator[tuple[str, str, str, bytes]]:
                 raise ValueError(f"{archive} holds {member.name!r}, which points out of the archive: it is not read")
             if not (member.isfile() or member.isdir()):
                 raise ValueError(f"{archive} holds {member.name!r}, which is a link or a device: it is not read")
-            split, label = path.parts[-3:-1] if len(path.parts) >= 3 else ("", "")
-            if member.isfile() and split in SPLITS and label in LABELS and path.suffix == ".txt":
+            if member.isfile() and path.parts[-3:-1] in GROUPS and path.suffix == ".txt":
                 if member.size > MAX_BYTES:
                     raise ValueError(f"{member.name} in {archive} has {member.size:,} bytes: no review is that long")
                 content = tar.extractfile(member)
                 assert content is not None  # as for every regular file
-                yield split, label, path.name, content.read()
+                yield Key(*path.parts[-3:]), content.read()
 
 
 @contextlib.contextmanager
@@ -111,24 +110,18 @@ def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
         raise tarfile.ReadError(f"a header makes no sense: {first_line(error)}") from error
 
 
-def _unpacked(folder: Path) -> Iterator[tuple[str, str, str, bytes]]:
-    for split, label, file in _review_files(folder):
-        yield split, label, file.name, _read_bounded(file)
-
-
-def _review_files(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """Split, label and file of every review, by name. ValueError for a link, FileNotFoundError for a missing folder."""
-    for split in SPLITS:
-        for label in LABELS:
-            place = folder / split / label
-            if not place.is_dir():
-                raise FileNotFoundError(f"there is no folder {place}; the reviews should be in {LAYOUT}")
-            with os.scandir(place) as entries:
-                found = sorted((entry for entry in entries if entry.name.endswith(".txt")), key=lambda e: e.name)
-            for entry in found:
-                if not entry.is_file(follow_symlinks=False):
-                    raise ValueError(f"{entry.path} is no regular file: it is not read")
-                yield split, label, Path(entry.path)
+def _unpacked(folder: Path) -> Iterator[tuple[Key, bytes]]:
+    """The reviews sorted by name. Raises ValueError for a link, FileNotFoundError for a missing folder."""
+    for split, label in GROUPS:
+        place = folder / split / label
+        if not place.is_dir():
+            raise FileNotFoundError(f"there is no folder {place}; the reviews should be in {LAYOUT}")
+        with os.scandir(place) as entries:
+            found = sorted((entry for entry in entries if entry.name.endswith(".txt")), key=lambda e: e.name)
+        for entry in found:
+            if not entry.is_file(follow_symlinks=False):
+                raise ValueError(f"{entry.path} is no regular file: it is not read")
+            yield Key(split, label, entry.name), _read_bounded(Path(entry.path))
 
 
 def _read_bounded(file: Path) -> bytes:

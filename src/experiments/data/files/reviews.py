@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from array import array
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .caching import cached, damaged
-from .review_files import LABELS, SPLITS, content_digest, read_reviews
+from .review_files import GROUPS, LABELS, SPLITS, Key, content_digest, read_reviews
 
 LINE_BREAK = re.compile(r"<br\s*/?>")
 FORMAT = 1  # of a cache entry: another number makes old entries unread
@@ -24,17 +25,12 @@ class Reviews(NamedTuple):
     words: list[str]
     symbols: np.ndarray  # (N,) int32, memory-mapped
     starts: np.ndarray  # (n+1,) int64
-    counts: dict[str, dict[str, int]]  # reviews by split and label, in this order
+    splits: np.ndarray  # (n,) indices into SPLITS
+    labels: np.ndarray  # (n,) indices into LABELS
 
     def rows(self, split: str, label: str) -> np.ndarray:
         """The numbers of the reviews with this label in this split."""
-        first = 0
-        for s, by_label in self.counts.items():
-            for name, count in by_label.items():
-                if (s, name) == (split, label):
-                    return np.arange(first, first + count)
-                first += count
-        raise KeyError((split, label))
+        return np.flatnonzero((self.splits == SPLITS.index(split)) & (self.labels == LABELS.index(label)))
 
 
 def cached_reviews(source: Path, pattern: str, lower_case: bool, cache: Path) -> Reviews:
@@ -47,47 +43,50 @@ def cached_reviews(source: Path, pattern: str, lower_case: bool, cache: Path) ->
     cached(entry, lambda folder: build(source, pattern, lower_case, folder))
     try:
         described = json.loads((entry / "reviews.json").read_text(encoding="utf-8"))
-        reviews = Reviews(
-            described["words"],
-            np.memmap(entry / "symbols.int32", "<i4", "r"),
-            np.fromfile(entry / "starts.int64", "<i8"),
-            described["counts"],
-        )
-        number = sum(sum(by_label.values()) for by_label in reviews.counts.values())
-        if len(reviews.starts) != number + 1 or reviews.starts[-1] != len(reviews.symbols):
+        counts = [described["counts"][split][label] for split, label in GROUPS]
+        starts = np.fromfile(entry / "starts.int64", "<i8")
+        symbols = np.memmap(entry / "symbols.int32", "<i4", "r")
+        if len(starts) != sum(counts) + 1 or starts[-1] != len(symbols):
             raise ValueError("its files do not fit together")
-        return reviews
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        splits, labels = np.repeat([(SPLITS.index(split), LABELS.index(label)) for split, label in GROUPS], counts, 0).T
+        return Reviews(described["words"], symbols, starts, splits, labels)
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise damaged(entry, error) from error
 
 
 def build(source: Path, pattern: str, lower_case: bool, folder: Path) -> None:
-    """Tokenise every review and write ids, places and words into a folder."""
+    """Tokenise every review and write ids, places and words, sorted by split, label and file name, into a folder."""
+    words, keys, symbols, starts = tokenised(source, pattern, lower_case)
+    number = Counter((split, label) for split, label, _ in keys)
+    for split, label in GROUPS:
+        if not number[split, label]:
+            raise ValueError(f"{source} holds no review in {split}/{label}")
+    order = np.array(sorted(range(len(keys)), key=lambda k: (GROUPS.index(keys[k][:2]), keys[k].name)))
+    ordered, places = gather(symbols, starts[order], np.diff(starts)[order])
+    ordered.astype("<i4").tofile(folder / "symbols.int32")
+    places.astype("<i8").tofile(folder / "starts.int64")
+    counts = {split: {label: number[split, label] for label in LABELS} for split in SPLITS}
+    (folder / "reviews.json").write_text(json.dumps({"words": words, "counts": counts}), encoding="utf-8")
+
+
+def tokenised(source: Path, pattern: str, lower_case: bool) -> tuple[list[str], list[Key], np.ndarray, np.ndarray]:
+    """The words of all reviews; what each review is; its symbols (N,) int32, from starts (n+1,), as they are found.
+
+    Raises ValueError if a review is there twice or no word is found.
+    """
     word, symbols, starts = re.compile(pattern), array("i"), [0]
     ids: dict[str, int] = {}
-    keys: dict[tuple[int, int, str], None] = {}  # split, label and name, in the order in which they are found
-    for review in tqdm(read_reviews(source), "reviews", unit="", disable=not sys.stderr.isatty()):
-        text = LINE_BREAK.sub(" ", review.text.lower() if lower_case else review.text)
+    keys: dict[Key, None] = {}
+    for key, text in tqdm(read_reviews(source), "reviews", unit="", disable=not sys.stderr.isatty()):
+        text = LINE_BREAK.sub(" ", text.lower() if lower_case else text)
         symbols.extend([ids.setdefault(token, len(ids)) for token in word.findall(text)])
-        key = SPLITS.index(review.split), LABELS.index(review.label), review.name
         if key in keys:
-            raise ValueError(f"{source} holds {review.split}/{review.label}/{review.name} twice")
+            raise ValueError(f"{source} holds {'/'.join(key)} twice")
         keys[key] = None
         starts.append(len(symbols))
     if not ids:
         raise ValueError(f"pattern {pattern!r} finds no word in the reviews of {source}")
-    found = [key[:2] for key in keys]
-    counts = {s: {c: found.count((i, k)) for k, c in enumerate(LABELS)} for i, s in enumerate(SPLITS)}
-    for split, by_label in counts.items():
-        for label, count in by_label.items():
-            if not count:
-                raise ValueError(f"{source} holds no review in {split}/{label}")
-    order = np.array(sorted(range(len(keys)), key=list(keys).__getitem__))
-    ordered, places = gather(np.frombuffer(symbols, np.int32), np.array(starts)[order], np.diff(starts)[order])
-    ordered.astype("<i4").tofile(folder / "symbols.int32")
-    places.astype("<i8").tofile(folder / "starts.int64")
-    described = {"words": list(ids), "counts": counts}
-    (folder / "reviews.json").write_text(json.dumps(described), encoding="utf-8")
+    return list(ids), list(keys), np.frombuffer(symbols, np.int32), np.array(starts)
 
 
 def gather(symbols: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The last symbols before each prediction, for models that see no further back."""
+"""The last symbols before each prediction, for models that read no further back."""
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ def contexts(inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """inputs (T, B), state (C, B) -> the last C symbols at each step (T, B, C), the state after (C, B).
 
     A context is read oldest symbol first, ends with its step's own input and holds PADDING where there is no symbol
-    yet. Inputs that are padding are skipped: they repeat the context before them. The symbols of a column must be in
-    one piece.
+    yet. Inputs that are padding are skipped: they repeat the context before them. The symbols of a column must be
+    contiguous.
     """
     T, B = inputs.shape
     given = inputs != PADDING

@@ -1,4 +1,4 @@
-"""Language models that see the last C symbols only: the continuous bag of words and the feedforward network."""
+"""Language models that read the last C symbols only: the continuous bag of words and the feedforward network."""
 
 from typing import Literal
 
@@ -17,10 +17,10 @@ from .context import contexts, no_context
 class ContextNetwork(Model):
     """Embeddings of the last C symbols combined to one vector, perhaps a tanh layer, an affine layer over K symbols.
 
-    `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, whatever
-    their order. `concatenate` is the feedforward network of Bengio et al. (2003), without its direct connections; with
+    `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, in any
+    order. `concatenate` is the feedforward network of Bengio et al. (2003), without its direct connections; with
     `hidden_size` None it has only these. Where there is no symbol yet, its embedding is zero.
-    `dropout` is the probability for each number that the output layer sees. Parameters begin as those of nn.Embedding
+    `dropout` is the probability for each number that the output layer reads. Parameters begin as those of nn.Embedding
     and nn.Linear: N(0, 1) and U(-1/sqrt(in), 1/sqrt(in)).
     Raises ValueError for an impossible size or probability.
     """
@@ -40,8 +40,7 @@ class ContextNetwork(Model):
         dropout: float,
     ):
         super().__init__()
-        sizes = {"context_size": context_size, "embedding_size": embedding_size, "hidden_size": hidden_size}
-        at_least(1, **sizes)
+        at_least(1, context_size=context_size, embedding_size=embedding_size, hidden_size=hidden_size)
         probabilities(dropout=dropout)
         self.combine, self.context_size, self.dropout = combine, context_size, dropout
         width = embedding_size * (context_size if combine == "concatenate" else 1)
@@ -65,7 +64,7 @@ class ContextNetwork(Model):
         return heads.linear_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs (T, B) -> what the output layer sees (T, B, F), state after."""
+        """inputs (T, B) -> what the output layer reads (T, B, F), state after."""
         context, after = contexts(inputs, *state)
         x = self.combined(context)
         if self.hidden is not None:
@@ -75,19 +74,18 @@ class ContextNetwork(Model):
     def combined(self, context: Tensor) -> Tensor:
         """Contexts (T, B, C) -> one vector for each, (T, B, E) or (T, B, C*E)."""
         missing = context == PADDING
-        x = self.embedding(context.clamp(min=0)).masked_fill_(missing[..., None], 0.0)
-        if self.combine == "concatenate":
-            return x.flatten(2)
-        return x.sum(dim=2) / (~missing).sum(dim=2, keepdim=True).clamp(min=1)
+        x: Tensor = self.embedding(context.clamp(min=0)).masked_fill_(missing[..., None], 0.0)
+        if self.combine == "mean":
+            return x.sum(dim=2) / (~missing).sum(dim=2, keepdim=True).clamp(min=1)
+        return x.flatten(2)
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape, number of parameters."""
-        E, K = self.embedding.embedding_dim, self.output.out_features
-        width = E * (self.context_size if self.combine == "concatenate" else 1)
+        E, width = self.embedding.embedding_dim, (self.hidden or self.output).in_features
         rows: list[tuple[str, tuple[int, ...], nn.Module | None]] = [
             ("embedding", (self.context_size, E), self.embedding),
             (self.combine, (width,), None),
         ]
         rows += [] if self.hidden is None else [("hidden", (self.hidden.out_features,), self.hidden)]
-        rows.append(("output", (K,), self.output))
+        rows.append(("output", (self.output.out_features,), self.output))
         return [(name, (steps, batch_size, *shape), num_parameters(part)) for name, shape, part in rows]

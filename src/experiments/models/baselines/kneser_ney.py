@@ -6,7 +6,7 @@ Without its oldest symbol a context is one that is read less far back in time, s
 
     depth 0    (no context)              "on the mat" is found by going from the root to mat,
     depth 1             mat              from there to the, from there to on; where it was not
-    depth 2         the mat              seen, the way ends and the last context found decides
+    depth 2         the mat              counted, the last context found is used
     depth 3      on the mat
 
 The contexts of one depth are a sorted array of keys (index of the context one shorter, oldest symbol), their n-grams
@@ -29,14 +29,14 @@ class Level(NamedTuple):
 
     contexts: Array  # int64, sorted: index of the context one shorter * V + oldest symbol
     grams: Array  # int64, sorted: index of the context * K + word
-    counts: Array  # int32, adjusted as `count` says
+    counts: Array  # int32, adjusted, see `count`
 
 
 class Estimate(NamedTuple):
     """What follows from the counts of one order."""
 
     probability: Array  # of each n-gram: that of its word after its context
-    backoff: Array  # of each context: the weight of what the shorter one says
+    backoff: Array  # of each context: the weight of the probabilities after the shorter one
     best: Array  # int32, of each context: the most probable word, the first of equals
 
 
@@ -58,7 +58,7 @@ def walk(contexts: Array, words: Array, num_inputs: int, num_outputs: int) -> tu
 
 
 def count(trie: list[Array], ended: list[Array], num_inputs: int, num_outputs: int) -> list[Level]:
-    """What `walk` returned -> the levels of order 1 to N. Both lists are used up, which frees memory.
+    """What `walk` returned -> the levels of order 1 to N. Both lists are emptied, which frees memory.
 
     The counts are adjusted: an n-gram counts once for each different symbol that preceded it, and once for each time
     that nothing did, as at the beginning of a sentence. Those of the highest order count whenever they occur.
@@ -78,7 +78,7 @@ def discounts(counts: Array, kind: str) -> Array:
 
     `modified` estimates all three from how many n-grams have which count (Chen and Goodman, 1999), `single` takes the
     first, which is n1 / (n1 + 2 n2) (Ney et al., 1994), for all. Where there are too few n-grams for an estimate,
-    half of the count is taken, so that in every context something is left for words not seen in it.
+    half of the count is taken, so that every context has a probability left for words not counted in it.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].astype(float)
     i = np.arange(1.0, 4.0)
@@ -104,7 +104,7 @@ class KneserNey:
             shorter = level
 
     def find(self, contexts: Array) -> list[Array]:
-        """contexts (n, C) newest symbol first -> for each depth from 0 to C their indices (n,), -1 where not seen."""
+        """contexts (n, C) newest symbol first -> by depth from 0 to C their indices (n,), -1 where not counted."""
         found = [np.zeros(len(contexts), np.int64)]
         for level, symbols in zip(self.levels[1:], contexts.T):
             known = (found[-1] >= 0) & (symbols != PADDING)
@@ -162,7 +162,7 @@ class KneserNey:
         share, backoff = discounted(level.counts, taken, context, len(parent))
         without_oldest = index_of(shorter.grams, parent[context] * self.K + word)
         probability = share + backoff[context] * lower.probability[without_oldest]
-        # words not seen here keep the ranking they had: the best one is one seen here, or the best of before
+        # words not counted here keep their order: the best is one counted here, or the best after the shorter context
         inherited = backoff * top[parent]
         top = inherited.copy()
         np.maximum.at(top, context, probability)
@@ -178,7 +178,7 @@ def discounted(counts: Array, taken: Array, context: Array, number: int) -> tupl
     Both are fractions of a context's whole count: together they make 1 in every context.
     """
     if not len(counts):
-        return np.empty(0), np.ones(number)  # nothing was counted: all is left to the order below
+        return np.empty(0), np.ones(number)  # nothing was counted: all weight is on the order below
     taken = taken[np.minimum(counts, 3) - 1]
     total = np.bincount(context, counts, number)
     return (counts - taken) / total[context], np.bincount(context, taken, number) / total

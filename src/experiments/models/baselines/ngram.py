@@ -1,4 +1,4 @@
-"""The n-gram model with Kneser-Ney smoothing as a module: it counts instead of following a gradient."""
+"""The n-gram model with Kneser-Ney smoothing as a module that counts instead of following a gradient."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...interfaces.data import IGNORE, PADDING
+from ...config.checks import at_least
+from ...interfaces.data import IGNORE, PADDING, Window
 from ...interfaces.model import CountedModel, Score, State, SummaryRow
 from .context import contexts, no_context
 from .kneser_ney import KneserNey, Level, count, walk
@@ -16,11 +17,11 @@ from .kneser_ney import KneserNey, Level, count, walk
 class Ngram(CountedModel):
     """Interpolated Kneser-Ney of `order` N: a word is predicted from the N-1 symbols before it.
 
-    `sentence_end` is the id of the symbol that ends a sentence: no context reaches back beyond it, and it is itself
-    the sign that a sentence begins. With None, contexts run on. `discounts` are three for each order (`modified`) or
+    `sentence_end` is the id of the symbol that ends a sentence: no context reaches back beyond it, and it also
+    marks that a sentence begins. With None, contexts run on. `discounts` are three for each order (`modified`) or
     one, estimated from the counts (see `kneser_ney.discounts`).
     It has no parameters; `fit` counts, and what was counted is the module's extra state. Before that all words are
-    equally probable. It computes in float64, whatever the precision.
+    equally probable. It always computes in float64.
     Raises ValueError for an impossible order or sentence_end.
     """
 
@@ -36,19 +37,19 @@ class Ngram(CountedModel):
         discounts: Literal["modified", "single"],
     ):
         super().__init__()
-        if order < 1:
-            raise ValueError(f"order must be at least 1 (words without context), got {order}")
+        at_least(1, order=order)
         if sentence_end is not None and not 0 <= sentence_end < num_inputs:
             raise ValueError(f"sentence_end must be one of the ids 0 to {num_inputs - 1} or None, got {sentence_end}")
         self.num_inputs, self.num_outputs, self.sentence_end = num_inputs, num_outputs, sentence_end
         self.order, self.discounts = order, discounts
+        self._sizes = [order, num_inputs, num_outputs, -1 if sentence_end is None else sentence_end]
         self.fit([])
 
     def initial_state(self, batch_size: int) -> State:
         """The last N-1 symbols (N-1, B): none."""
         return (no_context(self.order - 1, batch_size, torch.device("cpu")),)
 
-    def fit(self, windows: Iterable) -> None:
+    def fit(self, windows: Iterable[Window]) -> None:
         """Count the targets of these windows, each after its context; what was counted before is forgotten."""
         V, K = self.num_inputs, self.num_outputs
         self._use(count(*walk(*self._read(windows), V, K), V, K))
@@ -77,30 +78,27 @@ class Ngram(CountedModel):
         """What was counted, as tensors that share its memory; the probabilities follow from it."""
         levels = enumerate(self.model.levels, 1)
         counted = {f"{name}.{k}": torch.from_numpy(a) for k, level in levels for name, a in level._asdict().items()}
-        return {"sizes": torch.tensor(self._sizes()), **counted}
+        return {"sizes": torch.tensor(self._sizes), **counted}
 
     def set_extra_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what another n-gram model counted. ValueError if it counted something else than this one would."""
-        theirs, ours = state["sizes"].tolist(), self._sizes()
-        if theirs != ours:
+        """The inverse of `get_extra_state`. ValueError if that was of a model with other sizes."""
+        if (theirs := state["sizes"].tolist()) != (ours := self._sizes):
             raise ValueError(f"these are the counts of another n-gram model: order, V, K, end are {theirs}, not {ours}")
         orders = range(1, self.order + 1)
         self._use([Level(*(state[f"{name}.{k}"].numpy() for name in Level._fields)) for k in orders])
 
-    def _sizes(self) -> list[int]:
-        return [self.order, self.num_inputs, self.num_outputs, -1 if self.sentence_end is None else self.sentence_end]
-
-    def _read(self, windows: Iterable) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, windows: Iterable[Window]) -> tuple[np.ndarray, np.ndarray]:
         """Windows -> the context (n, N-1) of every target, and the targets (n,)."""
-        state, read = self.initial_state(1), [(np.empty((0, self.order - 1), np.int32), np.empty(0, np.int32))]
+        state, empty = self.initial_state(1), np.empty(0, np.int32)
+        contexts, words = [empty.reshape(0, self.order - 1)], [empty]
         for window in windows:
             if window.starts:
                 state = self.initial_state(window.inputs.shape[1])
             before, state = self._contexts(torch.from_numpy(window.inputs), state)
-            words = window.targets.ravel()
-            counted = words != IGNORE
-            read.append((before[counted].astype(np.int32), words[counted].astype(np.int32)))
-        contexts, words = zip(*read)
+            targets = window.targets.ravel()
+            counted = targets != IGNORE
+            contexts.append(before[counted].astype(np.int32))
+            words.append(targets[counted].astype(np.int32))
         return np.concatenate(contexts), np.concatenate(words)
 
     def _use(self, levels: list[Level]) -> None:

@@ -21,7 +21,7 @@ class Cell(Protocol):
     states: int  # arrays in the state: 1, or 2 with the LSTM's memory cell
 
     def step(self, x_gates: Array, h_gates: Array, state: CellState) -> tuple[CellState, Any]:
-        """Gates (B, G*H) twice, state before -> state after, and whatever `step_backward` needs."""
+        """Gates (B, G*H) twice, state before -> state after, and what `step_backward` needs."""
 
     def step_backward(self, d_state: CellState, cache: Any) -> tuple[Array, Array, tuple[Any, ...]]:
         """d_state after -> d_x_gates, d_h_gates, d_state before (without the path through W_hh; 0.0 for none)."""

@@ -6,15 +6,13 @@ import numpy as np
 
 from ...interfaces.data import IGNORE
 from .cells import Array
-from .layers import Gradients, States
+from .layers import Gradients, Layer, States
 
 CACHED = 1 << 18  # numbers that a core's cache holds
 
 
-class TwoOutputs:
+class TwoOutputs(Layer):
     """Logits (T, B, 1) -> outputs (T, B, 2): the sigmoid of z is the softmax of (0, z)."""
-
-    num_states = 0
 
     def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, None]:
         return np.concatenate([np.zeros_like(x), x], axis=2), states, None
@@ -26,7 +24,8 @@ class TwoOutputs:
 def log_softmax(outputs: Array) -> Array:
     """outputs (..., K) -> log-probabilities (..., K)."""
     shifted = outputs - outputs.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    log_probs: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return log_probs
 
 
 def cross_entropy(outputs: Array, targets: Array) -> tuple[Any, Array, int]:

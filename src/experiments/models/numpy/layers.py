@@ -3,14 +3,14 @@
     forward(x, states, live)        -> y, states after, cache
     backward(d_y, d_states, cache)  -> d_x, d_states before, gradients
 
-`d_y` is the gradient of the loss with respect to `y`, and so on; `cache` is whatever `backward` needs of `forward`.
+`d_y` is the gradient of the loss with respect to `y`, and so on; `cache` is what `backward` needs of `forward`.
 A layer has `num_states` states: none for most, one for `Recurrent`, all of its layers' for a `Stack`. `live` (T, B, 1)
 is False where the input is padding; None if there is none. Zeros for the last `d_states` truncate: no gradient comes
 from later windows. Parameters and gradients are dicts with the same keys; the dtype is that of the parameters.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,17 +36,19 @@ class RowGradient(NamedTuple):
 Gradients = dict[str, Any]  # by parameter, an Array or a RowGradient
 
 
-class Layer(Protocol):
-    num_states: int
+class Layer:
+    num_states = 0
 
     def forward(self, x: Any, states: States, live: Array | None = None) -> tuple[Any, States, Any]:
         """x, states before -> y, states after, cache."""
+        raise NotImplementedError
 
     def backward(self, d_y: Array, d_states: States, cache: Any) -> tuple[Any, States, Gradients]:
         """d_y, d_states after -> d_x (None if nothing before the layer can learn), d_states before, gradients."""
+        raise NotImplementedError
 
 
-class Stack:
+class Stack(Layer):
     """Layers one after the other; itself a layer. A parameter that two layers share has the sum of their gradients."""
 
     def __init__(self, layers: Sequence[Layer]):
@@ -74,16 +76,14 @@ class Stack:
         return d_y, d_before, gradients
 
 
-class Embedding:
+class Embedding(Layer):
     """ids (T, B) -> rows of W (T, B, E). A `sparse` gradient is a RowGradient."""
-
-    num_states = 0
 
     def __init__(self, p: Parameters, name: str = "embedding", sparse: bool = False):
         self.name, self.W, self.sparse = f"{name}.W", p[f"{name}.W"], sparse
 
     def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, Array]:
-        ids = np.maximum(x, 0).ravel()
+        ids = known_ids(x)
         return self.W.take(ids, axis=0).reshape(*x.shape, -1), states, ids
 
     def backward(self, d_y: Array, d_states: States, cache: Array) -> tuple[None, States, Gradients]:
@@ -91,40 +91,8 @@ class Embedding:
         return None, d_states, {self.name: d_W if self.sparse else d_W.dense(len(self.W))}
 
 
-class OneHotVectors(NamedTuple):
-    """One-hot vectors (T, B, V) held as ids (T*B,): products with a matrix pick or add up its columns."""
-
-    ids: Array
-    size: int
-
-    def times(self, W: Array) -> Array:
-        """W (m, V) -> x W' (T*B, m)."""
-        return W.T[self.ids]
-
-    def transposed_times(self, d_rows: Array) -> Array:
-        """d_rows (T*B, m) -> d_rows' x (m, V)."""
-        return sum_rows(self.ids, d_rows).dense(self.size).T
-
-
-class OneHot:
-    """ids (T, B) -> one-hot vectors."""
-
-    num_states = 0
-
-    def __init__(self, size: int):
-        self.size = size
-
-    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[OneHotVectors, States, None]:
-        return OneHotVectors(np.maximum(x, 0).ravel(), self.size), states, None
-
-    def backward(self, d_y: Any, d_states: States, cache: None) -> tuple[None, States, Gradients]:
-        return None, d_states, {}
-
-
-class Dropout:
+class Dropout(Layer):
     """x (T, B, size) times a mask (T or 1, B, size or 1), drawn elsewhere and scaled to keep the mean."""
-
-    num_states = 0
 
     def __init__(self, mask: Array):
         self.mask = mask
@@ -136,10 +104,8 @@ class Dropout:
         return d_y * self.mask, d_states, {}
 
 
-class Affine:
+class Affine(Layer):
     """x (T, B, in) -> x W' + b (T, B, out), or without `b` the product alone."""
-
-    num_states = 0
 
     def __init__(self, p: Parameters, W: str = "output.W", b: str | None = "output.b"):
         self.names, self.W, self.b = (W, b), p[W], None if b is None else p[b]
@@ -164,6 +130,12 @@ def live_steps(inputs: Array) -> Array | None:
     return None if inputs.min() >= 0 else (inputs != PADDING)[:, :, None]
 
 
+def known_ids(inputs: Array) -> Array:
+    """inputs (T, B) -> ids (T*B,), padding as symbol 0, whose output nobody reads."""
+    ids: Array = np.maximum(inputs, 0)
+    return ids.ravel()
+
+
 def rows(x: Array) -> Array:
     """(T, B, size) -> (T*B, size)."""
     return x.reshape(-1, x.shape[-1])
@@ -171,7 +143,8 @@ def rows(x: Array) -> Array:
 
 def column_sums(x: Array) -> Array:
     """(n, m) -> (m,), as a product, which BLAS computes faster than NumPy a sum."""
-    return np.ones(len(x), x.dtype) @ x
+    sums: Array = np.ones(len(x), x.dtype) @ x
+    return sums
 
 
 def sum_rows(ids: Array, rows: Array) -> RowGradient:

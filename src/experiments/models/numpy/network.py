@@ -16,23 +16,11 @@ from ...interfaces.model import Score, State
 from ..network import RecurrentNetwork
 from . import heads
 from .cells import CELLS, Array, CellState
-from .layers import (
-    Affine,
-    Dropout,
-    Embedding,
-    Layer,
-    OneHot,
-    Parameters,
-    RowGradient,
-    Stack,
-    States,
-    live_steps,
-)
+from .layers import Affine, Dropout, Embedding, Layer, Parameters, RowGradient, Stack, States, live_steps
 from .pooling import EveryStep, LastOutputs, Pooling
 from .recurrent import Bidirectional, Recurrent
 
 QUIET = np.errstate(over="ignore", invalid="ignore")  # the training loop reports a diverging network
-Masks = Sequence[Array | None]  # dropout: for the input of each layer, then for that of the output
 
 
 class NumpyNetwork(RecurrentNetwork):
@@ -45,48 +33,50 @@ class NumpyNetwork(RecurrentNetwork):
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities (T, B, K), state after. Not differentiable."""
-        stack = self.stack(_by_name(self.named_weights()), len(inputs), _arrays(self.dropout_masks(inputs)))
-        ids = inputs.numpy()
-        outputs, after, _ = stack.forward(ids, self.split(_arrays(state)), live_steps(ids))
-        return torch.from_numpy(heads.log_softmax(outputs)), _tensors(self.joined(after))
+        _, outputs, after, _ = self._forward(inputs, state)
+        return torch.from_numpy(heads.log_softmax(outputs)), after
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
-        weights = dict(self.named_weights())
-        masks = _arrays(self.dropout_masks(inputs))
-        loss, correct, *after = _Window.apply(self, inputs, targets, masks, list(weights), *state, *weights.values())
+        weights = [W for _, W in self.named_weights()]
+        loss, correct, *after = _Window.apply(self, inputs, targets, len(state), *state, *weights)  # type: ignore[no-untyped-call]
         return self._score(loss, correct), tuple(after)
 
     @QUIET
     def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, and add the gradients of its loss to those of the parameters; the loss is a plain number."""
-        weights = self.named_weights()
-        stack = self.stack(_by_name(weights), len(inputs), _arrays(self.dropout_masks(inputs)))
-        ids, states = inputs.numpy(), self.split(_arrays(state))
-        outputs, after, caches = stack.forward(ids, states, live_steps(ids))
+        stack, outputs, after, caches = self._forward(inputs, state)
         loss, d_outputs, correct = heads.LOSSES[self.loss](outputs, targets.numpy())
-        nothing = [tuple(np.zeros_like(part) for part in own) for own in states]  # the truncation
-        _, _, gradients = stack.backward(d_outputs, nothing, caches)
-        for name, W in weights:
+        truncated = self.split(tuple(np.zeros_like(part) for part in _arrays(state)))  # no gradient from later windows
+        _, _, gradients = stack.backward(d_outputs, truncated, caches)
+        for name, W in self.named_weights():
             if W.requires_grad:
                 gradient = _gradient(gradients[name], W)
                 W.grad = gradient if W.grad is None else W.grad.add_(gradient)
-        return self._score(float(loss), correct), _tensors(self.joined(after))
+        return self._score(float(loss), correct), after
 
-    def stack(self, p: Parameters, num_steps: int, masks: Masks) -> Stack:
-        """The layers of the network over these parameters, for a window of `num_steps` steps."""
-        return Stack([*self._recurrent_layers(p, masks), *self._head(p, num_steps, masks[-1])])
+    def _forward(self, inputs: Tensor, state: State) -> tuple[Stack, Array, State, list[Any]]:
+        """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""
+        parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
+        stack = self.stack(parameters, len(inputs), _arrays(self.dropout_masks(inputs)))
+        ids = inputs.numpy()
+        outputs, after, caches = stack.forward(ids, self.split(_arrays(state)), live_steps(ids))
+        return stack, outputs, tuple(torch.from_numpy(part) for part in self.joined(after)), caches
 
-    def _recurrent_layers(self, p: Parameters, masks: Masks) -> list[Layer]:
-        """ids (T, B) -> hidden outputs (T, B, D*H)."""
+    def stack(self, p: Parameters, num_steps: int, masks: Sequence[Array | None]) -> Stack:
+        """The layers of the network over these parameters, for a window of `num_steps` steps.
+
+        The masks of dropout are for the input of each layer, then for that of the output.
+        """
+        embedding = [Embedding(p, sparse=self.has_sparse_gradient)] if "embedding.W" in p else []
+        return Stack([*embedding, *self._recurrent_layers(p, masks), *self._head(p, num_steps, masks[-1])])
+
+    def _recurrent_layers(self, p: Parameters, masks: Sequence[Array | None]) -> list[Layer]:
+        """x (T, B, E), or ids (T, B) of one-hot vectors -> hidden outputs (T, B, D*H)."""
         cell = CELLS[self.cell]
         layers: list[Layer] = []
-        if "embedding.W" in p:
-            layers.append(Embedding(p, sparse=self.has_sparse_gradient))
-        else:
-            layers.append(OneHot(self.num_inputs))
-        for depth in range(self.num_layers):
-            layers += _dropout(masks[depth])
+        for depth, mask in enumerate(masks[:-1]):
+            layers += [] if mask is None else [Dropout(mask)]
             onward = Recurrent(cell, p, f"layers.{depth}")
             if self.bidirectional:
                 layers.append(Bidirectional(onward, Recurrent(cell, p, f"reverse_layers.{depth}", reverse=True)))
@@ -101,7 +91,8 @@ class NumpyNetwork(RecurrentNetwork):
             layers.append(Pooling(self.pooling))
         elif self.bidirectional:
             layers.append(LastOutputs())
-        layers += _dropout(mask)
+        if mask is not None:
+            layers.append(Dropout(mask))
         if self.projection is not None:
             layers.append(Affine(p, "projection.W", None))
         layers.append(Affine(p, "embedding.W" if self.tied else "output.W", "output.b"))
@@ -139,45 +130,33 @@ class _Window(torch.autograd.Function):
     @staticmethod
     @QUIET
     def forward(
-        ctx: Any,
-        network: NumpyNetwork,
-        inputs: Tensor,
-        targets: Tensor,
-        masks: Masks,
-        names: list[str],
-        *tensors: Tensor,
+        ctx: Any, network: NumpyNetwork, inputs: Tensor, targets: Tensor, num_states: int, *tensors: Tensor
     ) -> tuple[Any, ...]:
-        arrays = _arrays(tensors)
-        state, parameters = arrays[: -len(names)], dict(zip(names, arrays[-len(names) :]))
-        stack, ids = network.stack(parameters, len(inputs), masks), inputs.numpy()
-        outputs, after, caches = stack.forward(ids, network.split(state), live_steps(ids))
+        stack, outputs, after, caches = network._forward(inputs, tensors[:num_states])
         loss, d_outputs, correct = heads.LOSSES[network.loss](outputs, targets.numpy())
-        state_after = _tensors(network.joined(after))
-        ctx.mark_non_differentiable(*(part for part in state_after if not part.is_floating_point()))
+        ctx.mark_non_differentiable(*(part for part in after if not part.is_floating_point()))
         ctx.set_materialize_grads(False)  # None for what no gradient comes from: the state after, when truncated
-        ctx.kept = network, stack, state, parameters, caches, d_outputs
-        return torch.from_numpy(np.asarray(loss)), correct, *state_after
+        ctx.kept = network, stack, _arrays(tensors[:num_states]), caches, d_outputs
+        return torch.from_numpy(np.asarray(loss)), correct, *after
 
     @staticmethod
     @once_differentiable
     @QUIET
     def backward(ctx: Any, d_loss: Tensor | None, _: None, *d_after: Tensor | None) -> tuple[Any, ...]:
-        network, stack, state, parameters, caches, d_outputs = ctx.kept
+        network, stack, state, caches, d_outputs = ctx.kept
         factor = 0.0 if d_loss is None else d_loss.item()
         d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
         d_state = tuple(np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state))
         _, d_states, gradients = stack.backward(d_outputs, network.split(d_state), caches)
-        d_weights = [_gradient(gradients[name], W) for name, W in parameters.items()]
-        return None, None, None, None, None, *_tensors(network.joined(d_states)), *d_weights
-
-
-def _by_name(weights: list[tuple[str, Tensor]]) -> Parameters:
-    """The weights as arrays that share their memory."""
-    return {name: W.detach().numpy() for name, W in weights}
-
-
-def _dropout(mask: Array | None) -> list[Layer]:
-    return [] if mask is None else [Dropout(mask)]
+        d_before = (None if part is None else torch.from_numpy(part) for part in network.joined(d_states))
+        return (
+            None,
+            None,
+            None,
+            None,
+            *d_before,
+            *(_gradient(gradients[name], W) for name, W in network.named_weights()),
+        )
 
 
 def _arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
@@ -185,12 +164,7 @@ def _arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
     return tuple(None if tensor is None else tensor.detach().numpy() for tensor in tensors)
 
 
-def _tensors(arrays: Iterable[Array | None]) -> tuple[Any, ...]:
-    """The inverse of `_arrays`."""
-    return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
-
-
-def _gradient(gradient: Array | RowGradient, W: Array | Tensor) -> Tensor:
+def _gradient(gradient: Array | RowGradient, W: Tensor) -> Tensor:
     if isinstance(gradient, RowGradient):
         ids, values = torch.from_numpy(gradient.ids)[None], torch.from_numpy(gradient.values)
         return torch.sparse_coo_tensor(ids, values, W.shape, check_invariants=False, is_coalesced=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .cells import Array
-from .layers import Gradients, States
+from .layers import Gradients, Layer, States
 
 
 class PoolingCache(NamedTuple):
@@ -19,7 +19,7 @@ class PoolingCache(NamedTuple):
     newer: Array | None  # (1, B, F) bool, where that maximum is above those of earlier windows
 
 
-class Pooling:
+class Pooling(Layer):
     """hidden (T, B, F) -> its mean or maximum (1, B, F) over the sequence so far, of both parts (1, B, 2F).
 
     Zero before any step. Its state is the number of steps (1, B, 1), then the sum or maximum (1, B, F) of each part.
@@ -70,10 +70,8 @@ class Pooling:
         return d_x, [tuple(d_before)], {}
 
 
-class LastOutputs:
+class LastOutputs(Layer):
     """hidden (T, B, 2H) of a bidirectional layer -> the last output that each direction computed (1, B, 2H)."""
-
-    num_states = 0
 
     def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, tuple[int, ...]]:
         H = x.shape[2] // 2
@@ -86,10 +84,8 @@ class LastOutputs:
         return d_x, d_states, {}
 
 
-class EveryStep:
+class EveryStep(Layer):
     """x (1, B, K), the output for a whole sequence -> the same at every step (T, B, K)."""
-
-    num_states = 0
 
     def __init__(self, steps: int):
         self.steps = steps

@@ -5,21 +5,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .cells import Array, Cell, CellState
-from .layers import Gradients, OneHotVectors, Parameters, States, column_sums, rows
+from .layers import Gradients, Layer, Parameters, States, column_sums, known_ids, rows, sum_rows
 
 
 class Trace(NamedTuple):
     """What a recurrent layer did in a window; steps in the order in which it read them."""
 
-    x: Array | OneHotVectors  # (T, B, in)
+    x: Array  # (T, B, in), or ids (T*B,) of one-hot vectors
     steps: list[Any]  # the cell's caches
     hidden: Array  # (T+1, B, H): the state that entered, then every output
     live: Array | None  # (T, B, 1)
 
 
-class Recurrent:
+class Recurrent(Layer):
     """x (T, B, in) -> hidden outputs (T, B, H) of a cell; `reverse` reads the last step first.
 
+    ids (T, B) instead of x stand for one-hot vectors (T, B, V), whose products pick or add up columns of W_ih.
     A step of padding passes the state, and in `backward` its gradient, unchanged.
     """
 
@@ -30,11 +31,10 @@ class Recurrent:
         self.W_ih, self.W_hh, self.b_ih = p[f"{name}.W_ih"], p[f"{name}.W_hh"], p[f"{name}.b_ih"]
         self.b_hh = p.get(f"{name}.b_hh")  # None: a single bias
 
-    def forward(
-        self, x: Array | OneHotVectors, states: States, live: Array | None = None
-    ) -> tuple[Array, States, Trace]:
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, Trace]:
         (state,) = states
-        x_gates = x.times(self.W_ih) if isinstance(x, OneHotVectors) else rows(x) @ self.W_ih.T  # for all steps at once
+        x = known_ids(x) if x.ndim == 2 else x
+        x_gates = self.W_ih.T[x] if x.ndim == 1 else rows(x) @ self.W_ih.T  # for all steps at once
         x_gates += self.b_ih
         x_gates = x_gates.reshape(-1, len(state[0]), len(self.W_ih))[self.order]
         live = None if live is None else live[self.order]
@@ -56,9 +56,8 @@ class Recurrent:
     def backward(self, d_y: Array, d_states: States, cache: Trace) -> tuple[Array | None, States, Gradients]:
         d_x_gates, d_h_gates, d_state = self._through_time(d_y[self.order], d_states[0], cache)
         d_x_gates, d_h_gates, x = rows(d_x_gates[self.order]), rows(d_h_gates), cache.x
-        d_x = None
-        if isinstance(x, OneHotVectors):
-            d_W_ih = x.transposed_times(d_x_gates)
+        if x.ndim == 1:
+            d_W_ih, d_x = sum_rows(x, d_x_gates).dense(self.W_ih.shape[1]).T, None
         else:
             d_W_ih, d_x = d_x_gates.T @ rows(x), (d_x_gates @ self.W_ih).reshape(x.shape)
         gradients = {
@@ -88,7 +87,7 @@ class Recurrent:
         return d_x_gates, d_h_gates, d_state
 
 
-class Bidirectional:
+class Bidirectional(Layer):
     """Two recurrent layers over the same x, the second in reverse: outputs (T, B, 2H) side by side."""
 
     num_states = 2
@@ -96,9 +95,7 @@ class Bidirectional:
     def __init__(self, onward: Recurrent, reverse: Recurrent):
         self.onward, self.reverse = onward, reverse
 
-    def forward(
-        self, x: Array | OneHotVectors, states: States, live: Array | None = None
-    ) -> tuple[Array, States, tuple[Trace, Trace]]:
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, tuple[Trace, Trace]]:
         one, after, trace = self.onward.forward(x, states[:1], live)
         other, reverse_after, reverse_trace = self.reverse.forward(x, states[1:], live)
         return np.concatenate([one, other], axis=2), after + reverse_after, (trace, reverse_trace)

@@ -34,11 +34,6 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Score:
     return Score(loss, None, num_correct(outputs, targets))
 
 
-def two_outputs(logits: Tensor) -> Tensor:
-    """Logits (..., 1) -> outputs (..., 2): the sigmoid of z is the softmax of (0, z)."""
-    return F.pad(logits, (1, 0))
-
-
 def num_correct(outputs: Tensor, targets: Tensor) -> Tensor:
     """outputs (n, K), targets (n,) -> the number of targets that have the largest output, 0-d int64."""
     return (outputs.detach().argmax(dim=1) == targets).sum()

@@ -1,5 +1,6 @@
 """The recurrent network on torch's fused layers (oneDNN on the CPU, cuDNN on the GPU)."""
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -84,15 +85,15 @@ class TorchNetwork(RecurrentNetwork):
             x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
         else:
             x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
-        reverse = _flipped if padding is None else padding.mirrored
+        reverse = functools.partial(torch.flip, dims=(0,)) if padding is None else padding.mirrored
         after: list[State] = []
         for depth, (layer, mask) in enumerate(zip(self.layers, masks)):
             x = x if mask is None else x * mask
             outputs = []
-            for turn, weights in zip((_same, reverse), [layer, *self.reverse_layers[depth : depth + 1]]):
+            for is_reverse, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
                 before = tuple(part[len(after)][None] for part in state)
-                out, last = self._fused(weights, turn(x), before, padding)
-                outputs.append(turn(out))
+                out, last = self._fused(weights, reverse(x) if is_reverse else x, before, padding)
+                outputs.append(reverse(out) if is_reverse else out)
                 after.append(last)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
@@ -101,7 +102,8 @@ class TorchNetwork(RecurrentNetwork):
         """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
         weights: list[Tensor] = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
         if padding is not None and self.cell in AT_PADDING:
-            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, self._padding_column(layer.W_ih)], dim=1)
+            column = torch.cat([layer.W_ih.new_full((self.hidden_size, 1), z) for z in AT_PADDING[self.cell]])
+            x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, column], dim=1)
         before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
         with recurrent_precision(x):
             out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
@@ -109,14 +111,10 @@ class TorchNetwork(RecurrentNetwork):
             last[0] = padding.last(out, state[0])
         return out, tuple(last)
 
-    def _padding_column(self, W_ih: Tensor) -> Tensor:
-        """The column of W_ih (G*H, 1) for the input that marks padding."""
-        return torch.cat([W_ih.new_full((self.hidden_size, 1), value) for value in AT_PADDING[self.cell]])
-
     def _outputs(self, features: Tensor) -> Tensor:
         """features (..., F) -> outputs (..., K)."""
         outputs = F.linear(*self._output_layer(features))
-        return heads.two_outputs(outputs) if self.logistic else outputs
+        return F.pad(outputs, (1, 0)) if self.logistic else outputs  # the sigmoid of z is the softmax of (0, z)
 
     def _output_layer(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The arguments of the last linear layer: features (projected if there is a projection), W, b."""
@@ -124,11 +122,3 @@ class TorchNetwork(RecurrentNetwork):
             features = F.linear(features, self.projection.W)
         holder = self.embedding if self.tied and self.embedding is not None else self.output
         return features, holder.W, self.output.b
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
-def _flipped(x: Tensor) -> Tensor:
-    return x.flip(0)

@@ -32,7 +32,7 @@ class Padding:
         self._mirror = torch.where(self.live, lengths - 1 - t, t)
         self._last = lengths.clamp(min=1)[None] - 1
         self._empty = (lengths == 0)[None, :, None]
-        self._leads = (self._forth < first) & ~self.live
+        self._is_before = (self._forth < first) & ~self.live
 
     def symbols_first(self, x: Tensor) -> Tensor:
         """(T, B) or (T, B, size) as given -> each column beginning with its symbols."""
@@ -52,7 +52,7 @@ class Padding:
 
     def passed(self, outputs: Tensor, before: Tensor, last: Tensor) -> Tensor:
         """outputs (T, B, H), at padding the state `before` the symbols or the `last`, each (1, B, H)."""
-        outside = torch.where(self._leads[:, :, None], before, last)
+        outside = torch.where(self._is_before[:, :, None], before, last)
         return torch.where(self.live[:, :, None], outputs, outside)
 
     def mark(self, x: Tensor) -> Tensor:

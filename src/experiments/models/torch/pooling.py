@@ -7,7 +7,9 @@ from ...interfaces.model import State
 
 
 def initial_pools(kind: str, zeros: Tensor) -> State:
-    """The state that is carried: the number of steps (1, B, 1), and for each part (1, B, F) like `zeros`."""
+    """The state before the first step: the number of steps (1, B, 1), for each part (1, B, F) like `zeros`; or none."""
+    if kind == "last":
+        return ()
     steps = torch.zeros((1, zeros.shape[1], 1), dtype=torch.int64, device=zeros.device)
     start = {"mean": 0.0, "max": -torch.inf}
     return steps, *(torch.full_like(zeros, start[part]) for part in kind.split("_"))

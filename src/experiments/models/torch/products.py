@@ -1,6 +1,7 @@
-"""Matrix products faster than torch's own."""
+"""Matrix products faster than torch's own, and the precision in which products are computed."""
 
 import contextlib
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_li
 MATRIX_UNITS = "amx_bf16" in (k for k, has in getattr(torch.cpu, "get_capabilities", dict)().items() if has)
 
 
-def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager:
+def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager[Any]:
     """The context in which a recurrent layer computes: without autocast on a CPU that has no matrix units.
 
     There oneDNN's layers take longer in bfloat16 than in float32, up to twice as long for the gradient.
@@ -24,7 +25,8 @@ def recurrent_precision(x: Tensor) -> contextlib.AbstractContextManager:
 def linear(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     """x (n, k), W (m, k), b (m) -> x W' + b (n, m). Not differentiable."""
     if ONEDNN and x.dtype == torch.float32 and x.device.type == "cpu":
-        return torch.ops.mkldnn._linear_pointwise(x, W, b, "none", [], "")
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, W, b, "none", [], "")
+        return y
     return x @ W.T if b is None else torch.addmm(b, x, W.T)
 
 

@@ -14,7 +14,7 @@ from ...interfaces.data import IGNORE
 from .products import linear, lowered
 
 LOGITS = 1 << 23  # in one part: 32 MB, from which size on the allocator returns freed memory to the system
-WIDENED = 1 << 18  # logits of lower precision that are in float32 at a time: a core's cache holds them
+WIDENED = 1 << 18  # logits of lower precision that are converted at a time: a core's cache holds them
 
 
 def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,13 +22,15 @@ def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tens
 
     Targets of IGNORE do not count. Under autocast products and logits have its dtype, sums that of b.
     """
-    kept = targets != IGNORE
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, W, b))
+    kept = targets != IGNORE
+    mask = None
     if x.is_cuda:  # testing whether any target is ignored would wait for the GPU
-        return _SoftmaxLoss.apply(x, W, b, targets.clamp(min=0), kept, learns)
-    if not kept.all():
+        targets, mask = targets.clamp(min=0), kept
+    elif not kept.all():
         x, targets = x[kept], targets[kept]
-    return _SoftmaxLoss.apply(x, W, b, targets, None, learns)
+    nats, correct = _SoftmaxLoss.apply(x, W, b, targets, mask, learns)  # type: ignore[no-untyped-call]
+    return nats, correct
 
 
 class _SoftmaxLoss(torch.autograd.Function):
@@ -45,8 +47,7 @@ class _SoftmaxLoss(torch.autograd.Function):
             z = linear(low_x[part], low_W, low_b)
             costs, is_first = into_gradient(z, targets[part, None], b.dtype)
             if kept is not None:
-                costs, is_first = costs.masked_fill(~kept[part], 0.0), is_first & kept[part]
-                z.masked_fill_(~kept[part, None], 0.0)
+                _ignore(~kept[part], z, costs, is_first)
             nats += costs.sum()
             correct += is_first.sum()
             if gradients is not None:
@@ -110,6 +111,13 @@ def _into_gradient(z: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     costs = largest - at_target - z.amax(1, keepdim=True).log()  # the largest probability is 1 / sum exp(z - largest)
     z.scatter_add_(1, targets, z.new_full((), -1.0).expand_as(targets))
     return costs[:, 0], first[:, 0]
+
+
+def _ignore(rows: Tensor, d_z: Tensor, costs: Tensor, is_first: Tensor) -> None:
+    """Clear the gradient, the cost and the hit of some `rows` (n,) bool, in place."""
+    d_z.masked_fill_(rows[:, None], 0.0)
+    costs.masked_fill_(rows, 0.0)
+    is_first.masked_fill_(rows, False)
 
 
 def _ranked_first(z: Tensor, targets: Tensor, largest: Tensor) -> Tensor:

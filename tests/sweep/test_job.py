@@ -1,4 +1,4 @@
-"""What a running job knows of its sweep."""
+"""One job: what it knows of its sweep, and how it runs."""
 
 import dataclasses
 import json
@@ -7,23 +7,21 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import optuna
 import pytest
 
-from experiments.sweep import job_context as module
-from experiments.sweep.job import run_planned
-from experiments.sweep.job_context import STOP, Pruned, SweepJob, is_alive
-from experiments.sweep.study import running_trial, storage
+from experiments.sweep import job as module
+from experiments.sweep.job import STOP, Pruned, SweepJob, is_alive, run_planned
+from experiments.sweep.search import running_trial, storage
 from experiments.tracking.record import RunRecord
 
 from .conftest import folder_of, numbers
 
 
 @pytest.fixture
-def member(tmp_path):
+def sweep_job(tmp_path):
     def make(**changes) -> SweepJob:
         known = {"name": "sweep-1", "run": "job-1", "point": "truncation=5", "trial": None, "study": None}
         known |= {"folder": str(tmp_path), "host": socket.gethostname(), "pid": os.getpid(), "deadline": None}
@@ -40,22 +38,22 @@ def dead() -> int:
     return process.pid
 
 
-def test_a_job_stops_when_the_file_is_there(member, tmp_path):
-    assert not member().is_stopped()
+def test_a_job_stops_when_the_file_is_there(sweep_job, tmp_path):
+    assert not sweep_job().is_stopped()
     (tmp_path / STOP).touch()
-    assert member().is_stopped()
+    assert sweep_job().is_stopped()
 
 
-def test_a_job_stops_when_the_process_of_its_sweep_is_gone_but_not_on_another_machine(member, dead):
-    assert member(pid=dead).is_stopped()
-    assert not member(pid=dead, host="elsewhere").is_stopped()
+def test_a_job_stops_when_the_process_of_its_sweep_is_gone_but_not_on_another_machine(sweep_job, dead):
+    assert sweep_job(pid=dead).is_stopped()
+    assert not sweep_job(pid=dead, host="elsewhere").is_stopped()
     assert (is_alive(os.getpid()), is_alive(dead), is_alive(1)) == (True, False, True)
 
 
-def test_looking_costs_nothing_in_between(member, tmp_path, monkeypatch):
+def test_the_stop_file_is_looked_for_once_per_interval(sweep_job, tmp_path, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
-    job = member()
+    job = sweep_job()
     assert not job.is_stopped()
     (tmp_path / STOP).touch()
     clock[0] += module.CHECK_INTERVAL / 2
@@ -64,27 +62,21 @@ def test_looking_costs_nothing_in_between(member, tmp_path, monkeypatch):
     assert job.is_stopped()
 
 
-def test_no_job_begins_after_the_deadline(member):
-    assert not member().is_late()
-    assert not member(deadline=time.time() + 1000).is_late()
-    assert member(deadline=time.time() - 1).is_late()
+def test_a_job_is_in_process_only_in_the_process_of_its_sweep(sweep_job, dead):
+    assert sweep_job().is_in_process
+    assert not sweep_job(pid=dead).is_in_process
+    assert not sweep_job(host="elsewhere").is_in_process
 
 
-def test_a_job_is_in_process_only_in_the_process_of_its_sweep(member, dead):
-    assert member().is_in_process
-    assert not member(pid=dead).is_in_process
-    assert not member(host="elsewhere").is_in_process
+def test_the_tags_say_sweep_point_and_replicate(sweep_job):
+    assert sweep_job().tags(3) == {"sweep": "sweep-1", "sweep.point": "truncation=5", "sweep.replicate": "3"}
 
 
-def test_the_tags_say_sweep_point_and_replicate(member):
-    assert member().tags(3) == {"sweep": "sweep-1", "sweep.point": "truncation=5", "sweep.replicate": "3"}
+def test_a_report_does_nothing_without_a_search(sweep_job):
+    sweep_job().report(1, math.inf)
 
 
-def test_without_a_search_there_is_nobody_to_report_to(member):
-    member().report(1, math.inf)
-
-
-def test_a_report_is_kept_with_the_trial_and_one_that_is_behind_is_pruned(member, tmp_path):
+def test_reports_are_stored_with_the_trial_and_a_worse_trial_is_pruned(sweep_job, tmp_path):
     url = f"sqlite:///{tmp_path}/study.db"
     study = optuna.create_study(storage=storage(url), study_name="s", direction="minimize")
     space = {"x": optuna.distributions.FloatDistribution(0, 1)}
@@ -94,9 +86,9 @@ def test_a_report_is_kept_with_the_trial_and_one_that_is_behind_is_pruned(member
         study.tell(trial, float(number))
     where = {"storage": url, "study_name": "s", "pruner": "median", "epochs": 3}
     good, bad = study.ask(space), study.ask(space)
-    member(study=where, trial=good.number).report(1, 1.4)
+    sweep_job(study=where, trial=good.number).report(1, 1.4)
     with pytest.raises(Pruned, match="pruned after epoch 1") as pruned:
-        member(study=where, trial=bad.number).report(1, 1.6)
+        sweep_job(study=where, trial=bad.number).report(1, 1.6)
     assert (pruned.value.status, pruned.value.outcome) == ("KILLED", "pruned")
     reported = [running_trial(where, number)._get_latest_trial().intermediate_values for number in (4, 5)]
     assert reported == [{1: 1.4}, {1: 1.6}]
@@ -124,15 +116,14 @@ def test_a_pruned_job_is_over_and_keeps_its_curve(sweep, monkeypatch):
     assert (folder_of(swept, "truncation=7 seed=0") / "journal.jsonl").read_bytes() == before
 
 
-def test_a_worker_stays_in_the_folder_of_its_sweep_and_leaves_signals_to_it(member, tmp_path):
+def test_a_worker_has_the_working_directory_of_its_sweep_and_ignores_ctrl_c(sweep_job, tmp_path):
     program = (
-        "import os, signal, sys, json\nfrom experiments.sweep.job import set_up_worker\n"
-        "from experiments.sweep.job_context import SweepJob\n"
+        "import os, signal, sys, json\nfrom experiments.sweep.job import SweepJob, set_up_worker\n"
         "set_up_worker(SweepJob(**json.loads(sys.argv[1])))\n"
         "assert os.getcwd() == sys.path[-1] == sys.argv[2]\n"
         "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
     )
-    known = json.dumps(dataclasses.asdict(member()))
+    known = json.dumps(dataclasses.asdict(sweep_job()))
     subprocess.run([sys.executable, "-c", program, known, str(tmp_path)], check=True, cwd="/")
 
 
@@ -145,7 +136,7 @@ def test_losses_of_the_pruned_job_are_those_it_reported(sweep, monkeypatch):
         assert losses == [value for (key, _), value in sorted(values.items()) if key == "train/loss"]
 
 
-def test_a_job_that_another_start_was_faster_with_is_left_as_it_is(sweep, tmp_path):
+def test_a_job_that_another_start_completed_is_left_as_it_is(sweep, tmp_path):
     swept = sweep("truncation=7,35", "epochs=1")
     job = folder_of(swept, "truncation=7 seed=0")
     before = (job / "journal.jsonl").read_bytes()

@@ -1,27 +1,23 @@
-"""What a sweep varies, read from Hydra's override syntax: `1,5`, choice(), range(), tag(log, interval(0.1, 10))."""
+"""From overrides in Hydra's syntax to the dimensions of a sweep and the configs of its jobs."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.composition import Composition, composition_of, resolve
 from experiments.config.errors import ConfigError
+from experiments.config.help import KINDS
 from experiments.sweep.dimensions import Dimension, Span
-
-
-class Axes(NamedTuple):
-    """The overrides of a sweep, apart from its axes."""
-
-    fixed: list[str]  # overrides that hold for every job
-    dimensions: list[Dimension]
 
 
 def read_axes(
     params: Mapping[str, str], typed: Sequence[str], zipped: Iterable[Sequence[str]], parser: OverridesParser
-) -> Axes:
-    """The axes of a sweep's file and of the command line, which wins if both name a key.
+) -> tuple[list[str], list[Dimension]]:
+    """What is the same for all jobs, and the axes: of a sweep's file and of the command line, which wins.
 
     ConfigError if a range is empty, a key cannot be swept, or zipped keys have different numbers of values.
     """
@@ -35,7 +31,7 @@ def read_axes(
     fixed = [str(override.input_line) for override in overrides.values() if not override.is_sweep_override()]
     for keys in zipped:
         axes = _zip(axes, list(keys))
-    return Axes(fixed, [_distinct(axis) for axis in axes.values()])
+    return fixed, [_distinct(axis) for axis in axes.values()]
 
 
 def _dimension(override: Override) -> Dimension:
@@ -89,9 +85,37 @@ def _zip(axes: dict[str, Dimension], keys: list[str]) -> dict[str, Dimension]:
             f"hydra.sweeper.zip names {missing[0]}, which has no list of values in this sweep "
             "(hydra.sweeper.zip=[] zips none)"
         )
-    columns = [axes[key].alternatives for key in keys]
-    lengths = {key: len(column) for key, column in zip(keys, columns)}
+    columns = {key: axes[key].alternatives for key in keys}
+    lengths = {key: len(column) for key, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ConfigError(f"hydra.sweeper.zip needs equally many values for each key, got {lengths}")
-    together = Dimension(tuple(keys), tuple(sum(row, ()) for row in zip(*columns)))
+    together = Dimension(tuple(keys), tuple(sum(row, ()) for row in zip(*columns.values())))
     return {key: (together if key == keys[0] else axis) for key, axis in axes.items() if key not in keys[1:]}
+
+
+class Composer:
+    """Overrides -> composition. Files are read once per combination of choices, so later edits do not reach a sweep."""
+
+    def __init__(self, loader: ConfigLoader, master: DictConfig, fixed: Sequence[str], parser: OverridesParser):
+        """`fixed` are the overrides of all jobs."""
+        self._loader, self._master, self._parser = loader, master, parser
+        self._fixed = list(fixed)
+        self._read: dict[tuple[str, ...], DictConfig] = {}
+
+    def __call__(self, chosen: Sequence[str]) -> Composition:
+        """The composition of one job. ConfigError, or one of Hydra's, if it cannot be composed."""
+        overrides = self._parser.parse_overrides(list(chosen))
+        files = tuple(str(override.input_line) for override in overrides if not _is_value(override))
+        if files not in self._read:
+            self._read[files] = self._loader.load_sweep_config(self._master, [*self._fixed, *files])
+        hydra = self._read[files].hydra
+        config = OmegaConf.masked_copy(self._read[files], [str(key) for key in self._read[files] if key != "hydra"])
+        for override in filter(_is_value, overrides):
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        return composition_of(resolve(config), hydra, [*self._fixed, *chosen])
+
+
+def _is_value(override: Override) -> bool:
+    """Whether an override sets a value and chooses no file; + and ~ are left to Hydra."""
+    prefixed = override.is_add() or override.is_force_add() or override.is_delete()
+    return not prefixed and override.key_or_group not in KINDS and override.package is None

@@ -1,0 +1,67 @@
+"""The status of a job of a sweep: what its journal says, and failures that no journal records."""
+
+import dataclasses
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from ..config.errors import first_line
+from ..tracking.folder import LOCK
+from ..tracking.provenance import provenance_tags
+from ..tracking.record import RunRecord
+from .plan import Job
+
+log = logging.getLogger("experiments.sweep")
+
+
+@dataclasses.dataclass(eq=False)
+class JobStatus:
+    """A job and its record. Everything that must outlive this process is in the run's folder."""
+
+    job: Job
+    record: RunRecord
+    max_failures: int  # after which the job is given up
+    num_unrecorded_failures: int = 0
+    has_completed: bool = False  # as the launcher reported it; a job may complete without a journal
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job completed, diverged or was pruned."""
+        return self.record.is_over or self.has_completed
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the job is not launched any more: it is over, or failed too often."""
+        return self.is_over or self.record.num_failures + self.num_unrecorded_failures >= self.max_failures
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process holds the job's run folder, or died while it did."""
+        return (self.record.folder / LOCK).exists()
+
+    def record_result(self, result: Any, num_failures_before: int) -> None:
+        """Record what a launcher returned; a failure that the journal records is not counted twice.
+
+        `num_failures_before` is the number of failures in the journal when the job was launched.
+        """
+        result = result if isinstance(result, dict) else {"outcome": "failed", "why": first_line(result)}
+        if result["outcome"] == "failed" and self.record.num_failures == num_failures_before:
+            self.record_failure(result["why"])
+        elif result["outcome"] == "refused":  # and would be refused again
+            self.record_failure(result["why"], self.max_failures)
+        elif result["outcome"] == "completed":
+            self.has_completed = True
+
+    def record_failure(self, why: str, times: int = 1) -> None:
+        """Count and log a failure that the job's journal does not record."""
+        self.num_unrecorded_failures += times
+        log.info("%s  failed: %s", self.job.label, why)
+
+
+def warn_of_other_commits(jobs: Iterable[JobStatus]) -> None:
+    """Log a warning if earlier runs were made by another commit."""
+    now = provenance_tags().get("git_commit")
+    tags = [job.record.tags for job in jobs]
+    other = {known["git_commit"] for known in tags if known.get("git_commit", now) != now}
+    if other:
+        log.warning("some runs of this sweep were made by commit %s, now it is %s", ", ".join(sorted(other)), now)
