@@ -8,7 +8,7 @@ import numpy as np
 from ..config.figure import empty_figure
 from ..tracking.record import RunRecord
 from .axis_figures import draw_against_axis, draw_scatter
-from .grouping import Combination, differing, group, levels, varying, wide, without_seed
+from .grouping import Combination, compared_axes, group, levels, varying, wide
 from .importance import importance
 from .measures import Criterion, Mean, completed, criterion_of, mean
 from .styling import COLOURS, OTHERS, draw_line, label, legend_name, plain_numbers, scale_scores
@@ -30,7 +30,7 @@ def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | No
     `search` says how the combinations were chosen: for a search every run is shown, for a grid means over seeds.
     """
     criterion = criterion_of(runs)
-    axes = differing(runs) if axes is None else without_seed(axes)
+    axes = compared_axes(runs, axes)
     tried = [run for run in runs if criterion.score(run) is not None]
     varied = varying(tried, axes)
     figures = {}

@@ -76,6 +76,12 @@ def logarithmic(values: Sequence[float]) -> bool:
     return wide(values) and (len(values) <= 8 or statistics.median(values) < max(values) / 4)
 
 
+def compared_axes(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> list[str]:
+    """The axes without the seed, and the user's own code where it was changed; None: all on which the runs differ."""
+    found = differing(runs)
+    return found if axes is None else [*without_seed(axes), *(axis for axis in found if axis.startswith("code."))]
+
+
 def differing(runs: Sequence[RunRecord]) -> list[str]:
     """The axes on which these runs differ, choices first.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..tracking.record import RunRecord
-from .grouping import differing, group, without_seed
+from .grouping import compared_axes, group
 from .measures import Criterion, Mean, completed, criterion_of, mean
 
 BEST, HALF_WIDTH = "best", "±"  # the ends of columns' names
@@ -24,7 +24,7 @@ def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFra
     """
     if not runs:
         raise ValueError("there are no runs to compare")
-    axes = differing(runs) if axes is None else without_seed(axes)
+    axes = compared_axes(runs, axes)
     criterion, rows = criterion_of(runs), []
     for combination, members in group(runs, axes).items():
         done = completed(members)
