@@ -71,7 +71,7 @@ def choose_device(settings: Settings, model: type[Model]) -> Device:
             raise ConfigError(f"{name} runs on {', '.join(devices)}, but there is {', '.join(here)} here")
         return Device(torch.device(usable[0]), settings.precision)
     if settings.device not in devices:
-        raise ConfigError(f"{name} runs on {', '.join(devices)}: device={settings.device} is not for it")
+        raise ConfigError(f"{name} runs on {', '.join(devices)}: device={settings.device} is not supported")
     if settings.device not in here:
         raise ConfigError(f"device={settings.device} is not available here; there is {', '.join(here)}")
     return Device(torch.device(settings.device), settings.precision)
