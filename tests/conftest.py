@@ -16,6 +16,8 @@ from experiments import cli
 from experiments.tracking.memory import MemoryBackend, MemoryStore
 
 os.environ["HYDRA_FULL_ERROR"] = "0"
+for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # the store of the user who runs the tests
+    os.environ.pop(variable, None)
 
 
 class Outcome(NamedTuple):

@@ -22,7 +22,7 @@ from .config.composition import composition_of, plain, resolve
 from .config.errors import printable, sentence, unknown
 from .config.help import KINDS, choices, unknown_key
 from .config.keys import dotted
-from .config.paths import HOME, cache_folder, data_folder
+from .config.paths import HOME, cache_folder, data_folder, environment
 from .tracking.interruption import interruptible
 
 # How many turns a thread of torch's spins before it sleeps; read when torch is imported. With the default of 300,000,
@@ -87,10 +87,12 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("cache_folder", cache_folder, replace=True)
     OmegaConf.register_new_resolver("choices", choices, replace=True)
+    OmegaConf.register_new_resolver("environment", environment, replace=True)
 
 
 def job(cfg: DictConfig) -> float | None:
     """Run one composed config. (The jobs of a sweep are run by experiments.sweep.job.)"""
+    log_to_screen()
     try:
         return run(resolve(cfg), cast(DictConfig, HydraConfig.get()))
     except Exception as error:
@@ -99,7 +101,6 @@ def job(cfg: DictConfig) -> float | None:
 
 def run(config: dict[str, Any], hydra_section: DictConfig) -> float | None:
     """Run a plain config; what the runner returns. `hydra_section` says how Hydra composed it."""
-    log_to_screen()
     composition = composition_of(config, hydra_section, hydra_section.overrides.task)
     bind_settings(config, composition.typed_texts)  # needs no torch, so a mistake in a root key is reported at once
     with interruptible() as stop:  # libraries install handlers of their own while they are imported

@@ -1,10 +1,15 @@
-"""Where configs, data and caches are."""
+"""Where configs, data, caches and stores are."""
 
+import functools
+import logging
 import os
 from pathlib import Path
 
 import platformdirs
 
+from .secrets import masked
+
+log = logging.getLogger("experiments")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 # The folder that holds conf/ and sweeps/: inside the package in a wheel, the checkout's root otherwise.
@@ -20,3 +25,12 @@ def data_folder(name: str) -> str | None:
 def cache_folder() -> str:
     """Where downloads and prepared data are kept for all runs of this user; $EXPERIMENTS_CACHE names another place."""
     return os.environ.get("EXPERIMENTS_CACHE") or platformdirs.user_cache_dir("recurrent-experiments", False)
+
+
+@functools.cache  # so that it is logged once
+def environment(variable: str, default: str) -> str:
+    """The value of an environment variable that MLflow has, too; logs a warning that it is used. Else the default."""
+    value = os.environ.get(variable)
+    if value:
+        log.warning("%s=%s is used; an option of tracker that is typed wins over it", variable, masked(value))
+    return value or default

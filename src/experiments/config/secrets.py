@@ -30,15 +30,15 @@ def without_secrets(value: Any) -> Any:
 
 
 def revealed(address: str) -> str:
-    """The address with its password, or without any if it is not known, so that a client may ask the environment."""
-    return str(_addresses().get(address, address.replace(f":{MASK}@", "@")))
+    """The address with its password, or as it is if that is not known."""
+    return _addresses().get(address.rstrip("/"), address)
 
 
 def _masked_address(found: re.Match[str]) -> str:
     address = found[0]
     hidden = OPTION_PASSWORD.sub(rf"\1{MASK}", USER_PASSWORD.sub(rf"\1{MASK}", address))
     if hidden != address:
-        os.environ[ADDRESSES] = json.dumps(_addresses() | {hidden: address})
+        os.environ[ADDRESSES] = json.dumps(_addresses() | {hidden.rstrip("/"): address.rstrip("/")})
     return hidden
 
 

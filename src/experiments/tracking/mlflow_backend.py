@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from ..config.errors import first_line
 from .delivery import Backend, Gone, Refused
 from .journal import Point
-from .mlflow_connection import SERVERS, open_experiment, reachable
+from .mlflow_connection import SERVERS, client_of, open_experiment, reachable
 
 MAX_PARENT_SEARCHES = 10  # after which a parent run counts as deleted
 MAX_PARAMETERS = 100  # of one request
@@ -28,7 +28,7 @@ class MlflowBackend(Backend):
 
     @functools.cached_property
     def _client(self) -> MlflowClient:
-        return MlflowClient(self._uri)
+        return client_of(self._uri)
 
     def begin(self, started: float, may_exist: bool) -> str:
         with reachable(self._uri):

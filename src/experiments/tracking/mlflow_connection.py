@@ -1,6 +1,7 @@
 """Connections to MLflow stores: checking their addresses, creating them, translating their errors."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,24 +10,33 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ..config.atomic import atomic_write
 from ..config.errors import first_line
+from ..config.secrets import MASK, revealed
 
-SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
+SQLITE, WITH_DRIVER, SERVERS = "sqlite:///", "sqlite+pysqlite:///", ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")
+VARIABLES = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (of a server) or PGPASSWORD (of PostgreSQL)"
+
+
+def client_of(uri: str) -> MlflowClient:
+    """A client of the store at this address, whose password may be masked."""
+    return MlflowClient(revealed(uri))
 
 
 def open_experiment(uri: str, name: str) -> tuple[MlflowClient, str]:
     """A client of the store and the id of the experiment; both are created if they do not exist."""
-    if not uri.startswith(SQLITE):
-        return _experiment_of(MlflowClient(uri), name, None)
-    database = Path(uri.removeprefix(SQLITE))
+    if not is_sqlite(uri):
+        return _experiment_of(client_of(uri), name, None)
+    database = database_of(uri)
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock"):
         if not database.exists():
             create_store(database)
-        return _experiment_of(MlflowClient(uri), name, artifacts_of(database))
+        return _experiment_of(client_of(uri), name, artifacts_of(database))
 
 
 def _experiment_of(client: MlflowClient, name: str, artifacts: str | None) -> tuple[MlflowClient, str]:
@@ -50,7 +60,7 @@ def create_store(database: Path) -> None:
     with atomic_write(database) as temporary:
         for leftover in database.parent.glob(f"{temporary.name}*"):  # of a process that was killed here
             leftover.unlink()
-        store = SqlAlchemyStore(f"{SQLITE}{temporary}", artifacts_of(database))  # type: ignore[no-untyped-call]  # MLflow
+        store = SqlAlchemyStore(sqlite_uri(temporary), artifacts_of(database))  # type: ignore[no-untyped-call]  # MLflow
         store.engine.dispose()
         with contextlib.closing(sqlite3.connect(temporary)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
@@ -62,24 +72,57 @@ def artifacts_of(database: Path) -> str:
 
 
 def checked_uri(uri: str) -> str:
-    """The address of a store, a relative sqlite file made absolute. ValueError if it cannot be a store."""
-    if not uri.startswith((SQLITE, *SERVERS, *DATABASES)) or uri == SQLITE:
+    """The one spelling of a store's address, an sqlite file's path made absolute. ValueError if it cannot be used."""
+    if not uri.startswith((SQLITE, WITH_DRIVER, *SERVERS, *DATABASES)) or uri == SQLITE:
         raise ValueError(f"uri must be sqlite:///FILE or http://SERVER:PORT, got {uri!r}")
-    if not uri.startswith(SQLITE):
-        return uri
-    database = Path(uri.removeprefix(SQLITE)).absolute()
+    if MASK in revealed(uri):
+        raise ValueError(f"the password in uri={uri} was not recorded: leave user and password out and set {VARIABLES}")
+    if uri.startswith(SERVERS):
+        return uri.rstrip("/")
+    if not is_sqlite(uri):
+        return _checked_driver(uri)
+    if "?" in uri:
+        raise ValueError(f"uri={uri}: a ? that is a part of the path is typed as %3F")
+    database = database_of(uri)
     if database.exists():
         if not database.is_file():
             raise ValueError(f"uri={uri} is not a file")
         with database.open("rb") as file:
             if file.read(16) not in (b"SQLite format 3\0", b""):
                 raise ValueError(f"uri={uri} is a file of another kind, not an sqlite store")
-    return SQLITE + str(database)
+    return sqlite_uri(database)
+
+
+def _checked_driver(uri: str) -> str:
+    """ValueError unless the Python package that talks to this database is installed."""
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except (ImportError, NoSuchModuleError, ArgumentError) as error:
+        raise ValueError(f"uri={uri} cannot be used: {first_line(error)}") from error
+    return uri
+
+
+def is_sqlite(uri: str) -> bool:
+    return uri.startswith((SQLITE, WITH_DRIVER))
+
+
+def database_of(uri: str) -> Path:
+    """The file of an sqlite store."""
+    return Path(os.path.abspath(make_url(uri).database or ""))
+
+
+def sqlite_uri(database: Path) -> str:
+    """The address of an sqlite store: a URL, in which ? and % of a path are escaped.
+
+    Where something is escaped the driver is named, as MLflow would make a folder of the escaped name for sqlite:///.
+    """
+    url = URL.create("sqlite", database=str(database)).render_as_string()
+    return url if url == f"{SQLITE}{database}" else url.replace(SQLITE, WITH_DRIVER, 1)
 
 
 def is_missing(uri: str) -> bool:
     """Whether the store is an sqlite file that does not exist."""
-    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists()
+    return is_sqlite(uri) and not database_of(uri).exists()
 
 
 @contextlib.contextmanager

@@ -12,8 +12,19 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
+from ..config.secrets import revealed
 from .mlflow_backend import MlflowBackend, training_view
-from .mlflow_connection import SERVERS, checked_uri, is_missing, open_experiment, reachable
+from .mlflow_connection import (
+    SERVERS,
+    SQLITE,
+    checked_uri,
+    client_of,
+    database_of,
+    is_missing,
+    is_sqlite,
+    open_experiment,
+    reachable,
+)
 from .record import KEPT_METRICS, RunRecord, is_filter, no_sweep, own_tags
 from .store import Store
 
@@ -27,8 +38,11 @@ class MlflowStore(Store):
 
     def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, required: bool):
         super().__init__(folder=folder, interval=interval, required=required)
+        if not experiment.strip():
+            raise ValueError("experiment is empty: tracker.experiment=NAME names it")
         self.uri, self.experiment = checked_uri(uri), experiment
-        self.identifier = f"{self.uri} {experiment}"
+        place = f"{SQLITE}{database_of(self.uri)}" if is_sqlite(self.uri) else self.uri
+        self.identifier = f"{place} {experiment}"
 
     def backend(self, name: str) -> MlflowBackend:
         return MlflowBackend(self.uri, self.experiment, name)
@@ -36,7 +50,7 @@ class MlflowStore(Store):
     def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:
         with reachable(self.uri):
             client = self._client()
-            run_id = find_run_id(client, self.uri, which)
+            run_id = self._newest_with_checkpoint(client) if which == "latest" else find_run_id(client, self.uri, which)
             if not any(file.path == "best.pt" for file in client.list_artifacts(run_id)):
                 raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
             return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
@@ -48,11 +62,7 @@ class MlflowStore(Store):
         """
         with reachable(self.uri):
             client = self._client()
-            experiment = client.get_experiment_by_name(self.experiment)
-            if experiment is None:
-                hint = "tracker.experiment=NAME names another"
-                raise ValueError(f"there is no experiment {self.experiment!r} in {self.uri}; {hint}")
-            find = functools.partial(search, client, experiment.experiment_id)
+            find = functools.partial(search, client, self._experiment_id(client))
             if is_filter(which):
                 runs = find(f"{which} and tags.runner = 'train'")
                 if not runs:
@@ -69,13 +79,14 @@ class MlflowStore(Store):
     def close_silent(self, seconds: float) -> list[str]:
         """End runs that are RUNNING but without a heartbeat for so many seconds as KILLED; returns their ids.
 
-        For runs whose folder is on another machine; whether a process of this one is alive is known by its lock.
+        For runs whose folder is on another machine; whether a process of this one is alive is known by its lock. Runs
+        that others record in the store have no tag `outcome`.
         """
         if is_missing(self.uri):
             return []
         with reachable(self.uri):
             client, experiment_id = open_experiment(self.uri, self.experiment)
-            running = search(client, experiment_id, "attributes.status = 'RUNNING'")
+            running = search(client, experiment_id, "attributes.status = 'RUNNING' and tags.outcome = 'running'")
             silent = [run.info.run_id for run in running if time.time() - last_heartbeat(run) > seconds]
             for run_id in silent:
                 client.set_tag(run_id, "outcome", "interrupted")
@@ -88,16 +99,29 @@ class MlflowStore(Store):
             _, experiment_id = open_experiment(self.uri, self.experiment)
         if self.uri.startswith(SERVERS):
             return training_view(self.uri, experiment_id), [], {}
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.uri]
-        command += ["--host", host, "--port", str(port), "--workers", "1"]
-        page = training_view(f"http://{host}:{port}", experiment_id)
-        return page, command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
+        environment = {"MLFLOW_BACKEND_STORE_URI": revealed(self.uri), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        return training_view(f"http://{host}:{port}", experiment_id), command, environment
 
     def _client(self) -> MlflowClient:
         """A client of the store. ValueError for an sqlite file that does not exist, which a client would create."""
         if is_missing(self.uri):
             raise ValueError(f"there is no store {self.uri}, so no run in it; tracker.uri=URI names another")
-        return MlflowClient(self.uri)
+        return client_of(self.uri)
+
+    def _experiment_id(self, client: MlflowClient) -> str:
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            hint = "tracker.experiment=NAME names another"
+            raise ValueError(f"there is no experiment {self.experiment!r} in {self.uri}; {hint}")
+        return str(experiment.experiment_id)
+
+    def _newest_with_checkpoint(self, client: MlflowClient) -> str:
+        condition, newest = "tags.checkpoint = 'best.pt'", ["attributes.start_time DESC"]
+        runs = client.search_runs([self._experiment_id(client)], condition, max_results=1, order_by=newest)
+        if not runs:
+            raise ValueError(f"there is no run with a checkpoint in the experiment {self.experiment!r} of {self.uri}")
+        return str(runs[0].info.run_id)
 
 
 def last_heartbeat(run: MlflowRun) -> int:
@@ -106,23 +130,13 @@ def last_heartbeat(run: MlflowRun) -> int:
 
 
 def find_run_id(client: MlflowClient, uri: str, which: str) -> str:
-    """The id of this run, or with "latest" of the newest with a checkpoint. ValueError if the store has none."""
-    if which != "latest":
-        try:
-            return str(client.get_run(which).info.run_id)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            raise ValueError(f"there is no run {which!r} in {uri}") from error
-    runs = client.search_runs(
-        [experiment.experiment_id for experiment in client.search_experiments()],
-        filter_string="tags.checkpoint = 'best.pt'",
-        order_by=["attributes.start_time DESC"],
-        max_results=1,
-    )
-    if not runs:
-        raise ValueError(f"there is no run with a checkpoint in {uri}")
-    return str(runs[0].info.run_id)
+    """The id of this run. ValueError if the store has none."""
+    try:
+        return str(client.get_run(which).info.run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise ValueError(f"there is no run {which!r} in {uri}") from error
 
 
 def search(client: MlflowClient, experiment_id: str, condition: str) -> list[MlflowRun]:
