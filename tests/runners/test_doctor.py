@@ -50,8 +50,8 @@ def test_the_next_start_in_the_same_folder_closes_it_too(command, killed):
 def test_a_run_of_another_machine_is_closed_when_it_was_silent_for_long(command, store, looking):
     client = MlflowClient(store)
     experiment = client.create_experiment("recurrent")
-    lost = client.create_run(experiment, start_time=1, tags={"heartbeat": "1"}).info.run_id
-    alive = client.create_run(experiment).info.run_id
+    lost = client.create_run(experiment, start_time=1, tags={"heartbeat": "1", "outcome": "running"}).info.run_id
+    alive = client.create_run(experiment, tags={"outcome": "running"}).info.run_id
     outcome = command(*looking)
     assert f"run {lost}  silent for more than 600 s: closed as KILLED" in outcome.out
     assert [client.get_run(run_id).info.status for run_id in (lost, alive)] == ["KILLED", "RUNNING"]

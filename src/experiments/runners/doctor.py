@@ -10,7 +10,7 @@ from ..config.errors import first_line
 from ..experiment import Experiment
 from ..tracking.folder import Busy
 from ..tracking.record import RunRecord, records_in
-from ..tracking.store import Store
+from ..tracking.store import IfDeleted, Store
 from ..training.final_report import tracker_overrides
 
 log = logging.getLogger("experiments")
@@ -19,14 +19,15 @@ log = logging.getLogger("experiments")
 class Doctor:
     """Check all run folders in `tracker.folder` and the runs of the store.
 
-    A run whose process died is closed as KILLED, and what the store lacks of its journal is delivered. With `action`
-    resume, trainings that did not complete are then resumed one after the other. A run of another machine is closed
-    if it gave no sign of life for `silent` seconds.
+    A run whose process died is closed as KILLED. What the store has of each run is compared with its journal, and what
+    it lacks is delivered; `deleted` says what is done about a run that was deleted in the store. With `action` resume,
+    trainings that did not complete are then resumed one after the other. A run of another machine is closed if it had
+    no heartbeat for `silent` seconds.
     """
 
-    def __init__(self, *, action: Literal["close", "resume"], silent: float):
+    def __init__(self, *, action: Literal["close", "resume"], deleted: IfDeleted, silent: float):
         at_least(60, silent=silent)
-        self.action, self.silent = action, silent
+        self.action, self.deleted, self.silent = action, deleted, silent
 
     def run(self, experiment: Experiment) -> None:
         store, num_unfinished = experiment.store, 0
@@ -41,7 +42,7 @@ class Doctor:
     def _close(self, record: RunRecord, store: Store) -> bool:
         """Close and deliver a run; whether no process works on it."""
         try:
-            done = store.close_dead_run(record.folder.name)
+            done = store.close_dead_run(record.folder.name, if_deleted=self.deleted)
         except Busy:
             log.info("%s  is in progress", record.folder.name)
             return False

@@ -7,13 +7,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..config.errors import first_line
 from .folder import Delivered, RunFolder, write_delivered
-from .journal import Point
+from .journal import Entry, Point
 
 log = logging.getLogger("experiments")
 
@@ -27,7 +28,36 @@ class Refused(ValueError):
 
 
 class Gone(ValueError):
-    """The run was deleted in the store."""
+    """The store does not know the run; perhaps it is another store by now."""
+
+
+class Deleted(ValueError):
+    """The run, or the experiment that it belongs to, was deleted in the store, which can restore it."""
+
+
+class Content(NamedTuple):
+    """What a store has of a run once it has received the whole journal."""
+
+    status: str
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    counts: dict[str, int]  # metric -> number of points
+    last: dict[str, tuple[int, float]]  # metric -> the highest step and its value
+
+    @classmethod
+    def of(cls, entries: Iterator[tuple[Entry, int]]) -> "Content":
+        """The content of a journal."""
+        content = cls("RUNNING", {}, {}, Counter(), {})
+        status = content.status
+        for entry, _ in entries:
+            if "key" in entry:
+                key, point = entry["key"], (entry["step"], entry["value"])
+                content.counts[key] += 1
+                content.last[key] = max(content.last.get(key, point), point)
+            content.parameters.update(entry.get("parameters", {}))
+            content.tags.update(entry.get("tags", {}))
+            status = entry.get("status", status)
+        return content._replace(status=status)
 
 
 class Backend(Protocol):
@@ -51,6 +81,16 @@ class Backend(Protocol):
     def end(self, status: str) -> None:
         """Set the status; RUNNING for a resumed run."""
 
+    def missing(self, content: Content, thorough: bool) -> list[str]:
+        """What the store lacks of this, in words; the number of all points is compared only if `thorough`.
+
+        Raises Gone or Deleted if the run is not there.
+        """
+
+    def restore(self) -> None:
+        """Undo that the run was deleted."""
+        raise NotImplementedError
+
 
 class Delivery:
     """Sends what the store of one run has not received of its journal.
@@ -62,12 +102,13 @@ class Delivery:
     def __init__(self, folder: RunFolder, backend: Backend, delivered: Delivered, may_exist: bool):
         """`delivered` is how far the store has received the journal; a run without an id there `may_exist` in it."""
         self.backend = backend
-        self._folder, self._journal = folder, folder.journal
+        self._folder, self._journal, self._name = folder, folder.journal, folder.path.name
         self._store, self._may_exist = delivered.store, may_exist
         backend.run_id = delivered.store_id or ""
         # beyond the end if lines were lost with the machine: what is left is sent again
         self._offset = delivered.offset if delivered.offset <= self._journal.end else 0
         self.error: str | None = None  # why the last attempt failed
+        self.is_deleted = False  # whether that is because the run was deleted in the store
         self._delivering = threading.Lock()
         self._attempted, self._finishing = threading.Event(), threading.Event()
         self._unwritten: Mapping[str, Any] = {}
@@ -110,13 +151,42 @@ class Delivery:
                 failure = f"the store could not be updated: {first_line(error)[:300]}"
                 if self.error is None:
                     log.warning("%s; the run continues and its journal keeps what is missing", failure)
-                self.error = failure
+                self.error, self.is_deleted = failure, isinstance(error, Deleted)
             else:
                 if self.error is not None:
                     log.info("the store is reachable again and up to date")
-                self.error = None
+                self.error, self.is_deleted = None, False
             self._delivered_at = time.monotonic()
             self._attempted.set()
+
+    def repair(self, thorough: bool) -> list[str]:
+        """Compare the store with the journal, and send everything again if something is missing; what was missing.
+
+        What a store answered is no proof that it still has it: it may have been copied back from a backup since.
+        """
+        missing = self._missing(thorough)
+        if missing:
+            log.warning("the store lacks %s of the run %s: everything is sent again", ", ".join(missing), self._name)
+            self.resend()
+            if self.error is None and (still := self._missing(thorough)):
+                log.warning("the store still lacks %s of the run %s", ", ".join(still), self._name)
+        return missing
+
+    def resend(self) -> None:
+        """Send the whole journal again, to a new run if the store does not show the old one."""
+        self._offset = 0
+        if self.is_deleted:
+            self.backend.run_id = ""
+        self.deliver()
+
+    def _missing(self, thorough: bool) -> list[str]:
+        try:
+            return self.backend.missing(Content.of(self._journal.entries(0)), thorough)
+        except Gone:
+            return ["everything"]
+        except Exception as error:  # as in `deliver`
+            self.error, self.is_deleted = f"cannot be compared: {first_line(error)[:300]}", isinstance(error, Deleted)
+            return []
 
     def _replay(self) -> None:
         """Send every line that the store has not received, in order; consecutive points are sent together."""
@@ -197,3 +267,5 @@ class Delivery:
         if not self._journal.is_closed:
             with contextlib.suppress(Exception):
                 self._send(self._unwritten)
+        if not (self._journal.is_closed or self.error or self._unwritten):
+            self.repair(thorough=False)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from .delivery import Backend
+from .delivery import Backend, Content
 from .journal import Point
 from .store import Store
 
@@ -44,6 +44,12 @@ class MemoryBackend(Backend):
 
     def upload(self, path: Path) -> None:
         self.files.append(path.name)
+
+    def missing(self, content: Content, thorough: bool) -> list[str]:  # noqa: ARG002 - nothing can be lost
+        return []
+
+    def restore(self) -> None:
+        """Nothing is ever deleted."""
 
     def end(self, status: str) -> None:
         self.status = status

@@ -10,12 +10,14 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
-from .delivery import Backend, Gone, Refused
+from .delivery import Backend, Content, Deleted, Gone, Refused
 from .journal import Point
 from .mlflow_connection import SERVERS, client_of, open_experiment, reachable
 
 MAX_PARENT_SEARCHES = 10  # after which a parent run counts as deleted
 MAX_PARAMETERS = 100  # of one request
+RUN_DELETED = "the run was deleted in the store: runner=doctor runner.deleted=restore, forget or resend"
+EXPERIMENT_DELETED = "the experiment was deleted in the store: tracker.experiment=NAME chooses another"
 MLFLOW_TAGS = {"git_commit": "mlflow.source.git.commit", "command": "mlflow.source.name", "user": "mlflow.user"}
 
 
@@ -31,13 +33,15 @@ class MlflowBackend(Backend):
         return client_of(self._uri)
 
     def begin(self, started: float, may_exist: bool) -> str:
-        with reachable(self._uri):
+        with reachable(self._uri), translated_errors():
             client, experiment_id = open_experiment(self._uri, self._experiment)
             if self._uri.startswith(SERVERS):
                 self.page = training_view(self._uri, experiment_id)
             # a process may have died, or a response may have been lost, after the run was created
             run_id = self._find(self._name) if may_exist else None
-            return run_id or client.create_run(experiment_id, round(1000 * started), run_name=self._name).info.run_id
+            tags = {"outcome": "running"}  # the sign of our runs, also if this process dies now
+            new = {"start_time": round(1000 * started), "tags": tags, "run_name": self._name}
+            return run_id or client.create_run(experiment_id, **new).info.run_id
 
     def log_parameters(self, parameters: dict[str, str]) -> None:
         items = [Param(key, value) for key, value in parameters.items()]
@@ -70,6 +74,27 @@ class MlflowBackend(Backend):
         else:
             self._client.set_terminated(self.run_id, status)
 
+    def missing(self, content: Content, thorough: bool) -> list[str]:
+        with translated_errors():
+            run = self._client.get_run(self.run_id)
+        if run.info.lifecycle_stage == "deleted":
+            raise Deleted(RUN_DELETED)
+        last = {key: value for key, (_, value) in content.last.items()}
+        found = {
+            "its status": run.info.status != content.status,
+            "parameters": bool(content.parameters.keys() - run.data.params.keys()),
+            "tags": bool(content.tags.keys() - run.data.tags.keys()),
+            "points": run.data.metrics != last or (thorough and self._counts(content) != content.counts),
+        }
+        return [part for part, is_missing in found.items() if is_missing]
+
+    def restore(self) -> None:
+        self._client.restore_run(self.run_id)
+
+    def _counts(self, content: Content) -> dict[str, int]:
+        histories = {key: self._client.get_metric_history(self.run_id, key) for key in content.counts}
+        return {key: len({point.step for point in history}) for key, history in histories.items()}
+
     def _find(self, name: str) -> str | None:
         _, experiment_id = open_experiment(self._uri, self._experiment)
         found = self._client.search_runs([experiment_id], f"attributes.run_name = '{name}'", max_results=1)
@@ -78,10 +103,15 @@ class MlflowBackend(Backend):
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise Refused for what the store will never accept and Gone for a deleted run; other errors may be retried."""
+    """Raise Deleted for a deleted run or experiment, Gone for an unknown run, Refused for what will never be accepted.
+
+    After other errors a call may be repeated.
+    """
     try:
         yield
     except MlflowException as error:
+        if "must be in the 'active' state" in str(error):
+            raise Deleted(EXPERIMENT_DELETED if "experiment" in str(error) else RUN_DELETED) from error
         if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             raise Refused(first_line(error)) from error
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":

@@ -4,6 +4,7 @@ import abc
 import contextlib
 import logging
 from pathlib import Path
+from typing import Literal
 
 from ..config.checks import at_least
 from .delivery import Backend, Delivery
@@ -12,6 +13,8 @@ from .record import RunRecord, records_in, sweep_in
 
 log = logging.getLogger("experiments")
 
+IfDeleted = Literal["report", "restore", "forget", "resend"]
+FORGOTTEN = "none"  # instead of a store's identifier in the journal of a run that is not delivered any more
 MAX_SILENCE = 600.0  # seconds without a heartbeat after which a run of another machine counts as dead
 
 
@@ -63,11 +66,12 @@ class Store(abc.ABC):
             delivered = Delivered(self.identifier)
         return Delivery(folder, self.backend(folder.path.name), delivered, may_exist)
 
-    def close_dead_run(self, name: str, failure: str | None = None) -> str | None:
+    def close_dead_run(self, name: str, failure: str | None = None, if_deleted: IfDeleted | None = None) -> str | None:
         """Close a run of this store whose process died, and deliver what the store lacks; what was done, if anything.
 
-        It ends as FAILED with a `failure`, else as KILLED. Busy if its process is alive, OSError if the folder cannot
-        be used.
+        It ends as FAILED with a `failure`, else as KILLED. With `if_deleted` what the store has is compared with the
+        journal, point by point, and this is done if the run was deleted there. Busy if its process is alive, OSError if
+        the folder cannot be used.
         """
         record = RunRecord.of(self.folder / name)
         if record.store != self.identifier:
@@ -80,14 +84,25 @@ class Store(abc.ABC):
                 failed = {"tags": {"outcome": "failed", "error": failure}, "status": "FAILED"}
                 folder.journal.append(failed if failure else killed)
                 done = f"its process died: closed as {'FAILED' if failure else 'KILLED'}"
-            return self._deliver(folder, done) if self.is_lasting else done
+            return self._deliver(folder, done, if_deleted) if self.is_lasting else done
 
-    def _deliver(self, folder: RunFolder, done: str | None) -> str | None:
+    def _deliver(self, folder: RunFolder, done: str | None, if_deleted: IfDeleted | None) -> str | None:
         delivery = self.delivery(folder, may_exist=True)
         is_behind = delivery.num_waiting > 0
         if is_behind:
             delivery.deliver()
-        return delivery.error or done or ("delivered" if is_behind else None)
+        if if_deleted is None:
+            return delivery.error or done or ("delivered" if is_behind else None)
+        missing = [] if delivery.error else delivery.repair(thorough=True)
+        if delivery.is_deleted and if_deleted == "forget":
+            folder.journal.append({"store": FORGOTTEN})
+            return "was deleted in the store and is not sent again"
+        if delivery.is_deleted and if_deleted == "restore":
+            delivery.backend.restore()
+            delivery.resend()
+        elif delivery.is_deleted and if_deleted == "resend":
+            delivery.resend()
+        return delivery.error or done or ("delivered" if is_behind or missing else None)
 
     def close_dead_runs(self, own: str) -> None:
         """Close all other runs whose process died, in the folder and in the store; logs which."""
