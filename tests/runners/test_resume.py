@@ -1,5 +1,6 @@
 """Going on with a run as if it had never been stopped, and when that is refused."""
 
+import json
 import os
 import re
 import shutil
@@ -200,6 +201,21 @@ def test_if_all_checkpoints_are_damaged_or_foreign_resume_is_refused_and_deletes
         assert (outcome.code, outcome.error.count("\n")) == (1, 1)
         assert part in outcome.error
         assert (folder / "journal.jsonl").read_bytes() == journal
+
+
+def test_the_training_state_of_another_run_is_refused(command, stopped, tmp_path):
+    one = stopped(updates.TruncatedBptt, "update", 20)
+    other = tmp_path / "runs" / "other"
+    shutil.copytree(one, other)  # as if its folder had been copied or renamed
+    entries = (other / "journal.jsonl").read_text().splitlines()
+    entries[0] = json.dumps(json.loads(entries[0]) | {"run": "other"})
+    (other / "journal.jsonl").write_text("\n".join(entries) + "\n")
+    outcome = command("resume=other", "tracker=memory")
+    assert outcome.code == 1
+    assert f"last.pt is of the run {one.name}, not of other; if there is no better copy of it, delete " in outcome.error
+    renamed = one.rename(tmp_path / "runs" / "renamed")  # it is still the run that its journal names
+    assert command(f"resume={renamed.name}", "tracker=memory").code == 0
+    assert command(f"resume={renamed.name}", "tracker=memory").code == 0
 
 
 class Bomb:

@@ -64,7 +64,8 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load has no exception of its own, a malicious file can raise any
-        raise ValueError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from error
+        reason = first_line(error) if isinstance(error, OSError) else "it is damaged or another kind of file"
+        raise ValueError(f"{path} cannot be read as a checkpoint: {reason}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise NotACheckpoint(f"{path} is not a checkpoint of this framework")
     for key, kind in CONTENTS.items():

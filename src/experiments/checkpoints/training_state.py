@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..config.errors import ConfigError, first_line
+from ..tracking.record import RunRecord
 from . import checkpoint
 
 log = logging.getLogger("experiments")
@@ -39,17 +40,22 @@ def save(parts: Mapping[str, Stateful], description: Mapping[str, Any], folder: 
 def restore(parts: Mapping[str, Stateful], folder: Path) -> None:
     """Load the newest training state in this folder into the parts, if there is one.
 
-    Raises ConfigError if all files are damaged, or one is not a checkpoint of this package or of this network.
+    Raises ConfigError if all files are damaged, or one is not a checkpoint of this package, of this network or of this
+    run.
     """
     try:
         content = checkpoint.load_newest([folder / LAST, folder / PREVIOUS])
         if content is not None:
+            names = (folder.name, RunRecord.of(folder).name)  # they differ if the folder was renamed
+            if content.get("run", folder.name) not in names:  # files of earlier versions do not name their run
+                raise ValueError(f"{folder / LAST} is of the run {content['run']}, not of {folder.name}")
             states = in_current_format(content)
             checkpoint.check_weights(parts["model"].state_dict(), states["model"], str(folder / LAST))
             for name, part in parts.items():
                 part.load_state_dict(states[name])
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"resume: {first_line(error)}") from error
+        begin_again = f"if there is no better copy of it, delete {folder} to begin again"
+        raise ConfigError(f"resume: {first_line(error)}; {begin_again}") from error
 
 
 def in_current_format(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -39,9 +39,10 @@ class MlflowBackend(Backend):
                 self.page = training_view(self._uri, experiment_id)
             # a process may have died, or a response may have been lost, after the run was created
             run_id = self._find(self._name) if may_exist else None
-            tags = {"outcome": "running"}  # the sign of our runs, also if this process dies now
-            new = {"start_time": round(1000 * started), "tags": tags, "run_name": self._name}
-            return run_id or client.create_run(experiment_id, **new).info.run_id
+            if run_id is None:
+                tags = {"outcome": "running"}  # shows that it is ours, even if this process dies now
+                run_id = client.create_run(experiment_id, round(1000 * started), tags, self._name).info.run_id
+            return str(run_id)
 
     def log_parameters(self, parameters: dict[str, str]) -> None:
         items = [Param(key, value) for key, value in parameters.items()]

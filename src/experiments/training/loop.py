@@ -92,6 +92,7 @@ class Training(abc.ABC):
         return {
             "config": self.experiment.config,
             "choices": self.experiment.choices,
+            "run": self.run.name,
             "run_id": self.run.run_id,
             "vocabulary": self.dataset.vocabulary.fingerprint,
             "best": self.best.summary(),
