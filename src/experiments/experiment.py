@@ -171,7 +171,7 @@ class Experiment:
         """
         name = self._name_of_new_run() if resumed is None else resumed.name
         run = Run(self.store, name, tags | self._tags(fingerprint))
-        signals = interruptible() if self.job is None else interruptible(self.job.is_stopped)
+        signals = interruptible() if self.job is None else interruptible(self.job.stop_signal)
         closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
         with signals as stop, run, in_background(closing, name):
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:

@@ -39,14 +39,14 @@ def dead() -> int:
 
 
 def test_a_job_stops_when_the_file_is_there(sweep_job, tmp_path):
-    assert not sweep_job().is_stopped()
+    assert not sweep_job().stop_signal()
     (tmp_path / STOP).touch()
-    assert sweep_job().is_stopped()
+    assert sweep_job().stop_signal()
 
 
 def test_a_job_stops_when_the_process_of_its_sweep_is_gone_but_not_on_another_machine(sweep_job, dead):
-    assert sweep_job(pid=dead).is_stopped()
-    assert not sweep_job(pid=dead, host="elsewhere").is_stopped()
+    assert sweep_job(pid=dead).stop_signal()
+    assert not sweep_job(pid=dead, host="elsewhere").stop_signal()
     assert (is_alive(os.getpid()), is_alive(dead), is_alive(1)) == (True, False, True)
 
 
@@ -54,12 +54,12 @@ def test_the_stop_file_is_looked_for_once_per_interval(sweep_job, tmp_path, monk
     clock = [1000.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
     job = sweep_job()
-    assert not job.is_stopped()
+    assert not job.stop_signal()
     (tmp_path / STOP).touch()
     clock[0] += module.CHECK_INTERVAL / 2
-    assert not job.is_stopped()
+    assert not job.stop_signal()
     clock[0] += module.CHECK_INTERVAL
-    assert job.is_stopped()
+    assert job.stop_signal()
 
 
 def test_a_job_is_in_process_only_in_the_process_of_its_sweep(sweep_job, dead):

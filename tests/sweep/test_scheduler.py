@@ -46,7 +46,7 @@ class Pretended:
         self.sessions: list[dict] = []
         self.reported: list[dict] = []
         self.busy = 0  # times that a run is found held by another process
-        self.stop = Stop(lambda: False)
+        self.stop = Stop(lambda: None)
 
     def launch(self, plans, session, _first):
         names = [Path(plan).stem for plan in plans]
@@ -193,7 +193,7 @@ def test_a_job_that_is_killed_only_beside_others_completes_alone(run_jobs):
 def test_a_launcher_that_always_breaks_down_ends_the_sweep(run_jobs):
     did, raised = run_jobs(a="break " * 99, b="", c="")
     assert isinstance(raised, Broken)
-    assert did.launches == ["abc"] * module.MAX_BREAKDOWNS
+    assert did.launches == ["abc"] * module.MAX_IDLE_LAUNCHES
     assert len(did.reported) == 1
 
 

@@ -12,8 +12,8 @@ class JobContext(Protocol):
         """Tags that make the run one of its sweep."""
         ...
 
-    def is_stopped(self) -> bool:
-        """Whether the job should end; cheap to call after every update."""
+    def stop_signal(self) -> int | None:
+        """The signal that should end the job, as if it had received it; cheap to call after every update."""
         ...
 
     def report(self, epoch: int, loss: float) -> None:

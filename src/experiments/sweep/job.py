@@ -23,7 +23,7 @@ from ..tracking.record import RunRecord
 
 log = logging.getLogger("experiments.sweep")
 
-STOP = "stop"  # a file in the sweep's folder that tells all its jobs to stop
+STOP = "stop"  # a file in the sweep's folder that tells all its jobs to stop; it holds the signal's number
 CHECK_INTERVAL = 1.0  # seconds between checks for it
 
 
@@ -63,13 +63,18 @@ class SweepJob:
         """The tags that make a run a job of this sweep."""
         return {"sweep": self.name, "sweep.point": self.point, "sweep.replicate": str(seed)}
 
-    def is_stopped(self) -> bool:
-        """Whether the job should end, also because the sweep's process on this machine is gone; cheap to call."""
+    def stop_signal(self) -> int | None:
+        """The signal that should end the job, as if it had received it; cheap to call.
+
+        It is the one that the sweep received, SIGTERM if the sweep's process is gone or the job is preempted.
+        """
         if time.monotonic() - self._checked_at < CHECK_INTERVAL:
-            return False
+            return None
         self._checked_at = time.monotonic()
+        with contextlib.suppress(FileNotFoundError):
+            return int((Path(self.folder) / STOP).read_text() or signal.SIGTERM)
         is_orphan = self.host == socket.gethostname() and not is_alive(self.pid)
-        return self.is_preempted or is_orphan or (Path(self.folder) / STOP).exists()
+        return signal.SIGTERM if self.is_preempted or is_orphan else None
 
     def is_late(self) -> bool:
         """Whether the sweep's budget is spent."""
@@ -132,7 +137,7 @@ def run_job(composition: dict[str, Any], job: SweepJob) -> dict[str, Any]:
     record = RunRecord.of(Path(job.folder).parent / job.run)
     if record.is_over:  # another start of the sweep was faster
         return {"outcome": record.outcome}
-    if job.is_stopped() or job.is_late():
+    if job.stop_signal() or job.is_late():
         return {"outcome": "left out"}
     composed = Composition.from_json(composition)
     if composed.config["threads"] is None:
@@ -149,6 +154,8 @@ def run_job(composition: dict[str, Any], job: SweepJob) -> dict[str, Any]:
         return {"outcome": "elsewhere"}
     except ConfigError as error:
         return {"outcome": "refused", "why": sentence(error)}
+    except SystemExit as stop:  # of the user's own code: it ends the job and not the sweep
+        return {"outcome": "failed", "why": f"it called sys.exit({stop.code!r})"}
     except Exception as error:
         return {"outcome": getattr(error, "outcome", "failed"), "why": sentence(error)}
     return {"outcome": "completed"}

@@ -13,6 +13,8 @@ from .plan import Job
 
 log = logging.getLogger("experiments.sweep")
 
+MAX_DEATHS = 3  # of a job's process in a row without progress: a job that ends the sweep's process cannot block it
+
 
 @dataclasses.dataclass(eq=False)
 class JobStatus:
@@ -31,13 +33,24 @@ class JobStatus:
 
     @property
     def is_done(self) -> bool:
-        """Whether the job is not launched any more: it is over, or failed too often."""
-        return self.is_over or self.record.num_failures + self.num_unrecorded_failures >= self.max_failures
+        """Whether the job is not launched any more: it is over, or failed or took its process with it too often."""
+        num_failures = self.record.num_failures + self.num_unrecorded_failures
+        return self.is_over or num_failures >= self.max_failures or self.record.num_deaths_here >= self._max_deaths
+
+    @property
+    def _max_deaths(self) -> int:
+        return max(self.max_failures, MAX_DEATHS)
 
     @property
     def is_locked(self) -> bool:
         """Whether a process holds the job's run folder, or died while it did."""
         return (self.record.folder / LOCK).exists()
+
+    def why_given_up(self) -> str | None:
+        """Why a job whose process died now is not launched again, if that happened too often without any progress."""
+        num_deaths = self.record.num_deaths_here + 1
+        too_often = f"its process died {num_deaths} times in a row without any progress"
+        return too_often if num_deaths >= self._max_deaths else None
 
     def record_result(self, result: Any, num_failures_before: int) -> None:
         """Record what a launcher returned; a failure that the journal records is not counted twice.

@@ -20,7 +20,7 @@ from .screen import Screen, log_plan
 
 log = logging.getLogger("experiments.sweep")
 
-MAX_BREAKDOWNS = 3  # launches in a row that may break down without progress of any job
+MAX_IDLE_LAUNCHES = 3  # launches in a row without progress of any job
 
 
 class Incomplete(ValueError):
@@ -69,7 +69,7 @@ class Scheduler:
             with self.screen:
                 is_complete = self._run_all(proposer)
         except BaseException:
-            self.stop_file.touch()  # stops jobs in other processes
+            self._stop_jobs()
             self._close_dead_runs()
             raise
         finally:
@@ -112,9 +112,9 @@ class Scheduler:
         After a breakdown of the launcher the jobs that may have caused it are launched one by one.
         """
         suspects: list[JobStatus] = []
-        num_breakdowns = 0
+        num_idle = 0
+        self._wait_for_other_processes()
         while (left := [status for status in statuses if not status.is_done]) and not self._is_late():
-            self._wait_for_other_processes()
             suspects = [status for status in suspects if status in left]
             launched, progress = suspects[:1] or left, self._progress()
             error = self._launch(launched)
@@ -123,9 +123,11 @@ class Scheduler:
             if error is not None:
                 may_be_cause = [status for status in launched if status.is_locked or len(launched) == 1]
                 suspects += [status for status in may_be_cause if status not in suspects]
-                num_breakdowns = num_breakdowns + 1 if self._progress() == progress else 0
-                if num_breakdowns >= MAX_BREAKDOWNS:
-                    raise error
+            num_idle = num_idle + 1 if self._progress() == progress else 0
+            if num_idle >= MAX_IDLE_LAUNCHES:
+                names = ", ".join(status.job.label for status in launched[:3])
+                raise error or Incomplete(f"jobs were launched {num_idle} times and did not begin: {names}")
+            self._wait_for_other_processes()
         self._close_dead_runs()
 
     def _launch(self, statuses: Sequence[JobStatus]) -> Exception | None:
@@ -142,7 +144,7 @@ class Scheduler:
             return error
         finally:
             self.screen.read_journals()
-        for status, result, before in zip(statuses, results, num_failures):
+        for status, result, before in zip(statuses, results, num_failures, strict=True):
             status.record_result(result, before)
         return None
 
@@ -157,14 +159,19 @@ class Scheduler:
     def _close_dead_runs(self) -> list[Job]:
         """Close runs whose process died; the jobs whose process is alive."""
         alive = []
-        for job in (status.job for status in self.jobs.values() if status.is_locked):
+        for status in (status for status in self.jobs.values() if status.is_locked):
             try:
-                self.parent.run.store.close_dead_run(job.name)
+                self.parent.run.store.close_dead_run(status.job.name, status.why_given_up())
+                status.record.refresh()
             except Busy:
-                alive.append(job)
+                alive.append(status.job)
             except (ValueError, OSError) as error:
-                log.warning("%s  cannot be closed: %s", job.name, first_line(error))
+                log.warning("%s  cannot be closed: %s", status.job.name, first_line(error))
         return alive
+
+    def _stop_jobs(self) -> None:
+        """Tell jobs in other processes to stop."""
+        self.stop_file.write_text("" if self.stop.signal is None else str(int(self.stop.signal)))
 
     def _wait_for_other_processes(self) -> None:
         has_logged = False
@@ -180,8 +187,10 @@ class Scheduler:
 
     def _progress(self) -> list[tuple[str | None, int, int]]:
         """A value that changes whenever a job advances."""
-        known = self.jobs.values()
-        return [(status.record.outcome, status.record.step, status.num_unrecorded_failures) for status in known]
+        return [
+            (status.record.outcome, status.record.step, status.num_unrecorded_failures + status.has_completed)
+            for status in self.jobs.values()
+        ]
 
     def _log_progress(self) -> None:
         self.parent.log_progress([status.record for status in list(self.jobs.values())])
@@ -190,7 +199,7 @@ class Scheduler:
         """Called all the time while jobs run: passes signals on and logs the sweep's progress."""
         with contextlib.suppress(OSError):  # a full disk, or a required store that is away: the jobs fail of it too
             if self.stop.signal is not None and not self.stop_file.exists():
-                self.stop_file.touch()
+                self._stop_jobs()
             self._log_progress()
 
     def _raise_if_incomplete(self, is_complete: bool) -> None:

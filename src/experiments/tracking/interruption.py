@@ -16,24 +16,24 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether the run was asked to stop: by a signal, or because `is_stopped` returns true."""
+    """Whether the run was asked to stop: by a signal, or by one that `relayed` returns."""
 
-    def __init__(self, is_stopped: Callable[[], bool]):
+    def __init__(self, relayed: Callable[[], int | None]):
         self.signal: int | None = None
-        self._is_stopped = is_stopped
+        self._relayed = relayed
 
     def check(self) -> None:
         """Raise Interrupted if the run was asked to stop."""
-        if self.signal is None and self._is_stopped():
-            self.signal = signal.SIGTERM
+        if self.signal is None:
+            self.signal = self._relayed()
         if self.signal is not None:
             raise Interrupted(self.signal)
 
 
 @contextlib.contextmanager
-def interruptible(is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Stop]:
+def interruptible(relayed: Callable[[], int | None] = lambda: None) -> Iterator[Stop]:
     """In the block the first signal is only noted in the Stop; a second one raises Interrupted wherever the code is."""
-    stop = Stop(is_stopped)
+    stop = Stop(relayed)
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.signal is not None:

@@ -14,6 +14,7 @@ from .journal import Damaged, Entry, read_entries
 log = logging.getLogger("experiments")
 
 KEPT_METRICS = ("train/", "valid/", "test/")  # metrics of an epoch or of the run; interval/* are for the dashboard only
+DIED = "died_at"  # a tag: the step of the last point before the run's process died
 FINAL_OUTCOMES = ("completed", "diverged", "pruned")  # outcomes after which a run is not resumed
 
 
@@ -32,6 +33,7 @@ class RunRecord:
     store: str | None = dataclasses.field(default=None, compare=False)  # what identifies the store
     step: int = dataclasses.field(default=0, compare=False)  # of the last point
     num_failures: int = dataclasses.field(default=0, compare=False)  # times that the run ended as failed
+    _num_deaths: int = dataclasses.field(default=0, repr=False, compare=False)  # in a row, at the step of the tag
     is_damaged: bool = dataclasses.field(default=False, compare=False)  # nothing after a damaged line is known
     _offset: int = dataclasses.field(default=0, repr=False, compare=False)
 
@@ -51,6 +53,11 @@ class RunRecord:
     def is_over(self) -> bool:
         """Whether nothing is left to do for it; a run that failed or was interrupted can be resumed."""
         return self.outcome in FINAL_OUTCOMES
+
+    @property
+    def num_deaths_here(self) -> int:
+        """How many times in a row its process died without recording any point since."""
+        return self._num_deaths if self.tags.get(DIED) == str(self.step) else 0
 
     @property
     def deciding_split(self) -> str:
@@ -94,6 +101,8 @@ class RunRecord:
                 self.metrics.setdefault(entry["key"], {}).setdefault(entry["step"], entry["value"])
             return
         tags = own_tags(entry.get("tags", {}))
+        if DIED in tags:
+            self._num_deaths = self._num_deaths + 1 if self.tags.get(DIED) == tags[DIED] else 1
         self.tags |= tags
         self.num_failures += tags.get("outcome") == "failed"
         self.parameters |= entry.get("parameters", {})

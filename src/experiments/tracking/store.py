@@ -9,7 +9,7 @@ from typing import Literal
 from ..config.checks import at_least
 from .delivery import Backend, Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
-from .record import RunRecord, records_in, sweep_in
+from .record import DIED, RunRecord, records_in, sweep_in
 
 log = logging.getLogger("experiments")
 
@@ -80,10 +80,10 @@ class Store(abc.ABC):
             record.refresh()  # its process may have ended it before the folder was locked
             done = None
             if folder.was_left_open and record.status == "RUNNING":
-                killed = {"tags": {"outcome": "interrupted"}, "status": "KILLED"}
-                failed = {"tags": {"outcome": "failed", "error": failure}, "status": "FAILED"}
-                folder.journal.append(failed if failure else killed)
-                done = f"its process died: closed as {'FAILED' if failure else 'KILLED'}"
+                tags = {"outcome": "failed", "error": failure} if failure else {"outcome": "interrupted"}
+                status = "FAILED" if failure else "KILLED"
+                folder.journal.append({"tags": {**tags, DIED: str(record.step)}, "status": status})
+                done = f"its process died: closed as {status}"
             return self._deliver(folder, done, if_deleted) if self.is_lasting else done
 
     def _deliver(self, folder: RunFolder, done: str | None, if_deleted: IfDeleted | None) -> str | None:

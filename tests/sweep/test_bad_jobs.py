@@ -1,0 +1,79 @@
+"""Sweeps whose jobs end in bad ways: tables, outcomes and exit codes are right, and the other jobs run."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from experiments.tracking.record import records_in
+
+BAD_MODEL = """
+import os
+import sys
+
+from experiments.models import TorchNetwork
+
+
+class Bad(TorchNetwork):
+    def __init__(self, num_inputs, num_outputs, *, what: str, **options):
+        options.pop("sentence_end", None)
+        super().__init__(num_inputs, num_outputs, **options)
+        self.what = what
+
+    def score(self, inputs, targets, state):
+        if self.training:
+            {"nothing": lambda: None, "abort": os.abort, "exit": lambda: sys.exit(7)}[self.what]()
+        return super().score(inputs, targets, state)
+"""
+
+
+@pytest.fixture
+def bad_jobs(tmp_path):
+    """Run a sweep whose jobs end in bad ways, in a process of its own; exit code, output and outcomes by job."""
+    (tmp_path / "bad.py").write_text(BAD_MODEL)
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "bad.yaml").write_text(
+        "defaults: [torch_lstm, _self_]\n_target_: bad.Bad\nwhat: nothing\n"
+    )
+
+    def run(*arguments: str):
+        command = [
+            sys.executable,
+            "-m",
+            "experiments",
+            "--config-dir",
+            "conf",
+            "-m",
+            "model=bad",
+            "epochs=2",
+            "threads=1",
+        ]
+        done = subprocess.run(
+            [*command, "tracker=memory", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=200
+        )
+        runs = [record for record in records_in(tmp_path / "runs") if record.tags["runner"] == "train"]
+        outcomes = {record.parameters["model.what"]: record.outcome for record in runs}
+        return done.returncode, done.stdout + done.stderr, outcomes
+
+    return run
+
+
+def test_a_job_that_calls_sys_exit_fails_alone(bad_jobs):
+    code, out, outcomes = bad_jobs("model.what=exit,nothing")
+    assert (code, outcomes) == (1, {"exit": "failed", "nothing": "completed"})
+    assert "1 of 2 jobs failed: model.what=exit seed=0" in out
+
+
+def test_a_job_that_aborts_the_process_of_a_serial_sweep_cannot_block_it(bad_jobs):
+    codes = [bad_jobs("model.what=abort,nothing")[0] for _ in range(3)]
+    assert codes == [-signal.SIGABRT] * 3
+    code, out, outcomes = bad_jobs("model.what=abort,nothing")
+    assert (code, outcomes) == (1, {"abort": "failed", "nothing": "completed"})
+    assert "its process died 3 times in a row without any progress" in out
+
+
+@pytest.mark.slow
+def test_a_job_that_aborts_a_worker_fails_alone(bad_jobs):
+    code, _, outcomes = bad_jobs("model.what=abort,nothing", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert (code, outcomes) == (1, {"abort": "failed", "nothing": "completed"})
