@@ -115,3 +115,58 @@ def test_a_deleted_experiment_is_said_with_what_to_do(command, store):
     outcome = command(*RUN, f"tracker.uri={store}")
     assert outcome.code == 0  # the run is in its journal
     assert "the experiment was deleted in the store: tracker.experiment=NAME chooses another" in outcome.out
+
+
+def test_points_that_the_store_refuses_do_not_hold_up_the_others(command, store, monkeypatch):
+    from experiments.tracking.delivery import Refused
+    from experiments.tracking.mlflow_backend import MlflowBackend
+
+    log_points = MlflowBackend.log_points
+
+    def picky(self, points):
+        if any(point.key == "train/accuracy" for point in points):
+            raise Refused("no accuracy here")
+        log_points(self, points)
+
+    monkeypatch.setattr(MlflowBackend, "log_points", picky)
+    outcome = command(*RUN, f"tracker.uri={store}")
+    assert outcome.code == 0
+    assert "the store refused train/accuracy at step 49: no accuracy here" in outcome.out
+    client = MlflowClient(store)
+    (run,) = client.search_runs([client.get_experiment_by_name("recurrent").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert "train/loss" in run.data.metrics
+    assert "train/accuracy" not in run.data.metrics
+
+
+def test_a_run_that_cannot_be_resumed_stays_what_it_was(command, store, tmp_path, recorded):  # noqa: ARG001
+    folder, *_ = recorded
+    away = ("tracker.uri=http://127.0.0.1:9", "tracker.required=true")
+    assert command(f"resume={folder.name}", "epochs=4", *away).code == 1
+    from experiments.tracking.record import RunRecord
+
+    record = RunRecord.of(folder)
+    assert (record.status, record.outcome) == ("FINISHED", "completed")
+
+
+def test_a_required_store_that_goes_away_at_the_end_fails_the_command(command, store, monkeypatch):
+    from experiments.tracking.mlflow_backend import MlflowBackend
+
+    def away(*_):
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(MlflowBackend, "end", away)
+    outcome = command(*RUN, f"tracker.uri={store}", "tracker.required=true")
+    assert outcome.code == 1
+    assert "tracker.required=true, but the store could not be updated: gone" in outcome.error
+
+
+def test_what_follows_a_damaged_line_of_a_journal_is_kept_beside_it(command, store, recorded):
+    folder, *_ = recorded
+    journal = folder / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:4], b"{broken}\n", *lines[4:]]))
+    damaged = journal.read_bytes()
+    outcome = command("runner=doctor", f"tracker.uri={store}")
+    assert "journal.jsonl is damaged: what follows the damaged line is removed and kept in " in outcome.out
+    assert (folder / "journal.jsonl.damaged").read_bytes() == damaged

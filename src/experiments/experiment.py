@@ -100,7 +100,7 @@ class Experiment:
         )
 
     def run(self) -> float | None:
-        """Call the runner; returns the number that a sweep minimises, if there is one."""
+        """Call the runner; returns the loss that it reached, if it has one."""
         set_up_process(self.settings, self.model.target)
         score: float | None = self.runner.build().run(self)
         return score
@@ -220,8 +220,10 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
     """Do work that may have to wait for a store while the block runs; then wait at most 10 seconds for it to end."""
     thread = threading.Thread(target=work, args=arguments, daemon=True)
     thread.start()
-    yield
-    thread.join(timeout=10.0)
+    try:
+        yield
+    finally:
+        thread.join(timeout=10.0)
 
 
 def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:

@@ -243,7 +243,7 @@ def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
         ),
         ("optimizer", "subprocess.Popen", "which is not run"),
         ("data", "experiments.data.files.fetching.fetch", "is not a data class"),
-        ("runner", "experiments.runners.doctor.is_unfinished", "is not a runner class"),
+        ("runner", "experiments.runners.doctor.at_least", "is not a runner class"),
     ],
 )
 def test_a_stored_config_cannot_name_arbitrary_classes(command, stopped, section, target, part):

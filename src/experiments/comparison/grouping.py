@@ -94,7 +94,7 @@ def differing(runs: Sequence[RunRecord]) -> list[str]:
 
 def _compared(key: str) -> bool:
     ignored = any(f"{key}.".startswith(f"{out}.") for out in NOT_COMPARED)
-    return not ignored and not key.endswith(("_interval", "._target_"))
+    return not ignored and not key.endswith("._target_")
 
 
 def _differs(runs: Sequence[RunRecord], key: str) -> bool:

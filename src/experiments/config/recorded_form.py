@@ -38,10 +38,11 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
 CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
-# Options that do not change what a run computes are no part of its identity; neither is any option named ..._interval.
-# Data enters by its fingerprint, a checkpoint by its run.
+# Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
+# checkpoint by its run.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,5 +81,5 @@ def identity_options(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in flatten(recorded_form(config)).items()
-        if not key.endswith("_interval") and not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
+        if not any(f"{key}.".startswith(f"{out}.") for out in NOT_IDENTITY)
     }

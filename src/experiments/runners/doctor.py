@@ -32,7 +32,7 @@ class Doctor:
     def run(self, experiment: Experiment) -> None:
         store, num_unfinished = experiment.store, 0
         for record in records_in(store.folder):  # in order of their start: a sweep must be known before its jobs
-            if self._close(record, store) and is_unfinished(record):
+            if self._close(record, store) and record.can_be_resumed:
                 num_unfinished += 1
                 self._resume(record.folder.name, experiment)
         for run_id in store.close_silent(self.silent):
@@ -60,8 +60,3 @@ class Doctor:
             log.info("%s  did not complete: experiments %s resumes it", name, " ".join(command))
         elif subprocess.run([sys.executable, "-m", "experiments", *command], check=False).returncode:
             log.warning("%s  could not be resumed", name)
-
-
-def is_unfinished(record: RunRecord) -> bool:
-    """Whether it is a training that failed or was interrupted."""
-    return record.tags.get("runner") == "train" and record.outcome in ("interrupted", "failed")

@@ -81,15 +81,14 @@ class Scheduler:
     def _run_all(self, proposer: Proposer) -> bool:
         """Run what is proposed until nothing is, or the time is over; whether nothing is left to propose."""
         batch = self.options.batch or (self.launcher.num_workers if self.options.learns else None)
-        while not self._is_late():
-            jobs = proposer.propose(batch)
-            if not jobs:
-                return True
+        while jobs := proposer.propose(batch):
+            if self._is_late():
+                return False
             self._complete(self._add(jobs))
             for job in jobs:
                 if self.jobs[job.name].is_done:
                     proposer.observe(job, self.jobs[job.name].record)
-        return False
+        return True
 
     def _add(self, jobs: Sequence[Job]) -> list[JobStatus]:
         """The status of each job as an earlier start of the sweep left it; a search may have drawn a point twice."""
@@ -213,6 +212,6 @@ class Scheduler:
             names = ", ".join(status.job.label for status in failed[:3]) + (", ..." if len(failed) > 3 else "")
             advice = f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"
             raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}; {advice}")
-        if not is_complete and (self.options.search != "grid" or len(done) < len(self.jobs)):
+        if not is_complete or len(done) < len(self.jobs):
             log.info("the time is over with %d jobs done; the same command resumes the sweep", len(done))
             raise TimeOver

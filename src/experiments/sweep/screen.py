@@ -73,7 +73,8 @@ class Screen:
 
     def _keep_reading(self) -> None:
         while not self._leaving.wait(INTERVAL):
-            self.read_journals()
+            with contextlib.suppress(OSError):  # a journal that cannot be read now is read again
+                self.read_journals()
             self._tick()
 
     def _log_end(self, name: str) -> None:

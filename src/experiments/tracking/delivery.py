@@ -150,7 +150,7 @@ class Delivery:
                     return
                 failure = f"the store could not be updated: {first_line(error)[:300]}"
                 if self.error is None:
-                    log.warning("%s; the run continues and its journal keeps what is missing", failure)
+                    log.warning("%s; the run's journal keeps what is missing", failure)
                 self.error, self.is_deleted = failure, isinstance(error, Deleted)
             else:
                 if self.error is not None:
@@ -196,7 +196,7 @@ class Delivery:
         end = self._offset
         for entry, after in self._journal.entries(self._offset):
             if points and ("key" not in entry or len(points) == BATCH_SIZE):
-                self.backend.log_points(points)
+                self._send_points(points)
                 self._record(end)
                 points = []
             if "key" in entry:
@@ -206,8 +206,18 @@ class Delivery:
                 self._record(after)
             end = after
         if points:
-            self.backend.log_points(points)
+            self._send_points(points)
             self._record(end)
+
+    def _send_points(self, points: list[Point]) -> None:
+        """Send points together; if the store refuses them, one by one, so that only what it cannot take is left out."""
+        try:
+            self.backend.log_points(points)
+        except Refused as error:
+            if len(points) == 1:
+                log.warning("the store refused %s at step %d: %s", points[0].key, points[0].step, first_line(error))
+            for point in points if len(points) > 1 else []:
+                self._send_points([point])
 
     def _begin(self) -> None:
         first, _ = next(self._journal.entries(0), ({}, 0))
@@ -258,7 +268,7 @@ class Delivery:
         while not self._finishing.wait(pause):
             if self.error or time.monotonic() - self._delivered_at >= self._interval:
                 self.deliver()
-            pause = min(max(1.0, 2 * pause), max(MAX_PAUSE, shortest)) if self.error else shortest
+            pause = min(max(1.0, 2 * pause), MAX_PAUSE) if self.error else shortest
             if not self.error and time.monotonic() - self._heartbeat_at > HEARTBEAT:
                 self._heartbeat_at = time.monotonic()
                 with contextlib.suppress(Exception):

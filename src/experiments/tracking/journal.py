@@ -8,13 +8,17 @@ received, so nothing is lost while it cannot be reached; replaying a line twice 
 import contextlib
 import errno
 import json
+import logging
 import math
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+log = logging.getLogger("experiments")
 
 Entry = dict[str, Any]
 TYPES: dict[str, type | tuple[type, ...]] = {  # of the values of an entry; other keys are ignored
@@ -47,9 +51,10 @@ class Damaged(ValueError):
 
 
 class Journal:
-    """Appends whole lines, also from several threads; opening it removes a damaged end.
+    """Appends whole lines, also from several threads; opening it removes an unfinished last line.
 
-    A thread that still has a closed journal gets a ValueError, and no other file that has its descriptor by then.
+    What follows a damaged whole line is removed, too, and kept in a copy of the file, `journal.jsonl.damaged`. A thread
+    that still has a closed journal gets a ValueError, and no other file that has its descriptor by then.
     """
 
     def __init__(self, path: Path):
@@ -59,12 +64,15 @@ class Journal:
         self.has_parameters = False
         self._written: set[tuple[str, int]] = set()  # points that a resumed run does not write again
         try:
-            with contextlib.suppress(Damaged):
+            try:
                 for entry, after in self.entries(0):
                     self.end = after
                     self.has_parameters = self.has_parameters or "parameters" in entry
                     if "key" in entry:
                         self._written.add((entry["key"], entry["step"]))
+            except Damaged:
+                copy = shutil.copy(path, path.with_name(f"{path.name}.damaged"))
+                log.warning("%s is damaged: what follows the damaged line is removed and kept in %s", path, copy)
             self._file.truncate(self.end)
         except BaseException:
             self.close()
@@ -84,7 +92,8 @@ class Journal:
 
     def sync(self) -> None:
         """Make what was written last through a loss of power."""
-        os.fsync(self._file.fileno())
+        with self.kept_open() as descriptor:
+            os.fsync(descriptor)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Append the finite ones of these metrics, except those recorded before the run was resumed."""

@@ -55,6 +55,11 @@ class RunRecord:
         return self.outcome in FINAL_OUTCOMES
 
     @property
+    def can_be_resumed(self) -> bool:
+        """Whether it is a training that failed or was interrupted."""
+        return self.tags.get("runner") == "train" and self.outcome in ("interrupted", "failed")
+
+    @property
     def num_deaths_here(self) -> int:
         """How many times in a row its process died without recording any point since."""
         return self._num_deaths if self.tags.get(DIED) == str(self.step) else 0

@@ -58,10 +58,14 @@ class Run:
         self._locked = RunFolder(self.folder)
         self.journal = self._locked.journal
         self.resumed = self.journal.end > 0
+        earlier = RunRecord.of(self.folder)
         self.delivery = self.store.delivery(self._locked, may_exist=self.resumed)
         try:
-            self._begin()
+            self._begin(earlier)
         except BaseException:
+            if self.resumed:  # it is again what it was
+                with contextlib.suppress(OSError):
+                    self.journal.append({"tags": {"outcome": earlier.outcome or "failed"}, "status": earlier.status})
             self.delivery.finish(START_TIMEOUT)
             self._locked.close()
             if not self.resumed:  # nothing was recorded, so nothing is left behind
@@ -85,6 +89,8 @@ class Run:
         with contextlib.suppress(OSError):  # a full disk
             self._log_file.close()
         self._end({"tags": tags, "status": status})  # one line: a process can be killed between two
+        if error is None:
+            self._check_required()
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Record parameters by dotted key; a resumed run has them, unless it was killed before it recorded them."""
@@ -112,10 +118,10 @@ class Run:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.journal.append({"tags": _texts(tags)})
 
-    def _begin(self) -> None:
+    def _begin(self, earlier: RunRecord) -> None:
         """Append this process's first line to the journal, open the log file and start the delivery."""
         self._entered = time.time()
-        self._earlier_seconds = float(RunRecord.of(self.folder).tags.get("seconds", 0.0))
+        self._earlier_seconds = float(earlier.tags.get("seconds", 0.0))
         begins = {"status": "RUNNING"} if self.resumed else {"run": self.name, "started": time.time()}
         tags = _texts(self.tags) | {"outcome": "running"}
         self.journal.append({**begins, "store": self.store.identifier, "tags": tags})

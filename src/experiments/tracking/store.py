@@ -110,7 +110,8 @@ class Store(abc.ABC):
             name = record.folder.name
             with contextlib.suppress(ValueError, OSError):  # its process is alive, or it belongs to another user
                 if name != own and (done := self.close_dead_run(name)):
-                    log.info("%s  %s; resume=%s resumes it", name, done, name)
+                    record.refresh()
+                    log.info("%s  %s%s", name, done, f"; resume={name} resumes it" if record.can_be_resumed else "")
         with contextlib.suppress(ValueError, OSError):  # the store cannot be reached
             for run_id in self.close_silent(MAX_SILENCE):
                 log.info("run %s  silent for more than %g s: closed as KILLED", run_id, MAX_SILENCE)
