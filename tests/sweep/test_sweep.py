@@ -231,9 +231,9 @@ def test_a_job_that_was_killed_with_its_sweep_is_closed_and_resumed(sweep, monke
     often = ("runner.checkpoint_targets_interval=1", "runner.log_interval=1")
     alone = sweep(*GRID, *often, "hydra.sweeper.name=alone")
     with monkeypatch.context() as patch:
-        patch.setattr("experiments.training.loop.Training.test", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+        patch.setattr("experiments.training.loop.Training.test", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         killed = sweep(*GRID, *often)
-    assert killed.code == 9
+    assert killed.code == 128 + signal.SIGINT
     (job,) = killed.jobs
     run = folder_of(killed, job)
     lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
@@ -244,7 +244,7 @@ def test_a_job_that_was_killed_with_its_sweep_is_closed_and_resumed(sweep, monke
     swept = sweep(*GRID, *often)
     assert swept.code == 0, swept.error
     text = (run / "journal.jsonl").read_text()
-    assert '"outcome": "interrupted"}, "status": "KILLED"' in text
+    assert '"outcome": "interrupted", "died_at": ' in text
     assert outcomes(swept) == dict.fromkeys(swept.jobs, ("FINISHED", "completed"))
     others = {name: values for name, values in all_numbers(alone).items() if name != job}
     assert {name: values for name, values in all_numbers(swept).items() if name != job} == others
