@@ -6,7 +6,7 @@ from . import whole  # sets up torch's threads, so it comes first
 
 # isort: split
 from experiments.training import device
-from experiments.training.loop import Training
+from experiments.training.gradients import Gradients
 
 from .problem import Problem
 
@@ -16,9 +16,10 @@ def updates(problem: Problem) -> Iterator[None]:
     with whole.prepared(problem) as run:
         yield None
         device.set_up_process(run.settings, run.model.target)
-        training = Training(run, run.runner.build())
-        model, gradients = training.model, training.tbptt.gradients
-        windows = training.dataset.windows("train", problem.batch, problem.truncation, 0)
+        dataset = run.build_dataset()
+        model = run.build_model(dataset).train()
+        gradients = Gradients(model, run.build_optimizer(model), run.settings.clip_norm)
+        windows = dataset.windows("train", problem.batch, problem.truncation, 0)
         steps = [(*run.device.tensors(window), window.count) for window in windows]
         for _ in range(whole.EPOCHS):
             state = model.initial_state(problem.batch)

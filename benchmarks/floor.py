@@ -36,7 +36,7 @@ def operations(problem: Problem) -> int:
 
 
 def updates(problem: Problem) -> Iterator[None]:
-    """Device the products once per item, each in the quicker of the ways that there are."""
+    """Compute the products once per item, each in the quicker of the ways that there are."""
     yield None
     prepared = [_prepare(problem, *product) for product in products(problem)]
     while True:
@@ -66,12 +66,12 @@ def _numpy_ways(problem, a, b, left, right, shape):
 def _torch_ways(problem, a, b, left, right, shape):
     import torch
 
-    from experiments.models.torch.products import affine
+    from experiments.models.torch.products import linear
 
     dtype = getattr(torch, problem.precision)
     a, b = left(torch.from_numpy(a).to(dtype)), right(torch.from_numpy(b).to(dtype))
     out = torch.empty(shape, dtype=dtype)
-    return [lambda: torch.mm(a, b, out=out), lambda: affine(a, b.T)]
+    return [lambda: torch.mm(a, b, out=out), lambda: linear(a, b.T)]
 
 
 def _seconds(way: Callable[[], object]) -> float:

@@ -7,8 +7,8 @@ from experiments import cli  # before torch is there, as on the command line
 # isort: split
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from experiments.config.composition import composition_of, resolve
 from experiments.config.paths import HOME
 from experiments.data.stream import SymbolStreams
 from experiments.experiment import Experiment
@@ -64,7 +64,5 @@ def experiment(arguments: list[str]) -> Experiment:
     """What `experiments ARGUMENTS` would run."""
     cli.register_resolvers()
     with initialize_config_dir(str(HOME / "conf"), version_base="1.3"):
-        config = compose("config", arguments, return_hydra_config=True)
-        choices = config.hydra.runtime.choices
-        config = {key: value for key, value in OmegaConf.to_container(config).items() if key != "hydra"}
-    return Experiment.of(OmegaConf.to_container(OmegaConf.create(config), resolve=True), choices, "", arguments, [HOME])
+        config, hydra = compose("config", arguments), compose("config", arguments, return_hydra_config=True).hydra
+    return Experiment.of(composition_of(resolve(config), hydra, arguments))

@@ -42,17 +42,7 @@ class Found(NamedTuple):
 def sweep(folder: Path, text: Path, *arguments: str) -> Found:
     """Run a sweep in this folder, and what its journals say."""
     folder.mkdir(parents=True, exist_ok=True)
-    program = [
-        sys.executable,
-        "-m",
-        "experiments",
-        "-m",
-        *FIXED,
-        "data=characters",
-        f"data.path={text}",
-        "tracker=memory",
-        *arguments,
-    ]
+    program = [sys.executable, "-m", "experiments", "-m", *FIXED, f"data.path={text}", "tracker=memory", *arguments]
     subprocess.run(program, cwd=folder, check=True)
     jobs = [run for run in records_in(folder / "runs") if run.tags["runner"] == "train"]
     updates = sum(run.last("train/updates") or 0 for run in jobs)

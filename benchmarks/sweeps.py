@@ -4,6 +4,7 @@
 store. Prints the ratio of the two times, and what a serial job takes beyond its updates.
 """
 
+import itertools
 import os
 import statistics
 import subprocess
@@ -12,10 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.tracking.folder import JOURNAL
-from experiments.tracking.journal import read_journal
 from experiments.tracking.mlflow_connection import create_store
-from experiments.tracking.record import RunRecord
+from experiments.tracking.record import RunRecord, records_in
 
 JOBS = 40
 COMMAND = ["-m", "seed=range(40)", "model=torch_lstm", "model.hidden_size=64", "threads=1", "truncation=20"]
@@ -32,18 +31,15 @@ def run(folder: Path, arguments: list[str]) -> float:
     return time.monotonic() - began
 
 
-def training_seconds(run_folder: Path) -> float:
+def training_seconds(run: RunRecord) -> float:
     """The time of a run's updates, from the targets and the rate of every epoch."""
-    points = read_journal(run_folder / JOURNAL)
-    steps = [0, *(p.step for p in points if p.key == "train/targets_per_second")]
-    rates = [p.value for p in points if p.key == "train/targets_per_second"]
-    return sum((after - before) / rate for before, after, rate in zip(steps, steps[1:], rates))
+    rates = run.metrics["train/targets_per_second"]
+    return sum((after - before) / rates[after] for before, after in zip([0, *rates], rates))
 
 
-def jobs(folder: Path) -> list[Path]:
-    """The jobs' folders in the order in which they began."""
-    known = {journal.parent: RunRecord.of(journal.parent).tags for journal in folder.glob(f"runs/*/{JOURNAL}")}
-    return sorted((run for run in known if known[run]["runner"] == "train"), key=lambda run: known[run]["started"])
+def jobs(folder: Path) -> list[RunRecord]:
+    """The jobs in the order in which they began."""
+    return [run for run in records_in(folder / "runs") if run.tags["runner"] == "train"]
 
 
 def main() -> None:
@@ -62,8 +58,7 @@ def main() -> None:
         serial = run(folders["serial"], [*COMMAND, *data, f"epochs={epochs}"])
         parallel = run(folders["parallel"], [*COMMAND, *data, f"epochs={epochs}", *PARALLEL])
         runs = jobs(folders["serial"])
-        began = [RunRecord.of(run).started for run in runs]
-        overheads = [b - a - training_seconds(run) for a, b, run in zip(began, began[1:], runs)]
+        overheads = [after.started - run.started - training_seconds(run) for run, after in itertools.pairwise(runs)]
     print(f"serial {serial:.1f} s, two side by side {parallel:.1f} s: ratio {parallel / serial:.2f}")
     print(f"a serial job beyond its updates: median {statistics.median(overheads):.2f} s, most {max(overheads):.2f} s")
 

@@ -1,0 +1,57 @@
+"""Every part of `python -m benchmarks` runs, on problems so small that its figures mean nothing."""
+
+import dataclasses
+import functools
+import importlib
+import shutil
+import sys
+
+import pytest
+
+from benchmarks import alternate, parts
+from benchmarks.side import measure
+from experiments.tracking import mlflow_connection
+from experiments.training.tbptt import TruncatedBptt
+
+SMALL = {"vocabulary": 20, "hidden": 4, "batch": 2, "truncation": 3, "tokens": None, "updates": 2, "warm_up": 1}
+TEXT = "the slow green river and a boat upon it \n" * 10
+
+
+@functools.cache
+def measured(name, problem) -> dict:
+    """What a side says of this problem, in this process, which need not grow for it."""
+    side = importlib.import_module(f"benchmarks.{name}")
+    found = side.measure(problem) if hasattr(side, "measure") else measure(side.updates(problem), problem)
+    return dataclasses.asdict(found) | {"memory": 1}
+
+
+@pytest.fixture
+def small(command, empty_store, monkeypatch, tmp_path):
+    """All that the parts run is small and runs in this process."""
+    (tmp_path / "ptb").mkdir()
+    for split in ("train", "valid", "test"):
+        (tmp_path / "ptb" / f"ptb.{split}.txt").write_text(TEXT)
+
+    def run(side: alternate.Side) -> dict:
+        return measured(side.name, dataclasses.replace(side.problem, **SMALL))
+
+    def experiments(folder: str, *arguments: str) -> None:
+        with monkeypatch.context() as here:
+            here.chdir(folder)
+            assert command(*arguments, "tracker=memory").code == 0
+
+    monkeypatch.setattr(alternate, "run", run)
+    monkeypatch.setattr(parts, "run", run)
+    monkeypatch.setattr(parts, "_command", experiments)
+    monkeypatch.setattr(parts, "PTB", [*parts.PTB, f"data.path={tmp_path / 'ptb'}"])
+    monkeypatch.setattr(mlflow_connection, "create_store", functools.partial(shutil.copy, empty_store))
+    monkeypatch.setattr(TruncatedBptt, "update", TruncatedBptt.update)  # startup replaces it
+    monkeypatch.setattr(sys, "argv", sys.argv)  # and this
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("part", parts.PARTS)
+def test_a_part_prints_its_table(part):
+    lines = parts.PARTS[part]()[0].splitlines()
+    assert lines[0].startswith("## ")
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
