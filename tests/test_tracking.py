@@ -106,7 +106,7 @@ def test_a_store_that_stays_down_does_not_fail_the_run_and_is_served_later(tmp_p
 
 def test_a_required_store_fails_the_run(tmp_path):
     message = "required=true, but the store could not be updated"
-    with pytest.raises(ConnectionError, match=message), a_run(tmp_path, Flaky, required=True) as run:
+    with pytest.raises(ConnectionError, match=message), a_run(tmp_path, Flaky, required=True) as run:  # noqa: PT012
         sent(run).down = True
         run.log_metrics({"a": 1.0}, 0)
         run.delivery.deliver()

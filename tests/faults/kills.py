@@ -1,7 +1,8 @@
-"""Kill real training processes with SIGKILL at random moments, resume them, and compare with an undisturbed run.
+"""Stop real training processes by signals at random moments, resume them, and compare with an undisturbed run.
 
-`python -m tests.faults.kills` runs the whole matrix (network x task x optimizer, at least 100 kills) and prints what it
-found; the default tests run a small part of it.
+A signal is SIGKILL, SIGTERM or SIGHUP, at any moment from the start of the process to its end. Meanwhile the store is
+locked again and again. `python -m tests.faults.kills` runs the whole matrix (network x task x optimizer, at least 100
+signals) and prints what it found; the default tests run a small part of it.
 """
 
 import contextlib
@@ -11,10 +12,13 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
+import sqlite3
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +38,7 @@ OPTIMIZERS = {
     "adamw": ("optimizer=adamw", "schedule=cosine", "clip_norm=0.5"),
 }
 CASES = list(itertools.product(NETWORKS, TASKS, OPTIMIZERS))
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 TIMES = ("targets_per_second",)  # metrics that may differ
 SMALL = ("model.hidden_size=8", "model.embedding_size=6", "model.output_dropout=0.2", "epochs=4", "threads=1")
 
@@ -42,9 +47,9 @@ context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "ex
 
 
 class Findings(NamedTuple):
-    """What differs from the undisturbed run; all but the kills should be 0."""
+    """What differs from the undisturbed run; all but the signals should be 0."""
 
-    kills: int = 0
+    signals: int = 0
     differing_numbers: int = 0
     differing_points: int = 0
     doubled_points: int = 0
@@ -93,15 +98,39 @@ def make_data(folder: Path) -> None:
             (place / f"{k}_5.txt").write_text(f"{mark} {text}")
 
 
-def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> tuple[int, float]:
-    """Run a process in this folder, killed after `kill_after` seconds if that is given; exit code and seconds."""
+def run(
+    folder: Path, arguments: list[str], stop_after: float | None = None, number: int = signal.SIGKILL
+) -> tuple[int, float]:
+    """Run a process in this folder, with a signal after `stop_after` seconds if given; exit code and seconds."""
     began = time.monotonic()
     process = start(folder, arguments)
-    process.join(kill_after)
-    if process.exitcode is None and kill_after is not None:
-        process.kill()
+    process.join(stop_after)
+    if process.exitcode is None and stop_after is not None:
+        os.kill(process.pid, number)
         process.join()
     return process.exitcode, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def locked_often(database: Path, draw: random.Random) -> Iterator[None]:
+    """In the block, another connection locks the database again and again, for up to a second."""
+    over = threading.Event()
+
+    def lock() -> None:
+        while not over.wait(draw.uniform(0.0, 1.0)):
+            connection = sqlite3.connect(database, isolation_level=None)
+            with contextlib.closing(connection), contextlib.suppress(sqlite3.OperationalError):  # if it is in use
+                connection.execute(draw.choice(("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE")))
+                over.wait(draw.uniform(0.0, 1.0))
+                connection.execute("ROLLBACK")
+
+    thread = threading.Thread(target=lock)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def start(folder: Path, arguments: Sequence[str]) -> multiprocessing.Process:
@@ -123,8 +152,8 @@ def _main(folder: str, arguments: Sequence[str]) -> None:
 
 
 def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> Findings:
-    """Run a case undisturbed and again with this many kills, each followed by `resume=auto`; what differs."""
-    draw = random.Random(seed)
+    """Run a case undisturbed and again with this many signals, each followed by `resume=auto`; what differs."""
+    draw, locks = random.Random(seed), random.Random(-seed)
     with tempfile.TemporaryDirectory() as temporary:
         data, alone, killed = make_folders(Path(temporary), store)
         arguments = command(case, data)
@@ -133,17 +162,21 @@ def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> F
         assert code == 0, (alone / "output.txt").read_text()
         done = 0
         while done < kills:
-            code, _ = run(killed, [*arguments, "resume=auto"], draw.uniform(0.0, seconds))
-            done += code == -9
-            if code == 0:  # it was faster than the kill: begin anew, in the same store
+            number, moment = draw.choice(SIGNALS), draw.uniform(0.0, seconds)
+            with locked_often(killed / "mlflow.db", locks):
+                code, _ = run(killed, [*arguments, "resume=auto"], moment, number)
+            assert code in (0, -number, 128 + number), (killed / "output.txt").read_text()
+            done += code != 0
+            if code == 0:  # it was faster than the signal: begin anew, in the same store
                 for folder in (killed / "runs").iterdir():
                     shutil.rmtree(folder)
                 shutil.copy(store, killed / "mlflow.db")
-        code, _ = run(killed, [*arguments, "resume=auto"])
+        with locked_often(killed / "mlflow.db", locks):
+            code, _ = run(killed, [*arguments, "resume=auto"])
         assert code == 0, (killed / "output.txt").read_text()
         code, _ = run(killed, ["runner=doctor"])
         assert code == 0, (killed / "output.txt").read_text()
-        return Findings(kills=done) + compare(alone, killed)
+        return Findings(signals=done) + compare(alone, killed)
 
 
 def compare(alone: Path, killed: Path) -> Findings:
