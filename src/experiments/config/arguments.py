@@ -12,8 +12,8 @@ STORED = ("checkpoint=", "resume=")  # the stored config may choose a model or d
 
 # Hydra's flags, apart by whether a value follows.
 WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p")
-ALONE = ("--multirun", "-m", "--run", "-r", "--help", "-h", "--hydra-help", "--resolve", "--info", "-i")
-COMPLETION = ("--shell-completion", "-sc")
+ALONE = ("--multirun", "-m", "--run", "-r", "--help", "-h", "--hydra-help", "--resolve")
+UNTOUCHED = ("--shell-completion", "-sc", "--info", "-i")  # with these, Hydra gets the command line as it is
 
 
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:
@@ -21,7 +21,7 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
 
     Raises ConfigError for an unknown flag, several values without -m, and a launcher that would have no effect.
     """
-    if any(argument in COMPLETION for argument in arguments):
+    if any(argument.partition("=")[0] in UNTOUCHED for argument in arguments):
         return list(arguments)
     flags, overrides = _apart([masked(argument) for argument in arguments])
     is_sweep = _is_sweep(arguments)

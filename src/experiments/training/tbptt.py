@@ -1,4 +1,7 @@
-"""Truncated backpropagation through time: the state is carried from window to window, the gradient is not."""
+"""Truncated backpropagation through time: the state is carried from window to window, the gradient is not.
+
+`Model.learn` cuts it: the state that it returns has no graph.
+"""
 
 from collections.abc import Iterable, Iterator
 
