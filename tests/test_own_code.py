@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from experiments.tracking.provenance import different_code
 from experiments.tracking.record import records_in
 from experiments.tracking.source_code import SourceCode
 
@@ -97,3 +98,12 @@ def test_the_repository_of_ones_own_code_is_recorded_with_what_was_not_committed
     dirty = train(*mine, *RUN)
     assert dirty.tags["code.model.git_dirty"] == "true"
     assert "+        self.table = torch.nn.Parameter(3 * scale" in (dirty.folder / "code.patch").read_text()
+
+
+def test_runs_of_different_commits_or_changes_are_said_to_be_so():
+    same = [{"git_commit": "a" * 40, "git_dirty": "false"}] * 2
+    changed = {"git_commit": "a" * 40, "git_dirty": "true", "git_diff": "12ab"}
+    assert different_code(same) is None
+    assert different_code([*same, {}]) is None
+    expected = f"these runs were made by different code: commit {'a' * 12}, {'a' * 12} with the changes 12ab"
+    assert different_code([*same, changed]) == expected

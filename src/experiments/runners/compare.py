@@ -1,6 +1,7 @@
 """A sweep, or any runs of the store, as a table and figures."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,9 @@ from typing import Literal
 from ..comparison.report import Report, write
 from ..config.errors import ConfigError
 from ..experiment import Experiment
+from ..tracking.provenance import different_code
+
+log = logging.getLogger("experiments")
 
 
 class Compare:
@@ -31,6 +35,8 @@ class Compare:
         else:
             axes, search = json.loads(sweep.tags["sweep.axes"]), sweep.tags.get("sweep.search")
             report, name = Report(runs, axes, search, f"sweep {sweep.name}"), f"comparison-{sweep.name}"
+        if self.to == "screen" and (note := different_code(run.tags for run in runs)):
+            log.warning("%s", note)
         if self.to == "png":
             if not report.figures:
                 raise ConfigError("there are no figures to write: no run has a score")

@@ -2,12 +2,10 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from ..config.errors import first_line
 from ..tracking.folder import LOCK
-from ..tracking.provenance import provenance_tags
 from ..tracking.record import RunRecord
 from .plan import Job
 
@@ -69,12 +67,3 @@ class JobStatus:
         """Count and log a failure that the job's journal does not record."""
         self.num_unrecorded_failures += times
         log.info("%s  failed: %s", self.job.label, why)
-
-
-def warn_of_other_commits(jobs: Iterable[JobStatus]) -> None:
-    """Log a warning if earlier runs were made by another commit."""
-    now = provenance_tags().get("git_commit")
-    tags = [job.record.tags for job in jobs]
-    other = {known["git_commit"] for known in tags if known.get("git_commit", now) != now}
-    if other:
-        log.warning("some runs of this sweep were made by commit %s, now it is %s", ", ".join(sorted(other)), now)

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 from ..config.errors import first_line
 from ..tracking.folder import Busy
 from ..tracking.interruption import Stop
+from ..tracking.provenance import different_code, provenance_tags
 from ..tracking.record import RunRecord
 from .job import STOP, session
-from .job_status import JobStatus, warn_of_other_commits
+from .job_status import JobStatus
 from .options import Options
 from .parent import Parent
 from .plan import Job, Proposer
@@ -97,7 +98,8 @@ class Scheduler:
             job.name: self.jobs.get(job.name) or JobStatus(job, RunRecord.of(runs / job.name), attempts) for job in jobs
         }
         statuses = list(added.values())
-        warn_of_other_commits(statuses)
+        if note := different_code([provenance_tags(), *(status.record.tags for status in statuses)]):
+            log.warning("%s", note)
         if not self.jobs:
             num_over = sum(status.record.is_over for status in statuses)
             log.info("%s: %d jobs, %d of them over", self.folder.name, len(statuses), num_over)

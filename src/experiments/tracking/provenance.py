@@ -4,7 +4,7 @@ import getpass
 import os
 import platform
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +26,13 @@ def provenance_tags() -> dict[str, str]:
     }
     found |= {f"version.{library}": version(library) for library in LIBRARIES}
     return found | (git_state(HOME) if IS_CHECKOUT else {})
+
+
+def different_code(runs: Iterable[Mapping[str, str]]) -> str | None:
+    """What to say of runs, given by their tags, that were made by different versions of this package's code."""
+    states = {(tags["git_commit"], tags.get("git_diff")) for tags in runs if "git_commit" in tags}
+    names = [f"{commit[:12]}{f' with the changes {diff}' if diff else ''}" for commit, diff in states]
+    return f"these runs were made by different code: commit {', '.join(sorted(names))}" if len(states) > 1 else None
 
 
 def code_diff(folders: Iterable[Path]) -> str:

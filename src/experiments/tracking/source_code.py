@@ -45,11 +45,14 @@ class SourceCode:
 
 
 def git_state(folder: Path) -> dict[str, str]:
-    """git_commit and git_dirty of the repository that holds a folder; empty without one."""
+    """git_commit and git_dirty of the repository that holds a folder, and git_diff, a hash, if it is dirty; else {}."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return {}
-    return {"git_commit": commit, "git_dirty": str(bool(_git(folder, "status", "--porcelain"))).lower()}
+    if not _git(folder, "status", "--porcelain"):
+        return {"git_commit": commit, "git_dirty": "false"}
+    digest = hashlib.blake2b(git_diff(folder).encode(), digest_size=8).hexdigest()
+    return {"git_commit": commit, "git_dirty": "true", "git_diff": digest}
 
 
 def git_diff(folder: Path) -> str:
