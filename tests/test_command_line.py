@@ -188,7 +188,14 @@ def test_a_signal_ends_the_run_as_killed_with_its_last_checkpoint(name, tmp_path
 
     number = getattr(signal, name)
     arguments = [sys.executable, "-m", "experiments", "epochs=1000000", "threads=1", "tracker.interval=0"]
-    process = subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
+    )
     assert "experiments epochs=1000000" in process.stdout.readline()
     time.sleep(1.0)
     process.send_signal(number)

@@ -52,7 +52,7 @@ def test_runs_are_sent_to_a_server_and_fetched_from_it(dashboard, command):
     trained = command("epochs=2", uri, "tracker.experiment=remote")
     assert trained.code == 0, trained.error
     assert "/#/experiments/2/runs?workflowType=machine_learning" in trained.out  # the page that is there already
-    evaluated = command("runner=evaluate", "runner.split=train", "checkpoint=latest", uri)
+    evaluated = command("runner=evaluate", "runner.split=train", "checkpoint=latest", uri, "tracker.experiment=remote")
     assert evaluated.code == 0, evaluated.error
     assert "over 49 targets (exact)" in evaluated.out
     assert "training view: http" in command("runner=dashboard", uri).out

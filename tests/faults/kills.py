@@ -142,6 +142,7 @@ def start(folder: Path, arguments: Sequence[str]) -> multiprocessing.Process:
 
 def _main(folder: str, arguments: Sequence[str]) -> None:
     os.chdir(folder)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these faults may run under nohup
     with open("output.txt", "a") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)

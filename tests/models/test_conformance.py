@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from experiments.cli import register_resolvers
 from experiments.config.binding import Bound, bind
 from experiments.config.composition import resolve
 from experiments.config.paths import HOME
@@ -24,7 +24,7 @@ SYMBOLS = 7
 @functools.cache
 def bound(name: str) -> Bound:
     with initialize_config_dir(str(HOME / "conf"), version_base="1.3"):
-        OmegaConf.register_new_resolver("home", lambda: str(HOME), replace=True)
+        register_resolvers()
         cfg = compose("config", [f"model={name}"])
     hydra.core.global_hydra.GlobalHydra.instance().clear()
     return bind(resolve(cfg), "model", ("num_inputs", "num_outputs"))

@@ -7,17 +7,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from experiments.config.help import choices
-from experiments.config.paths import HOME, cache_folder, data_folder
+from experiments.cli import register_resolvers
+from experiments.config.paths import HOME
 from hydra_plugins.experiments_sweeper.overrides import Composer
 
 
 @pytest.fixture
 def composer(tmp_path):
     """A Composer as the sweeper makes one, with fixed overrides; a folder `mine` can hold configs of one's own."""
-    known = {"home": lambda: str(HOME), "data_folder": data_folder, "cache_folder": cache_folder, "choices": choices}
-    for name, resolver in known.items():
-        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    register_resolvers()
 
     def make(*fixed: str) -> Composer:
         loader = GlobalHydra.instance().config_loader()

@@ -26,7 +26,7 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     flags, overrides = _apart([masked(argument) for argument in arguments])
     is_sweep = _is_sweep(arguments)
     for override in overrides:
-        if override.startswith("hydra/launcher=") and not is_sweep:
+        if override.startswith("hydra/launcher=") and not is_sweep and not {"--cfg", "-c"} & set(flags):
             raise ConfigError(f"{override} has an effect on sweeps only: add -m")
         if override.startswith("sweeps=") and "," in override:
             raise ConfigError(f"sweeps= takes the name of one file in sweeps/, got {override.partition('=')[2]}")
