@@ -47,9 +47,9 @@ context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "ex
 
 
 class Findings(NamedTuple):
-    """What differs from the undisturbed run; all but the signals should be 0."""
+    """What differs from the undisturbed run; all but the kills should be 0."""
 
-    signals: int = 0
+    kills: int = 0
     differing_numbers: int = 0
     differing_points: int = 0
     doubled_points: int = 0
@@ -177,7 +177,7 @@ def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> F
         assert code == 0, (killed / "output.txt").read_text()
         code, _ = run(killed, ["runner=doctor"])
         assert code == 0, (killed / "output.txt").read_text()
-        return Findings(signals=done) + compare(alone, killed)
+        return Findings(kills=done) + compare(alone, killed)
 
 
 def compare(alone: Path, killed: Path) -> Findings:

@@ -73,7 +73,7 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings
                 shutil.copy(store, killed / "mlflow.db")
         assert sweep(killed, arguments) == 0, (killed / "output.txt").read_text()
         repeated += sum(journal.read_bytes() != content for journal, content in over.items())
-        return Findings(signals=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
+        return Findings(kills=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
 
 
 def compare(alone: Path, killed: Path) -> Findings:

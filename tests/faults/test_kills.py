@@ -9,5 +9,5 @@ from .kills import disturb
 @pytest.mark.parametrize("case", [("numpy", "text", "adam"), ("torch", "labels", "sgd")], ids=" ".join)
 def test_a_killed_run_resumes_to_the_same_bits(case, empty_store):
     found = disturb(case, kills=3, seed=1, store=empty_store)
-    assert found.signals == 3
+    assert found.kills == 3
     assert found.faultless, found
