@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from experiments.tracking.record import records_in
 BAD_MODEL = """
 import os
 import sys
+import time
 
 from experiments.models import TorchNetwork
 
@@ -23,7 +25,8 @@ class Bad(TorchNetwork):
 
     def score(self, inputs, targets, state):
         if self.training:
-            {"nothing": lambda: None, "abort": os.abort, "exit": lambda: sys.exit(7)}[self.what]()
+            hang = lambda: time.sleep(10_000)
+            {"nothing": lambda: None, "abort": os.abort, "exit": lambda: sys.exit(7), "hang": hang}[self.what]()
         return super().score(inputs, targets, state)
 """
 
@@ -77,3 +80,26 @@ def test_a_job_that_aborts_the_process_of_a_serial_sweep_cannot_block_it(bad_job
 def test_a_job_that_aborts_a_worker_fails_alone(bad_jobs):
     code, _, outcomes = bad_jobs("model.what=abort,nothing", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert (code, outcomes) == (1, {"abort": "failed", "nothing": "completed"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")], ids=["basic", "joblib"]
+)
+def test_a_job_that_hangs_ends_with_the_second_signal(bad_jobs, tmp_path, launcher):  # noqa: ARG001 - the model is there
+    """The first one waits for the update to end, as ever; nothing is left as RUNNING."""
+    options = ("model=bad", "model.what=nothing,hang", "epochs=2", "threads=1", "tracker=memory", *launcher)
+    command = [sys.executable, "-m", "experiments", "--config-dir", "conf", "-m", *options]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not [path for path in tmp_path.glob("runs/what_hang*/journal.jsonl") if '"parameters"' in path.read_text()]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    time.sleep(3.0)
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(3.0)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    ends = {record.name.partition("-")[0]: (record.status, record.outcome) for record in records_in(tmp_path / "runs")}
+    killed = ("KILLED", "interrupted")
+    assert ends == {"what_nothing": ("FINISHED", "completed"), "what_hang": killed, "sweep": killed}
