@@ -91,15 +91,17 @@ def test_a_job_that_hangs_ends_with_the_second_signal(bad_jobs, tmp_path, launch
     options = ("model=bad", "model.what=nothing,hang", "epochs=2", "threads=1", "tracker=memory", *launcher)
     command = [sys.executable, "-m", "experiments", "--config-dir", "conf", "-m", *options]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not [path for path in tmp_path.glob("runs/what_hang*/journal.jsonl") if '"parameters"' in path.read_text()]:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    time.sleep(3.0)
+    deadline = time.monotonic() + 200
+    runs = tmp_path / "runs"
+    for job, sign in (("what_hang", '"parameters"'), ("what_nothing", '"FINISHED"')):
+        while not any(sign in path.read_text() for path in runs.glob(f"{job}*/journal.jsonl")):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    time.sleep(5.0)
     for _ in range(2):
         process.send_signal(signal.SIGTERM)
         time.sleep(3.0)
     assert process.wait(60) == 128 + signal.SIGTERM
-    ends = {record.name.partition("-")[0]: (record.status, record.outcome) for record in records_in(tmp_path / "runs")}
+    ends = {record.name.partition("-")[0]: (record.status, record.outcome) for record in records_in(runs)}
     killed = ("KILLED", "interrupted")
     assert ends == {"what_nothing": ("FINISHED", "completed"), "what_hang": killed, "sweep": killed}
