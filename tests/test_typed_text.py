@@ -79,3 +79,13 @@ def test_in_a_sweep_every_text_between_commas_is_a_value(command, tmp_path):
     assert outcome.code == 0, outcome.error
     table = next((tmp_path / "runs").glob("sweep-*/comparison.csv")).read_text(encoding="utf-8")
     assert {os.path.basename(line.split(",")[0]) for line in table.splitlines()[1:]} == {"한글.txt", "it's.txt"}
+
+
+def test_a_refusal_that_shows_a_vocabulary_is_one_line_without_control_characters(command, tmp_path):
+    (tmp_path / "a.txt").write_text("hello there\nhow are you\x1b[31m\nHello\n")
+    splits = ("data.valid_fraction=0.2", "data.test_fraction=0.2")
+    code, _, error = command("data=characters", "data.path=a.txt", *splits)
+    assert code == 1
+    assert "is not in the vocabulary (\\n" in error
+    assert error.count("\n") == 1
+    assert error.rstrip("\n").isprintable()
