@@ -118,7 +118,7 @@ def test_a_deleted_experiment_is_said_with_what_to_do(command, store):
 
 
 def test_points_that_the_store_refuses_do_not_hold_up_the_others(command, store, monkeypatch):
-    from experiments.tracking.delivery import Refused
+    from experiments.tracking.backend import Refused
     from experiments.tracking.mlflow_backend import MlflowBackend
 
     log_points = MlflowBackend.log_points

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from experiments.checkpoints.resume import newest_unfinished
-from experiments.tracking.delivery import Refused
+from experiments.tracking.backend import Refused
 from experiments.tracking.journal import Damaged, Journal, Point, parse_line, read_journal
 from experiments.tracking.memory import MemoryBackend, MemoryStore
 from experiments.tracking.record import RunRecord, records_in

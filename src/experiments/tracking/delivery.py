@@ -1,95 +1,22 @@
-"""Delivery: updates a store from the journal of a run, in a thread or later in another process.
-
-A kind of store is a `Backend`: the calls that a delivery makes.
-"""
+"""Delivery: updates a store from the journal of a run, in a thread or later in another process."""
 
 import contextlib
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..config.errors import first_line
+from .backend import Backend, Content, Deleted, Gone, Refused
 from .folder import Delivered, RunFolder, write_delivered
-from .journal import Entry, Point
+from .journal import Point
 
 log = logging.getLogger("experiments")
 
 HEARTBEAT = 30.0  # seconds between updates of the tag `heartbeat`, which shows that the process lives
 MAX_PAUSE = 60.0  # seconds at most between two attempts to reach a store
 BATCH_SIZE = 1000  # points that are sent together
-
-
-class Refused(ValueError):
-    """The store will never accept this, so it is not sent again."""
-
-
-class Gone(ValueError):
-    """The store does not know the run; perhaps it is another store by now."""
-
-
-class Deleted(ValueError):
-    """The run, or the experiment that it belongs to, was deleted in the store, which can restore it."""
-
-
-class Content(NamedTuple):
-    """What a store has of a run once it has received the whole journal."""
-
-    status: str
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    counts: dict[str, int]  # metric -> number of points
-    last: dict[str, tuple[int, float]]  # metric -> the highest step and its value
-
-    @classmethod
-    def of(cls, entries: Iterator[tuple[Entry, int]]) -> "Content":
-        """The content of a journal."""
-        content = cls("RUNNING", {}, {}, Counter(), {})
-        status = content.status
-        for entry, _ in entries:
-            if "key" in entry:
-                key, point = entry["key"], (entry["step"], entry["value"])
-                content.counts[key] += 1
-                content.last[key] = max(content.last.get(key, point), point)
-            content.parameters.update(entry.get("parameters", {}))
-            content.tags.update(entry.get("tags", {}))
-            status = entry.get("status", status)
-        return content._replace(status=status)
-
-
-class Backend(Protocol):
-    """One run in a store. After Refused a call is not repeated; after any other exception it is."""
-
-    run_id: str = ""  # the store's own name of the run; empty until it knows the run
-    page: str | None = None  # the address of a page that shows the run, if it is always served
-
-    def begin(self, started: float, may_exist: bool) -> str:
-        """Create the run in the store, or find it if it `may_exist` already; returns its id there."""
-
-    def log_parameters(self, parameters: dict[str, str]) -> None: ...
-
-    def log_points(self, points: list[Point]) -> None: ...
-
-    def set_tags(self, tags: dict[str, str]) -> None: ...
-
-    def upload(self, path: Path) -> None:
-        """Store a file as an artifact of the run."""
-
-    def end(self, status: str) -> None:
-        """Set the status; RUNNING for a resumed run."""
-
-    def missing(self, content: Content, thorough: bool) -> list[str]:
-        """What the store lacks of this, in words; the number of all points is compared only if `thorough`.
-
-        Raises Gone or Deleted if the run is not there.
-        """
-
-    def restore(self) -> None:
-        """Undo that the run was deleted."""
-        raise NotImplementedError
 
 
 class Delivery:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from .delivery import Backend, Content
+from .backend import Backend, Content
 from .journal import Point
 from .store import Store
 

@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
-from .delivery import Backend, Content, Deleted, Gone, Refused
+from .backend import Backend, Content, Deleted, Gone, Refused
 from .journal import Point
 from .mlflow_connection import SERVERS, client_of, open_experiment, reachable
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..config.checks import at_least
-from .delivery import Backend, Delivery
+from .backend import Backend
+from .delivery import Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
 from .record import DIED, RunRecord, records_in, sweep_in
 
