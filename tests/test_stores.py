@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.config.paths import environment
-from experiments.config.secrets import masked, revealed
+from experiments.config.secrets import masked, revealed, without_secrets
 from experiments.tracking.mlflow_connection import checked_uri, client_of
 from experiments.tracking.mlflow_store import MlflowStore
 
@@ -99,6 +99,12 @@ def test_a_masked_password_is_used():
     assert uri == "http://user:***@host:5000"
     assert revealed(uri) == "http://user:pass%40word@host:5000"
     assert client_of(checked_uri(f"{uri}/")).tracking_uri == revealed(uri)
+
+
+def test_text_with_spaces_is_not_masked():
+    config = {"uri": "http://a:b@host", "text": "see http://a:b@host there", "list": ["'http://a:b@host'"]}
+    expected = {"uri": "http://a:***@host", "text": "see http://a:b@host there", "list": ["'http://a:***@host'"]}
+    assert without_secrets(config) == expected
 
 
 def test_runs_that_others_record_in_the_store_are_not_touched(command, tmp_path, store):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .errors import ConfigError
 from .quoting import with_quotes, without_quotes
-from .secrets import masked
+from .secrets import without_secrets
 from .settings import SECTIONS
 
 FORMER_KEY = "windows_per_update"  # still read, but no longer in conf/config.yaml
@@ -23,7 +23,8 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     """
     if any(argument.partition("=")[0] in UNTOUCHED for argument in arguments):
         return list(arguments)
-    flags, overrides = _apart([masked(argument) for argument in arguments])
+    flags, overrides = _apart(arguments)
+    overrides = [f"{key}{sign}{without_secrets(value)}" for key, sign, value in (o.partition("=") for o in overrides)]
     is_sweep = _is_sweep(arguments)
     for override in overrides:
         if override.startswith("hydra/launcher=") and not is_sweep and not {"--cfg", "-c"} & set(flags):

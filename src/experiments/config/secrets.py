@@ -21,12 +21,12 @@ def masked(text: str) -> str:
 
 
 def without_secrets(value: Any) -> Any:
-    """A plain config in which every text is masked."""
+    """A plain config in which addresses are masked; text with spaces is no address but may be data, and stays."""
     if isinstance(value, dict):
         return {key: without_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
         return [without_secrets(item) for item in value]
-    return masked(value) if isinstance(value, str) else value
+    return masked(value) if isinstance(value, str) and not re.search(r"\s", value) else value
 
 
 def revealed(address: str) -> str:

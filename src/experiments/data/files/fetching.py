@@ -10,6 +10,7 @@ from pooch import HTTPDownloader, get_logger, retrieve
 
 from ...config.checks import above
 from ...config.errors import first_line
+from ...config.secrets import revealed
 
 get_logger().setLevel(logging.WARNING)
 
@@ -30,7 +31,7 @@ def fetch(url: str, folder: Path, md5: str, timeout: float, by_hand: str) -> Pat
     download = HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)
     try:
         with FileLock(f"{target}.lock"):
-            return Path(retrieve(url, f"md5:{md5}", target.name, folder, downloader=download))
+            return Path(retrieve(revealed(url), f"md5:{md5}", target.name, folder, downloader=download))
     except requests.RequestException as error:
         raise ConnectionError(f"{url} could not be downloaded ({reason(error)}); {by_hand}") from error
     except ValueError as error:
