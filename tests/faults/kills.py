@@ -6,8 +6,8 @@ signals) and prints what it found; the default tests run a small part of it.
 """
 
 import contextlib
+import dataclasses
 import itertools
-import json
 import multiprocessing
 import os
 import random
@@ -20,13 +20,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from mlflow import MlflowClient
 
 from experiments.tracking.journal import read_journal
 from experiments.tracking.mlflow_connection import create_store
+
+from .findings import Findings
 
 NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
 TASKS = ("text", "labels")
@@ -46,7 +47,8 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow_store"])
 
 
-class Findings(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Killed(Findings):
     """What differs from the undisturbed run; all but the kills should be 0."""
 
     kills: int = 0
@@ -55,13 +57,6 @@ class Findings(NamedTuple):
     doubled_points: int = 0
     missing_points: int = 0
     left_running: int = 0
-
-    def __add__(self, other: "Findings") -> "Findings":
-        return Findings(*map(sum, zip(self, other)))
-
-    @property
-    def faultless(self) -> bool:
-        return not any(self[1:])
 
 
 def command(case: tuple[str, str, str], data: Path) -> list[str]:
@@ -152,7 +147,7 @@ def _main(folder: str, arguments: Sequence[str]) -> None:
     cli.main()
 
 
-def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> Findings:
+def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> Killed:
     """Run a case undisturbed and again with this many signals, each followed by `resume=auto`; what differs."""
     draw, locks = random.Random(seed), random.Random(-seed)
     with tempfile.TemporaryDirectory() as temporary:
@@ -177,27 +172,27 @@ def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> F
         assert code == 0, (killed / "output.txt").read_text()
         code, _ = run(killed, ["runner=doctor"])
         assert code == 0, (killed / "output.txt").read_text()
-        return Findings(kills=done) + compare(alone, killed)
+        return Killed(kills=done) + compare(alone, killed)
 
 
-def compare(alone: Path, killed: Path) -> Findings:
+def compare(alone: Path, killed: Path) -> Killed:
     """What differs between the first run of one folder and the completed ones of the other.
 
     There is more than one if a process was killed when its run was over already.
     """
     stored = {run.name: stored_points(killed, run.name) for run in completed_runs(killed)}
     assert stored, "no run completed"
-    found = Findings(left_running=num_running(killed))
+    found = Killed(left_running=num_running(killed))
     for run in completed_runs(killed):
         found += compare_runs(run, completed_runs(alone)[0], *stored[run.name])
     return found
 
 
-def compare_runs(run: Path, undisturbed: Path, stored: set[tuple[str, int]], doubled: int) -> Findings:
+def compare_runs(run: Path, undisturbed: Path, stored: set[tuple[str, int]], doubled: int) -> Killed:
     """What differs between two runs, and between a run and what the store has of it."""
     pairs = zip(*(sorted(torch.load(f / "last.pt", weights_only=True)["model"].items()) for f in (run, undisturbed)))
     one, other = (values(read_journal(folder / "journal.jsonl")) for folder in (run, undisturbed))
-    return Findings(
+    return Killed(
         differing_numbers=sum(int((a != b).sum()) for (_, a), (_, b) in pairs),
         differing_points=sum(one[key] != other[key] for key in one.keys() & other.keys()),
         doubled_points=doubled + len(read_journal(run / "journal.jsonl")) - len(keys(run)),
@@ -247,15 +242,15 @@ def stored_runs(folder: Path):
 
 def main(kills: int = 5) -> int:
     """The whole matrix; exit code 1 if anything differs."""
-    total = Findings()
+    total = Killed()
     with tempfile.TemporaryDirectory() as temporary:
         store = Path(temporary) / "mlflow.db"
         create_store(store)
         for number, case in enumerate(CASES):
             found = disturb(case, kills, seed=number, store=store)
             total += found
-            print(f"{' '.join(case):<24} {json.dumps(found._asdict())}", flush=True)
-    print("all: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in total._asdict().items()))
+            print(f"{' '.join(case):<24} {found}", flush=True)
+    print(f"all: {total}")
     return int(not total.faultless)
 
 

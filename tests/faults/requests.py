@@ -5,7 +5,7 @@
 
 import collections
 import contextlib
-import json
+import dataclasses
 import os
 import random
 import shutil
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 os.environ |= {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}  # before mlflow is imported
 
@@ -26,6 +26,7 @@ from experiments.tracking.journal import read_journal
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.record import RunRecord, records_in
 
+from .findings import Findings
 from .proxy import FAULTS, Fault, Proxy
 from .server import Server
 
@@ -34,7 +35,8 @@ SMALL = ("model.hidden_size=4", "epochs=3", "runner.log_interval=2", "threads=1"
 RUNS = {"run": SMALL, "sweep": ("-m", "seed=0,1", *SMALL)}
 
 
-class Findings(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Differences(Findings):
     """What differs between the journals and the store; all but the trials should be 0."""
 
     trials: int = 0
@@ -46,13 +48,6 @@ class Findings(NamedTuple):
     doubled_runs: int = 0
     missing_runs: int = 0
     left_running: int = 0
-
-    def __add__(self, other: "Findings") -> "Findings":
-        return Findings(*map(sum, zip(self, other)))
-
-    @property
-    def faultless(self) -> bool:
-        return not any(self[1:])
 
 
 @contextlib.contextmanager
@@ -79,7 +74,7 @@ def experiments(*arguments: str) -> int:
     return 0
 
 
-def trial(name: str, what: str, server: Server, proxy: Proxy, fault: "dict[int, Fault]") -> tuple[Findings, int]:
+def trial(name: str, what: str, server: Server, proxy: Proxy, fault: "dict[int, Fault]") -> tuple[Differences, int]:
     """Run it while requests of these numbers are disturbed, then let the doctor repair; what differs, and how many
     requests there were."""
     folder = Path(f"runs-{name}")
@@ -94,13 +89,13 @@ def trial(name: str, what: str, server: Server, proxy: Proxy, fault: "dict[int, 
     return found, requests
 
 
-def compare(folder: Path, client: MlflowClient, experiment: str) -> Findings:
+def compare(folder: Path, client: MlflowClient, experiment: str) -> Differences:
     """What differs between the runs of a folder and those of an experiment."""
     found = client.get_experiment_by_name(experiment)
     stored = [] if found is None else client.search_runs([found.experiment_id], max_results=1000)
     names = collections.Counter(run.info.run_name for run in stored)
     records = {record.name: record for record in records_in(folder)}
-    total = Findings(
+    total = Differences(
         trials=1,
         doubled_runs=sum(names.values()) - len(names),
         missing_runs=len(records.keys() - names.keys()),
@@ -113,13 +108,13 @@ def compare(folder: Path, client: MlflowClient, experiment: str) -> Findings:
     return total
 
 
-def compare_run(record: RunRecord, client: MlflowClient, run) -> Findings:
+def compare_run(record: RunRecord, client: MlflowClient, run) -> Differences:
     """What differs between the journal of a run and what the store has of it."""
     ours = {(p.key, p.step, p.value) for p in read_journal(record.folder / "journal.jsonl")}
     histories = [client.get_metric_history(run.info.run_id, key) for key in run.data.metrics]
     theirs = [(point.key, point.step, point.value) for history in histories for point in history]
     tags = {key: text for key, text in record.tags.items() if key != "heartbeat"}
-    return Findings(
+    return Differences(
         foreign_points=len(set(theirs) - ours),
         missing_points=len(ours - set(theirs)),
         doubled_points=len(theirs) - len(set(theirs)),
@@ -140,7 +135,7 @@ def quiet(path: Path) -> TextIO:
 def main(trials: int | None = None) -> int:
     """All faults of all requests, or so many of them; exit code 1 if anything differs."""
     delivery.MAX_PAUSE = 1.0
-    total = Findings()
+    total = Differences()
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as temporary:
         os.chdir(temporary)
@@ -155,11 +150,9 @@ def main(trials: int | None = None) -> int:
                     found, _ = trial(f"{what}-{fault}-{number}", what, server, proxy, {number: fault})
                     total += found
                     if not found.faultless:
-                        print(f"{what} {fault} {number}: {json.dumps(found._asdict())}", file=screen, flush=True)
+                        print(f"{what} {fault} {number}: {found}", file=screen, flush=True)
                 print(f"{what}: {len(cases)} trials of {requests} requests", file=screen, flush=True)
-    print(
-        "all: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in total._asdict().items()), file=screen
-    )
+    print(f"all: {total}", file=screen)
     return int(not total.faultless)
 
 

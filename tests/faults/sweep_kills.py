@@ -20,7 +20,7 @@ from experiments.tracking.folder import JOURNAL
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.record import RunRecord
 
-from .kills import Findings, compare_runs, make_folders, num_running, stored_points
+from .kills import Killed, compare_runs, make_folders, num_running, stored_points
 
 LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
 JOBS = 8
@@ -52,7 +52,7 @@ def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -
             return process.wait()
 
 
-def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings, dict[str, int], int]:
+def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Killed, dict[str, int], int]:
     """A sweep undisturbed and again with this many kills: what differs, what else must be 0, how many jobs resumed."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
@@ -73,12 +73,12 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Findings
                 shutil.copy(store, killed / "mlflow.db")
         assert sweep(killed, arguments) == 0, (killed / "output.txt").read_text()
         repeated += sum(journal.read_bytes() != content for journal, content in over.items())
-        return Findings(kills=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
+        return Killed(kills=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
 
 
-def compare(alone: Path, killed: Path) -> Findings:
+def compare(alone: Path, killed: Path) -> Killed:
     """What differs between the jobs of two sweeps."""
-    found = Findings(left_running=num_running(killed))
+    found = Killed(left_running=num_running(killed))
     undisturbed, stopped = jobs(alone), jobs(killed)
     assert undisturbed.keys() == stopped.keys()
     assert len(stopped) == JOBS
@@ -130,9 +130,8 @@ def main() -> int:
         for number, launcher in enumerate(LAUNCHERS):
             found, wrong, went_on = disturb(launcher, 5, number, store)
             faultless = faultless and found.faultless and not any(wrong.values())
-            told = {**found._asdict(), **wrong, "jobs went on": went_on}
-            figures = (f"{value} {name.replace('_', ' ')}" for name, value in told.items())
-            print(f"sweep, {launcher}: {', '.join(figures)}", flush=True)
+            told = {**found.named(), **wrong, "jobs went on": went_on}
+            print(f"sweep, {launcher}: {', '.join(f'{value} {name}' for name, value in told.items())}", flush=True)
     return int(not faultless)
 
 
