@@ -5,6 +5,7 @@ from ..config.lazy import lazy
 PUBLIC = {
     "Window": "data",
     "Dataset": "data",
+    "SplitStatistics": "data",
     "PADDING": "data",
     "IGNORE": "data",
     "Vocabulary": "vocabulary",

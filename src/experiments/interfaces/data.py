@@ -1,6 +1,7 @@
 """What a dataset hands to the training loop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,15 @@ class Window(NamedTuple):
     count: int  # type: ignore[assignment]  # targets that are predicted; hides tuple.count
 
 
+class SplitStatistics(NamedTuple):
+    """What a split of a text holds, so that perplexities over different symbols can be compared."""
+
+    tokens: int  # symbols, N
+    unknown: int  # of them the symbol for unknown
+    characters: int  # of the text itself, line ends included
+    words: int  # of the text: what white space separates, and the line ends where lines are counted as words
+
+
 class Dataset:
     """The base class of every dataset. Any sequence of Window will do for `windows`, a list too."""
 
@@ -30,6 +40,7 @@ class Dataset:
     labelled = False  # whether every column is a sequence of its own, with one target at its end
     labels: tuple[str, ...] = ()  # the names of the K classes, where labelled
     sentence_end: int | None = None  # the symbol that ends a sentence
+    statistics: Mapping[str, SplitStatistics] = MappingProxyType({})  # by split, where the dataset knows them
 
     @property
     def fingerprint(self) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..config.errors import ConfigError
-from .data import Window
+from .data import IGNORE, Window
 
 State = tuple[Tensor, ...]  # opaque to the training loop, which saves it; dimension 1 is the batch
 SummaryRow = tuple[str, tuple[int | str, ...], int]  # name, output shape, number of parameters
@@ -47,6 +47,12 @@ class Model(torch.nn.Module):
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
         raise NotImplementedError
+
+    def target_nats(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
+        """inputs and targets (T, B) -> negative log-likelihood of every target (T, B), 0 where IGNORE; state after."""
+        log_probs, after = self.predict(inputs, state)
+        nats = -log_probs.gather(2, targets.clamp(min=0).unsqueeze(2)).squeeze(2)
+        return nats.masked_fill(targets == IGNORE, 0.0), after
 
     def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, so that calling the module scores."""

@@ -2,21 +2,32 @@
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 
 class Vocabulary:
-    """Symbols in the order of their ids; text is symbols joined by `separator` ("" for characters, " " for words).
+    """Symbols in the order of their ids, and how text becomes symbols.
 
-    `unknown` is the symbol that stands for all others; None refuses them with ValueError.
+    Text is symbols joined by `separator` ("" for characters, " " for words). `unknown` is the symbol that stands for
+    all others; None refuses them with ValueError. With `lower_case` text is lowered first; `end_of_line` is the word
+    after every line, None for none.
     """
 
-    def __init__(self, symbols: Sequence[str], *, separator: str, unknown: str | None = None):
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        separator: str,
+        unknown: str | None = None,
+        lower_case: bool = False,
+        end_of_line: str | None = None,
+    ):
         self.symbols = tuple(symbols)
-        self.separator = separator
-        self.unknown = unknown
+        self.separator, self.unknown = separator, unknown
+        self.lower_case, self.end_of_line = lower_case, end_of_line
         self._ids = {symbol: k for k, symbol in enumerate(self.symbols)}
         if len(self._ids) < len(self.symbols):
             twice = next(s for k, s in enumerate(self.symbols) if self._ids[s] != k)
@@ -28,6 +39,21 @@ class Vocabulary:
     def __contains__(self, symbol: str | None) -> bool:
         return symbol in self._ids
 
+    def state_dict(self) -> dict[str, Any]:
+        """Plain containers from which `from_state_dict` makes an equal vocabulary."""
+        return {
+            "symbols": list(self.symbols),
+            "separator": self.separator,
+            "unknown": self.unknown,
+            "lower_case": self.lower_case,
+            "end_of_line": self.end_of_line,
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> "Vocabulary":
+        """The vocabulary whose `state_dict` this is."""
+        return cls(**state)
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over the symbols and their order."""
@@ -35,7 +61,10 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """Text -> symbols."""
-        return text.split() if self.separator else list(text)
+        text = text.lower() if self.lower_case else text
+        if not self.separator:
+            return list(text)
+        return (text if self.end_of_line is None else text.replace("\n", f" {self.end_of_line} ")).split()
 
     def encode(
         self, symbols: Iterable[str], where: str = "the text", *, first: int = 0, strict: bool = False
