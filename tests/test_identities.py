@@ -33,11 +33,15 @@ def composed(command, monkeypatch, tmp_path):
 
 
 def as_typed_today(line: str) -> list[str]:
-    """A recorded command line; the embedded string was data=characters without a path, which was the default."""
+    """A recorded command line, with what was a default then.
+
+    The embedded string was data=characters without a path, and a bag of words chose among fewer strengths.
+    """
+    then = ["model.strengths=[1.0,2.0,4.0,8.0,16.0,32.0]"] if "bag_of_words" in line else []
     if line.startswith("recipe/"):
         name = line.partition("/")[2]
-        return [f"recipe={name}", *(["data.path=text.txt"] if name.startswith("char_") else [])]
-    arguments = line.split()[1:]
+        return [f"recipe={name}", *then, *(["data.path=text.txt"] if name.startswith("char_") else [])]
+    arguments = line.split()[1:] + then
     has_path = any(argument.startswith("data.path=") for argument in arguments)
     if "data=characters" in arguments and not has_path:
         return ["data=string" if argument == "data=characters" else argument for argument in arguments]

@@ -92,6 +92,14 @@ def test_the_strength_with_the_lowest_loss_in_training_is_chosen():
     assert not np.array_equal(free.weights, weak.weights)
 
 
+def test_a_strength_at_the_end_of_the_list_is_said(caplog):
+    fitted(sequences(), strengths=[1e-5, 1e-4])
+    assert "the best of model.strengths is the largest, 0.0001: a larger one may be better" in caplog.text
+    caplog.clear()
+    fitted(sequences(), strengths=[1e-4])
+    assert not caplog.text
+
+
 def test_what_was_learnt_survives_a_checkpoint():
     data, file = sequences(), io.BytesIO()
     model = fitted(data)

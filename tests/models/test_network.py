@@ -34,19 +34,30 @@ def test_an_impossible_network_is_refused_with_a_reason(options, part):
         network("torch", **options)
 
 
-def test_torch_initialisation_is_that_of_torchs_modules():
-    model = network("torch", hidden_size=400, embedding_size=50)
-    bound = 1 / math.sqrt(400)
+@pytest.mark.parametrize(
+    ("options", "F"),
+    [
+        ({}, 400),
+        ({"bidirectional": True}, 800),
+        ({"pooling": "mean"}, 400),
+        ({"pooling": "mean_max"}, 800),
+        ({"bidirectional": True, "pooling": "mean_max", "num_layers": 2}, 1600),
+        ({"tied": True, "embedding_size": 400}, 400),
+        ({"tied": True, "embedding_size": 900}, 900),
+    ],
+)
+def test_torch_initialisation_is_that_of_torchs_modules(options, F):
+    """F is what nn.Linear as the output layer reads; a tied embedding is that layer's weight."""
+    model = network("torch", **{"hidden_size": 400, "embedding_size": 50, **options})
     for name, parameter in model.named_parameters():
-        if name != "embedding.W" and parameter.numel() > 100:
+        is_output = name.startswith("output") or name == "embedding.W"
+        bound = 1 / math.sqrt(F if is_output else 400)
+        if parameter.numel() > 100 and (name != "embedding.W" or model.tied):
             assert 0.98 * bound < parameter.abs().max() <= bound, name
-    assert model.embedding.W.std().item() == pytest.approx(1.0, abs=0.2)
-
-
-def test_a_tied_embedding_begins_as_the_outputs_weights():
-    model = network("torch", hidden_size=400, embedding_size=400, tied=True)
-    bound = 1 / math.sqrt(400)
-    assert 0.98 * bound < model.embedding.W.abs().max() <= bound
+        elif parameter.numel() <= 100:
+            assert parameter.abs().max() <= bound, name
+    if not model.tied:
+        assert model.embedding.W.std().item() == pytest.approx(1.0, abs=0.2)
 
 
 def test_textbook_initialisation_scales_by_fan_in_and_has_no_biases():

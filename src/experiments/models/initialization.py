@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | None, forget_bias: float) -> None:
     """Fill the parameters of a `RecurrentNetwork` in place.
 
-    torch      as nn.Embedding, nn.LSTM and nn.Linear: N(0, 1) and U(-1/sqrt(H), 1/sqrt(H)); a tied embedding is
-               drawn as the output's weights, since N(0, 1) would make the first outputs far too large
+    torch      as nn.Embedding: N(0, 1), as nn.LSTM: U(-1/sqrt(H), 1/sqrt(H)), as nn.Linear with F inputs:
+               U(-1/sqrt(F), 1/sqrt(F)); a tied embedding is drawn as the output's weights, since N(0, 1) would make
+               the first outputs far too large
     uniform    U(-a, a) for everything, a = uniform_range (Zaremba et al., 2014: 0.1)
     textbook   randn / sqrt(fan_in), embedding randn / 100, zero biases (Saitoh, Deep Learning from Scratch 2)
     keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
@@ -32,13 +33,17 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     at_least(0, uniform_range=uniform_range)
     if forget_bias and network.cell != "lstm":
         raise ValueError(f"forget_bias={forget_bias} needs cell=lstm, got cell={network.cell}")
-    bound = 1.0 / math.sqrt(network.hidden_size)
+    F = network.get_parameter("embedding.W" if network.tied else "output.W").shape[1]  # what the output reads
     for name, parameter in network.named_parameters():
         is_embedding, is_bias = name.startswith("embedding"), parameter.dim() == 1
         if uniform_range is not None:
             parameter.uniform_(-uniform_range, uniform_range)
+        elif scheme == "torch" and is_embedding and not network.tied:
+            parameter.normal_()
         elif scheme == "torch":
-            parameter.normal_() if is_embedding and not network.tied else parameter.uniform_(-bound, bound)
+            is_output = name.startswith("output") or is_embedding  # which is the output's weight when tied
+            bound = 1.0 / math.sqrt(F if is_output else network.hidden_size)
+            parameter.uniform_(-bound, bound)
         elif is_bias:
             parameter.zero_()
         elif scheme == "keras" and is_embedding:

@@ -1,5 +1,6 @@
 """The bag of words: TF-IDF and logistic regression through scikit-learn, the baseline to beat for labels."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from ...interfaces.data import IGNORE, Window
 from ...interfaces.model import CountedModel, Score, State, SummaryRow
 from ..numpy.cells import Array
 from .kneser_ney import index_of
+
+log = logging.getLogger("experiments")
 
 FOLDS = 3  # of the cross-validation that chooses the strength
 
@@ -108,6 +111,8 @@ class BagOfWords(CountedModel):
         splits = StratifiedKFold(num_folds, shuffle=True, random_state=0)
         search = GridSearchCV(regression, {"C": self.strengths}, scoring="neg_log_loss", cv=splits)
         best = search.fit(features, labels).best_estimator_
+        if best.C == max(self.strengths) > min(self.strengths):
+            log.warning("the best of model.strengths is the largest, %g: a larger one may be better", best.C)
         self.weights, self.bias = np.zeros((self.num_outputs, len(self.idf))), np.full(self.num_outputs, -np.inf)
         rows = best.classes_[1:] if len(best.classes_) == 2 else best.classes_
         self.bias[best.classes_], self.strength = 0.0, best.C
