@@ -1,6 +1,6 @@
 # make demo       the main job: an LSTM on the embedded string
 # make test       style, types and the default tests     make test-slow   the recipes against their published numbers, and faults
-# make test-long  the best network on IMDB, three seeds
+# make test-long  the recipes that train for minutes on all cores
 # make test-faults    faults at random moments: signals to runs and sweeps, locks, requests to a server (long)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)

@@ -70,6 +70,27 @@ def test_a_store_that_was_copied_back_from_a_backup_gets_everything_again(tmp_pa
         assert ("everything is sent again" in done.stdout) == is_sent
 
 
+@pytest.mark.faults
+def test_a_store_whose_log_files_are_deleted_while_a_run_writes_ends_complete(store, tmp_path):
+    often = ["epochs=300", "model.hidden_size=4", "runner.log_interval=1", "tracker.interval=0.1", "threads=1"]
+    training = [sys.executable, "-m", "experiments", *often, f"tracker.uri={store}"]
+    deleted = []
+    with subprocess.Popen(training, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        for _ in process.stdout:
+            logs = [file for file in tmp_path.glob("mlflow.db-*") if not deleted]
+            deleted += [file.unlink(missing_ok=True) for file in logs]
+    assert deleted
+    assert process.returncode == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    doctor = [sys.executable, "-m", "experiments", "runner=doctor", f"tracker.uri={store}"]
+    subprocess.run(doctor, cwd=tmp_path, check=True)
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        theirs = connection.execute("SELECT key, step, value FROM metrics").fetchall()
+        status = connection.execute("SELECT status FROM runs").fetchall()
+    assert sorted(theirs) == sorted((p.key, p.step, p.value) for p in read_journal(folder / "journal.jsonl"))
+    assert status == [("FINISHED",)]
+
+
 def test_a_run_notices_at_its_end_what_the_store_lost_meanwhile(command, store, tmp_path, monkeypatch):
     from experiments.tracking.mlflow_backend import MlflowBackend
 

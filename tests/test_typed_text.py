@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -89,3 +91,14 @@ def test_a_refusal_that_shows_a_vocabulary_is_one_line_without_control_character
     assert "is not in the vocabulary (\\n" in error
     assert error.count("\n") == 1
     assert error.rstrip("\n").isprintable()
+
+
+def test_a_terminal_that_only_shows_ascii_gets_escapes(store, tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    training = [sys.executable, "-m", "experiments", "data.text=나는", "data.alphabet=나는01", "epochs=1"]
+    sampling = ["runner=sample", "checkpoint=latest", "runner.prompt=나", "runner.length=2"]
+    for arguments in ([*training, f"tracker.uri={store}"], [*training[:3], *sampling, f"tracker.uri={store}"]):
+        done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "Error" not in done.stderr
+        assert "\\ub098" in done.stdout

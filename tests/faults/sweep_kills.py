@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from experiments.checkpoints.training_state import LAST
 from experiments.tracking.folder import JOURNAL
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.record import RunRecord
@@ -53,7 +54,10 @@ def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -
 
 
 def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Killed, dict[str, int], int]:
-    """A sweep undisturbed and again with this many kills: what differs, what else must be 0, how many jobs resumed."""
+    """A sweep undisturbed and again with this many kills: what differs, what else must be 0, how many jobs resumed.
+
+    There are more kills where these hit no job that had a training state to resume from.
+    """
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         data, alone, killed = make_folders(Path(temporary), store)
@@ -62,7 +66,7 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Killed, 
         assert sweep(alone, arguments) == 0, (alone / "output.txt").read_text()
         seconds = time.monotonic() - began
         done, repeated, over = 0, 0, {}
-        while done < kills:
+        while done < kills or not has_job_to_resume(killed):
             code = sweep(killed, arguments, draw.uniform(0.1, 0.6) * seconds)
             done += code == -signal.SIGKILL
             repeated += sum(journal.read_bytes() != content for journal, content in over.items())
@@ -104,6 +108,11 @@ def strays(folder: Path) -> dict[str, int]:
 def resumed(folder: Path) -> int:
     """The number of jobs that were killed while they ran and then resumed."""
     return sum('"status": "RUNNING"' in (run / JOURNAL).read_text() for run in jobs(folder).values())
+
+
+def has_job_to_resume(folder: Path) -> bool:
+    """Whether a job of a killed sweep left a training state and did not end."""
+    return any((run / LAST).exists() and RunRecord.of(run).outcome == "running" for run in jobs(folder).values())
 
 
 def jobs(folder: Path) -> dict[tuple[str, str], Path]:
