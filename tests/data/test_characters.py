@@ -92,3 +92,19 @@ def test_the_fingerprint_tells_texts_apart():
     assert string().fingerprint == string().fingerprint
     assert string().fingerprint != string(text="hello").fingerprint
     assert string().fingerprint != string(alphabet=ALPHABET + "Z").fingerprint
+
+
+def test_what_each_split_holds_is_known(tmp_path):
+    (tmp_path / "text.txt").write_text("ab c\n" * 19 + "ab Z\n")
+    data = characters(path=str(tmp_path / "text.txt"), unknown="?", valid_fraction=0.0, test_fraction=0.1)
+    assert data.statistics == {"train": (90, 0, 90, 54), "test": (10, 1, 10, 6)}
+    assert string(text="a b").statistics == {"train": (5, 0, 5, 2)}
+
+
+def test_a_given_vocabulary_is_used_in_place_of_the_texts_own(tmp_path):
+    (tmp_path / "text.txt").write_text("abc" * 10)
+    vocabulary = string(alphabet="ba01", unknown="-").vocabulary
+    data = characters(path=str(tmp_path / "text.txt"), vocabulary=vocabulary)
+    assert data.vocabulary is vocabulary
+    assert data.streams["train"][:3].tolist() == [1, 0, 4]
+    assert string(text="bc", vocabulary=vocabulary).streams["train"].tolist() == [2, 0, 4, 3]

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.data.files import corpus
 from experiments.data.words import Words
+from experiments.interfaces.vocabulary import Vocabulary
 
 OPTIONS = {
     "corpus_size": None,
@@ -124,9 +125,27 @@ def test_a_mark_of_the_byte_order_is_no_word(words):
     assert read(words("\ufeffa b\n")) == "a b <eos>"
 
 
+def test_what_each_split_holds_is_known(words):
+    data = words("a b\na c\na b\na\n" * 10 + "a b new", min_count=11, test_fraction=0.05)
+    assert data.statistics["train"] == (110, 10, 140, 110)  # of each four lines one word is c
+    assert data.statistics["test"] == (4, 1, 7, 4)
+    assert words(corpus_size=4, min_count=2).statistics["train"] == (4, 2, 5, 4)
+    assert words(end_of_line=None, min_count=1).statistics["train"] == (73, 0, 147, 73)
+
+
+def test_a_given_vocabulary_is_used_with_its_case_and_its_ends_of_lines(words):
+    vocabulary = words("a B b c\n", lower_case=True, min_count=2, end_of_line="<e>").vocabulary
+    assert vocabulary.symbols == ("b", "<unk>")
+    data = words("B x\n", vocabulary=Vocabulary.from_state_dict(vocabulary.state_dict()))
+    assert read(data) == "b <unk> <unk>"
+    assert data.statistics["train"] == (3, 2, 4, 3)
+    with pytest.raises(ValueError, match=r"'x' at position 0 .* is not in the vocabulary"):
+        words("x y\n", vocabulary=Vocabulary(["y"], separator=" "))
+
+
 def test_a_damaged_cache_entry_is_named(words, tmp_path):
     words("a b\n")
-    (entry,) = (tmp_path / "cache" / "words").glob("*/vocabulary.json")
+    (entry,) = (tmp_path / "cache" / "words").glob("*/corpus.json")
     entry.write_text("")
     with pytest.raises(ValueError, match=rf"the cache entry {entry.parent} is damaged .*: delete that folder"):
         words("a b\n")

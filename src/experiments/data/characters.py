@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..interfaces.vocabulary import Vocabulary
 from .files.reading import check_fractions, read_text
-from .stream import SymbolStreams
+from .stream import SymbolStreams, statistics_of
 
 
 class Characters(SymbolStreams):
@@ -13,7 +13,7 @@ class Characters(SymbolStreams):
 
     The last `test_fraction` of them are the test split, the `valid_fraction` before that the validation split.
     `alphabet` None is the characters of the training split; `unknown` is the symbol for characters outside the
-    alphabet, None refuses them.
+    alphabet, None refuses them. Where `vocabulary` is given, the text is read through it instead.
     Raises FileNotFoundError or ValueError for a text that cannot be used.
     """
 
@@ -26,12 +26,17 @@ class Characters(SymbolStreams):
         valid_fraction: float,
         test_fraction: float,
         wrap: bool,
+        vocabulary: Vocabulary | None = None,
     ):
         fractions = check_fractions(valid_fraction, test_fraction)
         parts = split_text(read_text(Path(path)), fractions)
-        vocabulary = with_unknown("".join(sorted(set(parts["train"]))) if alphabet is None else alphabet, unknown)
-        streams = {split: vocabulary.encode(part, f"the {split} split of {path}") for split, part in parts.items()}
-        super().__init__(vocabulary, streams, wrap=wrap)
+        if vocabulary is None:
+            vocabulary = with_unknown("".join(sorted(set(parts["train"]))) if alphabet is None else alphabet, unknown)
+        streams, statistics = {}, {}
+        for split, part in parts.items():
+            streams[split] = vocabulary.encode(vocabulary.split(part), f"the {split} split of {path}")
+            statistics[split] = statistics_of(part, streams[split], vocabulary)
+        super().__init__(vocabulary, streams, wrap=wrap, statistics=statistics)
 
 
 def with_unknown(alphabet: str, unknown: str | None) -> Vocabulary:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..interfaces.vocabulary import Vocabulary
 from .files.fetching import fetch
 from .files.reading import checked_file
 from .words import SPLITS, Words
@@ -32,6 +33,7 @@ class PennTreebank(Words):
         corpus_size: int | None,
         held_out: bool,
         wrap: bool,
+        vocabulary: Vocabulary | None = None,
     ):
         if path is None:
             path = str(Path(cache) / "ptb")
@@ -52,6 +54,7 @@ class PennTreebank(Words):
             test_fraction=0.0,
             cache=cache,
             wrap=wrap,
+            vocabulary=vocabulary,
         )
 
     def files(self, folder: Path, held_out: bool) -> dict[str, Path]:

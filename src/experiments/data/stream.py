@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
-from ..interfaces.data import Dataset, Window
+from ..interfaces.data import Dataset, SplitStatistics, Window
 from ..interfaces.vocabulary import Vocabulary
 from .windows import stream_windows, wrapped_windows
 
@@ -13,12 +14,19 @@ from .windows import stream_windows, wrapped_windows
 class SymbolStreams(Dataset):
     """One stream of ids (N,) per split over one vocabulary; a new text dataset only has to build these."""
 
-    def __init__(self, vocabulary: Vocabulary, streams: Mapping[str, np.ndarray], *, wrap: bool):
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        streams: Mapping[str, np.ndarray],
+        *,
+        wrap: bool,
+        statistics: Mapping[str, SplitStatistics] = MappingProxyType({}),
+    ):
         """With `wrap` the training split is read as the textbook does, see `wrapped_windows`."""
         for split, ids in streams.items():
             if len(ids) < 2:
                 raise ValueError(f"the {split} split holds {len(ids)} symbols; at least 2 are needed to predict one")
-        self.vocabulary = vocabulary
+        self.vocabulary, self.statistics = vocabulary, statistics
         self.streams = dict(streams)
         self.splits = tuple(streams)
         self.num_inputs = self.num_outputs = len(vocabulary)
@@ -43,3 +51,9 @@ class SymbolStreams(Dataset):
             digest.update(split.encode())
             digest.update(np.ascontiguousarray(ids, "<i4").data)
         return digest.hexdigest()
+
+
+def statistics_of(text: str, ids: np.ndarray, vocabulary: Vocabulary) -> SplitStatistics:
+    """What a text (its ids (N,)) holds; every line end counts as a word."""
+    unknown = -1 if vocabulary.unknown is None else vocabulary.symbols.index(vocabulary.unknown)
+    return SplitStatistics(len(ids), int((ids == unknown).sum()), len(text), len(text.split()) + text.count("\n"))

@@ -1,7 +1,8 @@
 """The textbook's embedded string."""
 
+from ..interfaces.vocabulary import Vocabulary
 from .characters import with_unknown
-from .stream import SymbolStreams
+from .stream import SymbolStreams, statistics_of
 
 EMBEDDED = "hello pytorch. how long can a rnn cell remember?"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz ?!.,;01"
@@ -12,13 +13,24 @@ class String(SymbolStreams):
     """One string, all of it training: `text` between the start symbol 0 and the end symbol 1.
 
     `text` None is EMBEDDED, `alphabet` None the 34 symbols of ALPHABET; `unknown` is the symbol for characters outside
-    the alphabet, None refuses them.
+    the alphabet, None refuses them. Where `vocabulary` is given, the text is read through it instead.
     Raises ValueError for a text that cannot be used.
     """
 
-    def __init__(self, *, text: str | None, alphabet: str | None, unknown: str | None, wrap: bool):
+    def __init__(
+        self,
+        *,
+        text: str | None,
+        alphabet: str | None,
+        unknown: str | None,
+        wrap: bool,
+        vocabulary: Vocabulary | None = None,
+    ):
         if text == "":
             raise ValueError("text is empty")
-        vocabulary = with_unknown(ALPHABET if alphabet is None else alphabet, unknown)
+        if vocabulary is None:
+            vocabulary = with_unknown(ALPHABET if alphabet is None else alphabet, unknown)
         marked = START + (EMBEDDED if text is None else text) + END
-        super().__init__(vocabulary, {"train": vocabulary.encode(marked, "the text")}, wrap=wrap)
+        ids = vocabulary.encode(vocabulary.split(marked), "the text")
+        statistics = {"train": statistics_of(marked, ids, vocabulary)}
+        super().__init__(vocabulary, {"train": ids}, wrap=wrap, statistics=statistics)

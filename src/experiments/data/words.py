@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from ..config.checks import at_least
+from ..interfaces.vocabulary import Vocabulary
 from .files.corpus import Part, Rules, cached_corpus, cut_file
 from .files.reading import check_fractions, checked_file
 from .stream import SymbolStreams
@@ -20,7 +21,8 @@ class Words(SymbolStreams):
     is that of the training words: of those that occur `min_count` times at least the `vocabulary_size` most frequent,
     ids in order of first appearance. All others, and held-out words that are not in it, are `unknown`; where training
     has no such symbol they are refused.
-    `corpus_size` keeps the first training words only. Raises FileNotFoundError or ValueError.
+    `corpus_size` keeps the first training words only. Where `vocabulary` is given, the text is read through it instead:
+    its symbols, case and ends of lines. Raises FileNotFoundError or ValueError.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Words(SymbolStreams):
         test_fraction: float,
         cache: str,
         wrap: bool,
+        vocabulary: Vocabulary | None = None,
     ):
         at_least(1, min_count=min_count, vocabulary_size=vocabulary_size)
         at_least(2, corpus_size=corpus_size)
@@ -51,7 +54,9 @@ class Words(SymbolStreams):
             parts = cut_file(checked_file(Path(path)), fractions)
         parts = {split: part for split, part in parts.items() if held_out or split == "train"}
         rules = Rules(lower_case, end_of_line, corpus_size, min_count, vocabulary_size, unknown)
-        super().__init__(*cached_corpus(parts, rules, Path(cache)), wrap=wrap)
+        corpus = cached_corpus(parts, rules, Path(cache), vocabulary)
+        super().__init__(corpus.vocabulary, corpus.streams, wrap=wrap, statistics=corpus.statistics)
+        end_of_line = self.vocabulary.end_of_line
         self.sentence_end = self.vocabulary.symbols.index(end_of_line) if end_of_line in self.vocabulary else None
 
     def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
