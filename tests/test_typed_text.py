@@ -86,7 +86,7 @@ def test_in_a_sweep_every_text_between_commas_is_a_value(command, tmp_path):
 def test_a_refusal_that_shows_a_vocabulary_is_one_line_without_control_characters(command, tmp_path):
     (tmp_path / "a.txt").write_text("hello there\nhow are you\x1b[31m\nHello\n")
     splits = ("data.valid_fraction=0.2", "data.test_fraction=0.2")
-    code, _, error = command("data=characters", "data.path=a.txt", *splits)
+    code, _, error = command("data=characters", "data.path=a.txt", "data.unknown=null", *splits)
     assert code == 1
     assert "is not in the vocabulary (\\n" in error
     assert error.count("\n") == 1

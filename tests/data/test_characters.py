@@ -6,6 +6,14 @@ from experiments.data.characters import Characters
 from experiments.data.string import ALPHABET, EMBEDDED, String
 
 OPTIONS = {
+    "encoding": "utf-8",
+    "line_ends": "normalized",
+    "corpus_size": None,
+    "held_out": True,
+    "lower_case": False,
+    "min_count": 1,
+    "vocabulary_size": None,
+    "vocabulary_file": None,
     "alphabet": None,
     "unknown": None,
     "valid_fraction": 0.1,
@@ -14,8 +22,9 @@ OPTIONS = {
 }
 
 
-def characters(**options):
-    return Characters(**{**OPTIONS, **options})
+@pytest.fixture
+def characters(tmp_path):
+    return lambda **options: Characters(**{**OPTIONS, "cache": str(tmp_path / "cache"), **options})
 
 
 def string(**options):
@@ -30,7 +39,7 @@ def test_the_embedded_string_stands_between_start_and_end():
     assert sum(w.count for w in data.windows("train", 1, 35, epoch=0)) == 49
 
 
-def test_a_file_is_cut_into_train_valid_and_test_in_order(tmp_path):
+def test_a_file_is_cut_into_train_valid_and_test_in_order(characters, tmp_path):
     text = "abcdefghij" * 10 + "é"
     (tmp_path / "text.txt").write_text(text + "a" * 99, encoding="utf-8")
     data = characters(path=str(tmp_path / "text.txt"))
@@ -39,7 +48,7 @@ def test_a_file_is_cut_into_train_valid_and_test_in_order(tmp_path):
     assert data.vocabulary.symbols == tuple("abcdefghijé")
 
 
-def test_held_out_characters_that_training_lacks_are_refused_or_become_unknown(tmp_path):
+def test_held_out_characters_that_training_lacks_are_refused_or_become_unknown(characters, tmp_path):
     file = tmp_path / "text.txt"
     file.write_text("ab" * 45 + "Z" + "ab" * 5)
     with pytest.raises(ValueError, match="'Z' at position 9 of the test split"):
@@ -59,7 +68,7 @@ def test_held_out_characters_that_training_lacks_are_refused_or_become_unknown(t
         ({"path": "txet.txt"}, "no data file txet.txt; did you mean text.txt"),
     ],
 )
-def test_a_text_that_cannot_be_used_is_refused_with_a_reason(options, part, tmp_path, monkeypatch):
+def test_a_text_that_cannot_be_used_is_refused_with_a_reason(characters, options, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text("some text")
     (tmp_path / "empty.txt").write_text("")
@@ -82,10 +91,13 @@ def test_a_string_that_cannot_be_used_is_refused_with_a_reason(options, part):
         string(**options)
 
 
-def test_a_file_is_read_as_it_is_but_for_a_mark_of_the_byte_order(tmp_path):
-    (tmp_path / "text.txt").write_bytes("\ufeffab\r\n".encode() * 10)
-    data = characters(path=str(tmp_path / "text.txt"), valid_fraction=0.0, test_fraction=0.0)
-    assert data.vocabulary.decode(data.streams["train"]).startswith("ab\r\n")
+def test_line_ends_are_normalized_or_kept(characters, tmp_path):
+    whole = {"path": str(tmp_path / "text.txt"), "valid_fraction": 0.0, "test_fraction": 0.0}
+    (tmp_path / "text.txt").write_bytes("\ufeffab\r\nc\rd\n".encode())
+    data = characters(**whole)
+    assert data.vocabulary.decode(data.streams["train"]) == "ab\nc\nd\n"
+    data = characters(**whole, line_ends="kept")
+    assert data.vocabulary.decode(data.streams["train"]) == "ab\r\nc\rd\n"
 
 
 def test_the_fingerprint_tells_texts_apart():
@@ -94,14 +106,14 @@ def test_the_fingerprint_tells_texts_apart():
     assert string().fingerprint != string(alphabet=ALPHABET + "Z").fingerprint
 
 
-def test_what_each_split_holds_is_known(tmp_path):
+def test_what_each_split_holds_is_known(characters, tmp_path):
     (tmp_path / "text.txt").write_text("ab c\n" * 19 + "ab Z\n")
     data = characters(path=str(tmp_path / "text.txt"), unknown="?", valid_fraction=0.0, test_fraction=0.1)
     assert data.statistics == {"train": (90, 0, 90, 54), "test": (10, 1, 10, 6)}
     assert string(text="a b").statistics == {"train": (5, 0, 5, 2)}
 
 
-def test_a_given_vocabulary_is_used_in_place_of_the_texts_own(tmp_path):
+def test_a_given_vocabulary_is_used_in_place_of_the_texts_own(characters, tmp_path):
     (tmp_path / "text.txt").write_text("abc" * 10)
     vocabulary = string(alphabet="ba01", unknown="-").vocabulary
     data = characters(path=str(tmp_path / "text.txt"), vocabulary=vocabulary)

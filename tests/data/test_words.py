@@ -7,11 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from experiments.data.files import corpus
+from experiments.data.files import corpus, splits
 from experiments.data.words import Words
 from experiments.interfaces.vocabulary import Vocabulary
 
 OPTIONS = {
+    "encoding": "utf-8",
+    "line_ends": "normalized",
+    "vocabulary_file": None,
     "corpus_size": None,
     "held_out": True,
     "lower_case": False,
@@ -75,8 +78,11 @@ def test_a_file_is_cut_at_line_ends(words):
 def test_held_out_words_are_unknown_or_refused(words):
     text = "a b <unk>\n" * 9 + "a new\n"
     assert read(words(text, test_fraction=0.1), "test") == "a <unk> <eos>"
-    with pytest.raises(ValueError, match=r"'new' at position 1 of .*text.txt is not in the vocabulary"):
+    with pytest.raises(ValueError, match=r"'new' at position 1 of .*text.txt is not .* give data.held_out=false"):
         words(text.replace("<unk>", "c"), test_fraction=0.1)
+    with pytest.raises(ValueError, match=r"'new' .* give data.min_count=10, which makes its rarest words unknown"):
+        words(text.replace("<unk>", "a"), test_fraction=0.1)
+    assert read(words(test_fraction=0.1, min_count=10), "test") == "a <unk> <unk>"
 
 
 def test_a_folder_has_a_file_per_split(words, tmp_path):
@@ -105,16 +111,16 @@ def test_blocks_do_not_change_the_words(words, monkeypatch):
     text = "".join(f"wörd{k % 50} {'x ' * (k % 5)}\n" for k in range(500))
     whole = read(words(text))
     monkeypatch.setattr(corpus, "LAYOUT", -1)  # another cache entry
-    monkeypatch.setattr(corpus, "BLOCK", 37)
+    monkeypatch.setattr(splits, "BLOCK", 37)
     assert read(words(text)) == whole
     assert read(words(text, corpus_size=123)).split() == whole.split()[:123]
-    with pytest.raises(ValueError, match=r"'new' at position 297 of .* is not in the .*raise data.min_count"):
+    with pytest.raises(ValueError, match=r"'new' at position 297 of .* is not in the .*give data.held_out=false"):
         words("a b\n" * 999 + "new\n", test_fraction=0.1)
 
 
 def test_a_text_without_line_ends_is_cut_between_words(words, monkeypatch):
-    monkeypatch.setattr(corpus, "BLOCK", 64)
-    monkeypatch.setattr(corpus, "SEARCH", 32)
+    monkeypatch.setattr(splits, "BLOCK", 64)
+    monkeypatch.setattr(splits, "SEARCH", 32)
     data = words("ab cde " * 1000 + "ab", valid_fraction=0.1, test_fraction=0.1, end_of_line=None)
     assert sum(len(ids) for ids in data.streams.values()) == 2001
     assert len(data.streams["test"]) == pytest.approx(200, abs=2)
@@ -145,7 +151,7 @@ def test_a_given_vocabulary_is_used_with_its_case_and_its_ends_of_lines(words):
 
 def test_a_damaged_cache_entry_is_named(words, tmp_path):
     words("a b\n")
-    (entry,) = (tmp_path / "cache" / "words").glob("*/corpus.json")
+    (entry,) = (tmp_path / "cache" / "texts").glob("*/corpus.json")
     entry.write_text("")
     with pytest.raises(ValueError, match=rf"the cache entry {entry.parent} is damaged .*: delete that folder"):
         words("a b\n")
@@ -159,7 +165,7 @@ def test_the_symbols_of_ones_own_are_one_word(words, option, word):
 
 
 def test_the_cache_is_used_and_follows_content_and_rules(words, tmp_path, monkeypatch):
-    entries = tmp_path / "cache" / "words"
+    entries = tmp_path / "cache" / "texts"
     words("a b\n")
     monkeypatch.setattr(corpus, "build", None)  # whoever builds now fails
     assert isinstance(words("a b\n").streams["train"], np.memmap)
@@ -186,7 +192,7 @@ def test_a_bad_file_is_refused_and_leaves_no_half_written_cache(words, tmp_path,
         return
     with pytest.raises(ValueError, match=part):
         words(end_of_line=None)
-    entries = tmp_path / "cache" / "words"
+    entries = tmp_path / "cache" / "texts"
     assert not entries.exists() or all(name.endswith(".lock") for name in os.listdir(entries))
 
 

@@ -32,10 +32,16 @@ def files(kind: str) -> list[Path]:
 
 
 def unknown_key(key: str, valid: Iterable[str]) -> str:
-    """The message for an unknown key of the config, with the choice that has this option or the nearest valid key."""
+    """The message for an unknown key of the config, with the choices that have this option or the nearest valid key.
+
+    The choice with the most options of the chosen one is first.
+    """
+    valid = list(valid)
     kind, _, option = key.partition(".")
     contents = {path.stem: contents_of(path) for path in files(kind)} if kind in KINDS and option else {}
-    names = [name for name, options in contents.items() if option in {**options, **(options.get(kind) or {})}]
+    options = {name: {**content, **(content.get(kind) or {})} for name, content in contents.items()}
+    names = [name for name in options if option in options[name]]
+    names.sort(key=lambda name: -sum(f"{kind}.{own}" in valid for own in options[name]))
     if not names:
         return unknown("key", key, valid)
     return f"{key} is no option of the chosen {kind} but of {', '.join(names)}: type {kind}={names[0]} {key}=..."

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .keys import flatten
+from .paths import cache_folder
 
 FORMER_NAMES = {  # public name -> the name that stands in identities
     "experiments.models.TorchNetwork": "experiments.models.torch_network.TorchNetwork",
@@ -35,12 +36,24 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
     "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
-CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
+CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
+
+# Options that were added later, each with the value that means what was done before.
+READ_AS_BEFORE = {"encoding": "utf-8", "line_ends": "kept", "vocabulary_file": None}
+COUNTED_AS_BEFORE = {
+    "corpus_size": None,
+    "held_out": True,
+    "lower_case": False,
+    "min_count": 1,
+    "vocabulary_size": None,
+}
+ADDED: dict[str, dict[str, Any]] = {WORDS: READ_AS_BEFORE, CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE}
 
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
+NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 
@@ -55,6 +68,10 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
             today["data"] = {**{k: v for k, v in data.items() if k not in left_out}, "_target_": STRING}
         else:
             data.pop("text", None)
+            data.setdefault("cache", cache_folder())
+    data = today.get("data")
+    if isinstance(data, dict) and data.get("_target_") in ADDED:
+        today["data"] = ADDED[data["_target_"]] | data
     return today
 
 
@@ -67,6 +84,11 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
         recorded["data"] |= OF_STRING
     elif target == CHARACTERS:
         recorded["data"]["text"] = None
+        if recorded["data"].get("unknown") == "auto":  # whether there is one is seen in the data's fingerprint
+            recorded["data"]["unknown"] = None
+    if target in ADDED:
+        before = ADDED[target].items()
+        recorded["data"] = {k: v for k, v in recorded["data"].items() if (k, v) not in before}
     return recorded
 
 

@@ -6,6 +6,8 @@ PUBLIC = {
     "String": "string",
     "Characters": "characters",
     "Words": "words",
+    "Bytes": "bytes",
+    "Subwords": "subwords",
     "PennTreebank": "ptb",
     "Imdb": "imdb",
 }

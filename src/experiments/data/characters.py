@@ -1,56 +1,74 @@
-"""Any text file, character by character."""
+"""Any text, character by character."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
+from ..config.checks import at_least
 from ..interfaces.vocabulary import Vocabulary
-from .files.reading import check_fractions, read_text
-from .stream import SymbolStreams, statistics_of
+from .files.symbols import read_symbols
+from .files.units import AUTO, CharacterUnit
+from .text import LineEnds, Text
 
 
-class Characters(SymbolStreams):
-    """The characters of a UTF-8 file in order.
+class Characters(Text):
+    """The characters of a text in order: Unicode's code points, so that an accent or a sign may be one of its own.
 
-    The last `test_fraction` of them are the test split, the `valid_fraction` before that the validation split.
-    `alphabet` None is the characters of the training split; `unknown` is the symbol for characters outside the
-    alphabet, None refuses them. Where `vocabulary` is given, the text is read through it instead.
-    Raises FileNotFoundError or ValueError for a text that cannot be used.
+    See `Text` for `path` and the splits; a file is cut at exactly the fractions of its characters. The alphabet is
+    that of the training split, of characters that occur `min_count` times at least the `vocabulary_size` most
+    frequent; or it is `alphabet`, or read from `vocabulary_file`. `unknown` is the symbol for all others, None
+    refuses them; "auto" is U+FFFD where a symbol is needed, see `CharacterUnit`. `corpus_size` keeps the first
+    training characters only. Raises FileNotFoundError or ValueError.
     """
 
     def __init__(
         self,
         *,
         path: str,
+        encoding: str,
+        line_ends: LineEnds,
+        corpus_size: int | None,
+        held_out: bool,
+        lower_case: bool,
         alphabet: str | None,
+        min_count: int,
+        vocabulary_size: int | None,
+        vocabulary_file: str | None,
         unknown: str | None,
         valid_fraction: float,
         test_fraction: float,
+        cache: str,
         wrap: bool,
         vocabulary: Vocabulary | None = None,
     ):
-        fractions = check_fractions(valid_fraction, test_fraction)
-        parts = split_text(read_text(Path(path)), fractions)
-        if vocabulary is None:
-            vocabulary = with_unknown("".join(sorted(set(parts["train"]))) if alphabet is None else alphabet, unknown)
-        streams, statistics = {}, {}
-        for split, part in parts.items():
-            streams[split] = vocabulary.encode(vocabulary.split(part), f"the {split} split of {path}")
-            statistics[split] = statistics_of(part, streams[split], vocabulary)
-        super().__init__(vocabulary, streams, wrap=wrap, statistics=statistics)
+        at_least(1, min_count=min_count, vocabulary_size=vocabulary_size)
+        check_unknown(unknown)
+        if alphabet is not None and vocabulary_file is not None:
+            raise ValueError("alphabet and vocabulary_file both give the symbols: set one of them to null")
+        if vocabulary is None and vocabulary_file is not None:
+            alphabet = checked_characters(read_symbols(vocabulary_file, None), vocabulary_file)
+        if vocabulary is None and alphabet is not None:
+            Vocabulary(alphabet, separator="")  # no character may be there twice
+        super().__init__(
+            CharacterUnit(lower_case, alphabet, min_count, vocabulary_size, unknown),
+            path=path,
+            encoding=encoding,
+            line_ends=line_ends,
+            corpus_size=corpus_size,
+            held_out=held_out,
+            valid_fraction=valid_fraction,
+            test_fraction=test_fraction,
+            cache=cache,
+            wrap=wrap,
+            vocabulary=vocabulary,
+        )
 
 
-def with_unknown(alphabet: str, unknown: str | None) -> Vocabulary:
-    """The vocabulary of an alphabet and the symbol for all others. ValueError if that is not one character."""
-    if unknown is not None and len(unknown) != 1:
-        raise ValueError(f"unknown must be one character, got {unknown!r}")
-    if unknown is not None and unknown not in alphabet:
-        alphabet += unknown
-    return Vocabulary(alphabet, separator="", unknown=unknown)
+def check_unknown(unknown: str | None) -> None:
+    """ValueError unless it is one character, None or "auto"."""
+    if unknown not in (None, AUTO) and len(unknown) != 1:
+        raise ValueError(f"unknown must be one character, {AUTO} or null, got {unknown!r}")
 
 
-def split_text(text: str, fractions: Mapping[str, float]) -> dict[str, str]:
-    """Text -> train, valid and test in this order of the text; a fraction of 0 leaves its split out."""
-    test = len(text) - round(len(text) * fractions["test"])
-    valid = test - round(len(text) * fractions["valid"])
-    parts = {"train": text[:valid], "valid": text[valid:test], "test": text[test:]}
-    return {split: part for split, part in parts.items() if fractions[split]}
+def checked_characters(symbols: list[str], file: str) -> str:
+    """The symbols as a string. ValueError if one is not one character."""
+    for number, symbol in enumerate(symbols, 1):
+        if len(symbol) != 1:
+            raise ValueError(f"{file} holds {symbol!r} as symbol {number}, which is not one character")
+    return "".join(symbols)

@@ -5,7 +5,7 @@ from pathlib import Path
 from ..interfaces.vocabulary import Vocabulary
 from .files.fetching import fetch
 from .files.reading import checked_file
-from .words import SPLITS, Words
+from .words import Words
 
 MD5 = {
     "train": "f26c4b92c5fdc7b3f8c7cdcb991d8420",
@@ -43,12 +43,15 @@ class PennTreebank(Words):
             raise FileNotFoundError(f"there is no folder {path}; {BY_HAND}, or data.path=null to download them")
         super().__init__(
             path=path,
+            encoding="utf-8",
+            line_ends="normalized",
             corpus_size=corpus_size,
             held_out=held_out,
             lower_case=False,
             end_of_line="<eos>",
             min_count=1,
             vocabulary_size=None,
+            vocabulary_file=None,
             unknown="<unk>",
             valid_fraction=0.0,
             test_fraction=0.0,
@@ -59,4 +62,4 @@ class PennTreebank(Words):
 
     def files(self, folder: Path, held_out: bool) -> dict[str, Path]:
         """The file of each split, all of which must be there."""
-        return {split: checked_file(folder / f"ptb.{split}.txt") for split in (SPLITS if held_out else SPLITS[:1])}
+        return {split: checked_file(folder / f"ptb.{split}.txt") for split in (MD5 if held_out else ("train",))}

@@ -21,8 +21,12 @@ class SymbolStreams(Dataset):
         *,
         wrap: bool,
         statistics: Mapping[str, SplitStatistics] = MappingProxyType({}),
+        fingerprint: str | None = None,
     ):
-        """With `wrap` the training split is read as the textbook does, see `wrapped_windows`."""
+        """With `wrap` the training split is read as the textbook does, see `wrapped_windows`.
+
+        `fingerprint` is what the property of this name would compute, where that is known.
+        """
         for split, ids in streams.items():
             if len(ids) < 2:
                 raise ValueError(f"the {split} split holds {len(ids)} symbols; at least 2 are needed to predict one")
@@ -30,7 +34,7 @@ class SymbolStreams(Dataset):
         self.streams = dict(streams)
         self.splits = tuple(streams)
         self.num_inputs = self.num_outputs = len(vocabulary)
-        self._wrap = wrap
+        self._wrap, self._fingerprint = wrap, fingerprint
 
     def windows(
         self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
@@ -46,11 +50,13 @@ class SymbolStreams(Dataset):
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over the vocabulary and every split."""
-        digest = hashlib.blake2b(self.vocabulary.fingerprint.encode(), digest_size=8)
-        for split, ids in self.streams.items():
-            digest.update(split.encode())
-            digest.update(np.ascontiguousarray(ids, "<i4").data)
-        return digest.hexdigest()
+        if self._fingerprint is None:
+            digest = hashlib.blake2b(self.vocabulary.fingerprint.encode(), digest_size=8)
+            for split, ids in self.streams.items():
+                digest.update(split.encode())
+                digest.update(np.ascontiguousarray(ids, "<i4").data)
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
 
 
 def statistics_of(text: str, ids: np.ndarray, vocabulary: Vocabulary) -> SplitStatistics:

@@ -1,7 +1,6 @@
 """The textbook's embedded string."""
 
 from ..interfaces.vocabulary import Vocabulary
-from .characters import with_unknown
 from .stream import SymbolStreams, statistics_of
 
 EMBEDDED = "hello pytorch. how long can a rnn cell remember?"
@@ -29,8 +28,12 @@ class String(SymbolStreams):
         if text == "":
             raise ValueError("text is empty")
         if vocabulary is None:
-            vocabulary = with_unknown(ALPHABET if alphabet is None else alphabet, unknown)
+            alphabet = ALPHABET if alphabet is None else alphabet
+            if unknown is not None and len(unknown) != 1:
+                raise ValueError(f"unknown must be one character or null, got {unknown!r}")
+            own = "" if unknown is None or unknown in alphabet else unknown
+            vocabulary = Vocabulary(alphabet + own, separator="", unknown=unknown)
         marked = START + (EMBEDDED if text is None else text) + END
-        ids = vocabulary.encode(vocabulary.split(marked), "the text")
+        ids = vocabulary.encode_text(marked, "the text")
         statistics = {"train": statistics_of(marked, ids, vocabulary)}
         super().__init__(vocabulary, {"train": ids}, wrap=wrap, statistics=statistics)

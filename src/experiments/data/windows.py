@@ -58,9 +58,9 @@ def stream_windows(symbols: np.ndarray, batch_size: int, truncation: int | None,
             return Window(symbols[at].astype(np.int64), symbols[at + 1].astype(np.int64), k == 0, at.size)
         live = t < lengths
         at = np.minimum(starts + t, transitions - 1)
-        inputs = np.where(live, symbols[at], PADDING).astype(np.int64)
+        inputs = np.where(live, symbols[at].astype(np.int64), PADDING)
         counts = live & (t >= first)
-        targets = np.where(counts, symbols[at + 1], IGNORE).astype(np.int64)
+        targets = np.where(counts, symbols[at + 1].astype(np.int64), IGNORE)
         return Window(inputs, targets, k == 0, int(counts.sum()))
 
     return Windows(-(-int(lengths[0]) // T), cut)

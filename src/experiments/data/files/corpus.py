@@ -1,208 +1,183 @@
-"""Text files as arrays of word ids: read in bounded memory, cached by content, memory-mapped."""
+"""Text files as arrays of ids: read in bounded memory, cached by content and options, memory-mapped."""
 
+import dataclasses
+import functools
 import hashlib
 import itertools
 import json
-import re
+import shutil
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from ...interfaces.data import SplitStatistics
-from ...interfaces.vocabulary import Vocabulary
+from ...interfaces.vocabulary import NUM_CODE_POINTS, Vocabulary, code_points
 from .caching import cached, damaged
-from .reading import decoded
+from .digests import content_digest
+from .reading import TextFormat, checked_file, plain_text
+from .splits import Part, pieces, whole
+from .units import Read, Unit
 
-BLOCK = 1 << 20  # bytes of text handled at once
-SEARCH = 1 << 16  # bytes after a cut in which a line's end is looked for
-LAYOUT = 2  # of a cache entry: another number makes old entries unread
-
-
-class Part(NamedTuple):
-    """Some whole lines of a UTF-8 file."""
-
-    file: Path
-    start: int  # bytes
-    stop: int
+LAYOUT = 3  # of a cache entry: another number makes old entries unread
+WHOLE = "text"  # in place of a split
+SPACES = np.zeros(NUM_CODE_POINTS, bool)  # by code point; none is beyond U+3000
+SPACES[[k for k in range(0x3001) if chr(k).isspace()]] = True
 
 
-class Rules(NamedTuple):
-    """How text becomes words, and which words become symbols."""
+class Source(NamedTuple):
+    """Where a text is: a file for each split, or one file that is cut at these fractions."""
 
-    lower_case: bool
-    end_of_line: str | None  # the word after every line
-    corpus_size: int | None  # training words from the beginning
-    min_count: int  # of a training word, to be a symbol
-    vocabulary_size: int | None  # symbols at most, `unknown` among them
-    unknown: str | None  # the symbol for all other words
+    files: Mapping[str, Path]  # by split, or the one file by WHOLE
+    fractions: Mapping[str, float]
+    held_out: bool  # whether valid and test are wanted
+    form: TextFormat
+    corpus_size: int | None  # training symbols from the beginning
+
+    def name(self, split: str) -> Path:
+        """The file a split is from."""
+        return self.files[WHOLE if WHOLE in self.files else split]
 
 
 class Corpus(NamedTuple):
     """A text as ids."""
 
     vocabulary: Vocabulary
-    streams: Mapping[str, np.ndarray]  # by split, (N,) int32, memory-mapped
+    streams: Mapping[str, np.ndarray]  # by split, (N,) uint8, uint16 or int32, memory-mapped
     statistics: dict[str, SplitStatistics]
+    fingerprint: str  # of the dataset, see `SymbolStreams`
 
 
-def cached_corpus(parts: Mapping[str, Part], rules: Rules, cache: Path, vocabulary: Vocabulary | None) -> Corpus:
-    """Files -> their words as ids in the given vocabulary, or in that of the training words.
+def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: Path) -> Corpus:
+    """Files -> their symbols as ids in the given vocabulary, or in that of the training split.
 
-    Read from the cache if the same bytes were read by the same rules before. Raises ValueError or OSError.
+    Read from the cache if the same bytes were read with the same options before. Raises ValueError or OSError.
     """
-    if vocabulary is not None:
-        rules = rules._replace(lower_case=vocabulary.lower_case, end_of_line=vocabulary.end_of_line)
-    key = fingerprint(parts, rules, vocabulary)
-    entry = cached(cache / "words" / key, lambda folder: build(parts, rules, vocabulary, folder))
+    for file in source.files.values():
+        checked_file(file)
+    key = key_of(source, unit, given, cache)
+    entry = cached(cache / "texts" / key, lambda folder: build(source, unit, given, folder))
     try:
         described = json.loads((entry / "corpus.json").read_text(encoding="utf-8"))
-        streams = {split: np.memmap(entry / f"{split}.int32", "<i4", "r") for split in parts}
-        statistics = {split: SplitStatistics(*described["statistics"][split]) for split in parts}
-        return Corpus(Vocabulary.from_state_dict(described["vocabulary"]), streams, statistics)
+        vocabulary = given or Vocabulary.from_state_dict(described["vocabulary"])
+        statistics = {split: SplitStatistics(*held) for split, held in described["statistics"].items()}
+        streams = {split: np.memmap(entry / f"{split}.ids", id_type(vocabulary), "r") for split in statistics}
+        for split, ids in streams.items():
+            if len(ids) != statistics[split].tokens:
+                raise ValueError(f"{split}.ids holds {len(ids)} ids, not {statistics[split].tokens}")
+        return Corpus(vocabulary, streams, statistics, described["fingerprint"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise damaged(entry, error) from error
 
 
-def fingerprint(parts: Mapping[str, Part], rules: Rules, vocabulary: Vocabulary | None) -> str:
-    """32 hexadecimal digits over the text, the rules and the vocabulary that is given."""
-    options = [LAYOUT, *rules, None if vocabulary is None else vocabulary.state_dict()]
-    digest = hashlib.blake2b(json.dumps(options).encode(), digest_size=16)
-    for split, part in parts.items():
-        digest.update(f"{split} {part.stop - part.start} ".encode())
-        with part.file.open("rb") as file:
-            file.seek(part.start)
-            for left in range(part.stop - part.start, 0, -BLOCK):
-                digest.update(file.read(min(left, BLOCK)))
-    return digest.hexdigest()
+def key_of(source: Source, unit: Unit, given: Vocabulary | None, cache: Path) -> str:
+    """32 hexadecimal digits over the text and all options."""
+    digests = {split: content_digest(file, cache / "digests") for split, file in source.files.items()}
+    packed = [file.suffix == ".gz" for file in source.files.values()]
+    options = [LAYOUT, digests, packed, source.fractions, *source[2:], unit.name, dataclasses.asdict(unit)]
+    options.append(None if given is None else given.state_dict())
+    return hashlib.blake2b(json.dumps(options).encode(), digest_size=16).hexdigest()
 
 
-def build(parts: Mapping[str, Part], rules: Rules, vocabulary: Vocabulary | None, folder: Path) -> None:
+def id_type(vocabulary: Vocabulary) -> np.dtype[Any]:
+    """The smallest type that holds every id."""
+    return np.dtype("u1" if len(vocabulary) <= 1 << 8 else "<u2" if len(vocabulary) <= 1 << 16 else "<i4")
+
+
+def build(source: Source, unit: Unit, given: Vocabulary | None, folder: Path) -> None:
     """Choose the vocabulary unless it is given, write it and every split's ids and statistics into a folder."""
-    size = sum(part.stop - part.start for part in parts.values()) + parts["train"].stop - parts["train"].start
-    with tqdm(total=size, desc="words", unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as progress:
-        if vocabulary is None:
-            vocabulary = choose_vocabulary(count_words(parts["train"], rules, progress), rules)
-        statistics = {}
-        for split, part in parts.items():
-            limit = rules.corpus_size if split == "train" else None
-            with (folder / f"{split}.int32").open("wb") as file:
-                statistics[split] = write_ids(vocabulary, part, rules, limit, progress, file)
-            if statistics[split].tokens < 2:
-                held = statistics[split].tokens
-                raise ValueError(f"the {split} split of {part.file} holds {held} words; at least 2 are needed")
-    described = {"vocabulary": vocabulary.state_dict(), "statistics": statistics}
+    copies = folder / "copies"
+    copies.mkdir()
+    parts = parts_of(source, unit, copies)
+    read = functools.partial(watched, whole_words=unit.name == "word")
+    vocabulary = unit.choose(parts, read) if given is None else given
+    digest, statistics = hashlib.blake2b(vocabulary.fingerprint.encode(), digest_size=8), {}
+    for split, part in parts.items():
+        where = f"the {split} split of {source.name(split)}"
+        digest.update(split.encode())
+        with (folder / f"{split}.ids").open("wb") as file:
+            try:
+                statistics[split] = write_ids(vocabulary, encoded(vocabulary, part, unit, read, where), file, digest)
+            except UnknownSymbol as error:
+                cure = "its vocabulary has no symbol for others" if given else unit.cure(parts, read)
+                raise ValueError(f"{error}; {cure}") from None
+        if (held := statistics[split].tokens) < 2:
+            cure = "" if split == "train" else ": give data.held_out=false, or a longer text"
+            raise ValueError(f"{where} holds {held or 'no'} {unit.name}s; at least 2 are needed{cure}")
+    shutil.rmtree(copies)
+    described = {"vocabulary": vocabulary.state_dict(), "statistics": statistics, "fingerprint": digest.hexdigest()}
     (folder / "corpus.json").write_text(json.dumps(described), encoding="utf-8")
 
 
-def count_words(part: Part, rules: Rules, progress: "tqdm[NoReturn]") -> Counter[str]:
-    """The words of the training split and how often each occurs. ValueError if they are too few."""
-    counts: Counter[str] = Counter()
-    for _, words in blocks(part, rules, rules.corpus_size, progress):
-        counts.update(words)
-    if not counts:
-        raise ValueError(f"{part.file} holds no words")
-    if rules.corpus_size is not None and counts.total() < rules.corpus_size:
-        raise ValueError(f"corpus_size={rules.corpus_size} is more than the {counts.total()} training words there are")
-    return counts
+def parts_of(source: Source, unit: Unit, copies: Path) -> dict[str, Part]:
+    """The splits as parts of UTF-8 files, which are written into the folder `copies` where they are not such files."""
+    plain = {}
+    for split, file in source.files.items():
+        plain[split] = plain_text(file, source.form, copies / f"{split}.txt")
+    parts = unit.cut(plain[WHOLE], source.fractions) if WHOLE in plain else {k: whole(v) for k, v in plain.items()}
+    if not source.held_out:
+        parts = {"train": parts["train"]}
+    if source.corpus_size is not None:
+        parts["train"], held = unit.clip(parts["train"], source.corpus_size)
+        if held < source.corpus_size:
+            raise ValueError(
+                f"corpus_size={source.corpus_size} is more than the {held} training {unit.name}s there are"
+            )
+    return parts
+
+
+def watched(part: Part, *, whole_words: bool) -> Iterator[str]:
+    """The text of a part in pieces, with a progress bar on a terminal."""
+    size, shown = part.stop - part.start, sys.stderr.isatty()
+    with tqdm(total=size, desc="text", unit="B", unit_scale=True, disable=not shown, leave=False) as progress:
+        for text in pieces(part, whole_words=whole_words):
+            yield text
+            progress.update(len(text.encode()) if shown else 0)
+
+
+class UnknownSymbol(ValueError):
+    """The vocabulary lacks a symbol and has none for others."""
+
+
+def encoded(vocabulary: Vocabulary, part: Part, unit: Unit, read: Read, where: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The text of a part in pieces, and the ids (n,) of each."""
+    first = 0
+    for text, end in itertools.chain(((text, "") for text in read(part)), [("", unit.tail(part))]):
+        try:
+            ids = vocabulary.encode_text(text or end, where, first=first)
+        except ValueError as error:
+            raise UnknownSymbol(str(error)) from None
+        first += len(ids)
+        yield text, ids
 
 
 def write_ids(
-    vocabulary: Vocabulary, part: Part, rules: Rules, limit: int | None, progress: "tqdm[NoReturn]", file: BinaryIO
+    vocabulary: Vocabulary, encoded: Iterable[tuple[str, np.ndarray]], file: BinaryIO, digest: "hashlib.blake2b"
 ) -> SplitStatistics:
-    """Write the ids of a part, and say what it holds."""
-    unknown = -1 if vocabulary.unknown is None else vocabulary.symbols.index(vocabulary.unknown)
-    tokens = num_unknown = characters = 0
-    for text, words in blocks(part, rules, limit, progress):
-        ids = encode(vocabulary, words, part.file, tokens, rules).astype("<i4")
-        ids.tofile(file)
+    """Write the ids of a split, add them to the dataset's digest, and count what the split holds."""
+    unknown, kind = vocabulary.unknown_id, id_type(vocabulary)
+    tokens = num_unknown = characters = words = 0
+    after_space = True
+    for text, ids in encoded:
+        digest.update(np.ascontiguousarray(ids, "<i4").data)
+        ids.astype(kind).tofile(file)
         tokens += len(ids)
-        num_unknown += int((ids == unknown).sum())
+        num_unknown += 0 if unknown is None else int(np.count_nonzero(ids == unknown))
         characters += len(text)
-    return SplitStatistics(tokens, num_unknown, characters, tokens)
+        if vocabulary.unit == "word":
+            words += len(ids)
+        elif text:
+            begun, after_space = count_words(text, after_space)
+            words += begun
+    return SplitStatistics(tokens, num_unknown, characters, words)
 
 
-def encode(vocabulary: Vocabulary, words: list[str], file: Path, first: int, rules: Rules) -> np.ndarray:
-    """Words -> ids. ValueError naming those that have none, with what would help."""
-    try:
-        return vocabulary.encode(words, str(file), first=first)
-    except ValueError as error:
-        cure = f"training has no {rules.unknown} for it: raise data.min_count, or give data.held_out=false"
-        raise ValueError(f"{error}; {cure}") from None
-
-
-def blocks(part: Part, rules: Rules, limit: int | None, progress: "tqdm[NoReturn]") -> Iterator[tuple[str, list[str]]]:
-    """The text of a part in pieces of about BLOCK bytes and the words of each, no more than `limit` in all."""
-    with part.file.open("rb") as file:
-        file.seek(part.start)
-        at, rest = part.start, b""
-        while file.tell() < part.stop and limit != 0:
-            block = rest + file.read(min(BLOCK, part.stop - file.tell()))
-            if file.tell() < part.stop:  # a word that the block cuts waits for the next one
-                end = max(block.rfind(space) for space in (b" ", b"\n")) + 1
-                block, rest = block[:end], block[end:]
-            text = decoded(block, str(part.file), at)
-            unended = file.tell() == part.stop and rules.end_of_line is not None and not text.endswith("\n")
-            words = words_of(text + "\n" * unended, rules)  # a last line without an end ends all the same
-            if limit is not None and limit < len(words):
-                text = first_words(text, limit, rules)
-                words = words[:limit]
-            limit = None if limit is None else limit - len(words)
-            at += len(block)
-            progress.update(len(block))
-            yield text, words
-
-
-def first_words(text: str, number: int, rules: Rules) -> str:
-    """The text up to the end of so many words."""
-    pattern = r"\S+" if rules.end_of_line is None else r"\S+|\n"
-    return text[: next(itertools.islice(re.finditer(pattern, text), number - 1, None)).end()]
-
-
-def words_of(text: str, rules: Rules) -> list[str]:
-    """What white space separates, and the end of every line."""
-    text = text.lower() if rules.lower_case else text
-    return (text if rules.end_of_line is None else text.replace("\n", f" {rules.end_of_line} ")).split()
-
-
-def choose_vocabulary(counts: Counter[str], rules: Rules) -> Vocabulary:
-    """Training words and their counts -> the symbols, in order of first appearance."""
-    frequent = [word for word, count in counts.items() if count >= rules.min_count and word != rules.unknown]
-    room = len(frequent) if rules.vocabulary_size is None else rules.vocabulary_size - (rules.unknown is not None)
-    kept = set(sorted(frequent, key=counts.__getitem__, reverse=True)[: max(0, room)])
-    left_out = len(kept) < len(counts) - (rules.unknown in counts)
-    if left_out and rules.unknown is None:
-        raise ValueError("min_count or vocabulary_size leaves words out, but unknown is null: name their symbol")
-    symbols = [word for word in counts if word in kept or word == rules.unknown]
-    if left_out and rules.unknown is not None and rules.unknown not in counts:
-        symbols.append(rules.unknown)
-    return Vocabulary(
-        symbols,
-        separator=" ",
-        unknown=rules.unknown if rules.unknown in symbols else None,
-        lower_case=rules.lower_case,
-        end_of_line=rules.end_of_line,
-    )
-
-
-def cut_file(file: Path, fractions: Mapping[str, float]) -> dict[str, Part]:
-    """A file cut near these fractions of its bytes, in their order; one of 0 is left out.
-
-    It is cut at line ends, or between words where a line is longer than SEARCH.
-    """
-    size, start, share, parts = file.stat().st_size, 0, 0.0, {}
-    with file.open("rb") as text:
-        for split, fraction in fractions.items():
-            share += fraction
-            near = max(0, min(size, round(size * share)) - 1)  # one back: a cut at a line's end stays there
-            text.seek(near)
-            following = text.read(SEARCH)
-            after = next((following.find(end) for end in (b"\n", b" ") if end in following), len(following))
-            stop = size if share > 1 - 1e-9 else min(size, near + after + 1)
-            if fraction:
-                parts[split], start = Part(file, start, stop), stop
-    return parts
+def count_words(text: str, after_space: bool) -> tuple[int, bool]:
+    """How many words begin in a text, each line end counted as one; and whether white space is its end."""
+    points = code_points(text)
+    is_space = SPACES[points]
+    begins = int(np.count_nonzero(is_space[:-1] & ~is_space[1:])) + (after_space and not is_space[0])
+    return begins + int(np.count_nonzero(points == ord("\n"))), bool(is_space[-1])

@@ -1,7 +1,33 @@
-"""Text files and their splits, with errors that say which file and what is wrong with it."""
+"""Text files in any encoding, with errors that say which file and what is wrong with it."""
 
+import codecs
 import difflib
+import gzip
+import io
+import itertools
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ...config.errors import first_line
+
+UTF_8 = ("utf-8", "utf-8-sig")
+BLOCK = 1 << 20  # bytes read at once
+MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+class TextFormat(NamedTuple):
+    """How files are read; a mark of the byte order at a file's beginning wins over `encoding`."""
+
+    encoding: str
+    line_ends: Literal["normalized", "kept"]  # normalized: CR LF and CR become LF
 
 
 def checked_file(file: Path) -> Path:
@@ -17,9 +43,18 @@ def checked_file(file: Path) -> Path:
     return file
 
 
-def read_text(file: Path) -> str:
-    """A UTF-8 file whole. Raises FileNotFoundError or ValueError with the path if it is missing, empty or no UTF-8."""
-    return decoded(checked_file(file).read_bytes(), str(file))
+def check_encoding(encoding: str) -> None:
+    """ValueError unless Python knows this encoding of text."""
+    try:
+        b"text".decode(encoding)
+    except LookupError:
+        near = difflib.get_close_matches(
+            encoding.lower(), ("utf-8", "utf-16", "latin-1", "cp1252", "cp949", "gb18030"), 1
+        )
+        hint = f"did you mean {near[0]}?" if near else "give one such as utf-8, latin-1, cp949 or gb18030"
+        raise ValueError(f"there is no encoding {encoding!r}; {hint}") from None
+    except ValueError:
+        pass  # one in which these four bytes are no text
 
 
 def decoded(content: bytes, where: str, first: int = 0) -> str:
@@ -30,9 +65,14 @@ def decoded(content: bytes, where: str, first: int = 0) -> str:
     try:
         return content.decode("utf-8-sig" if first == 0 else "utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{where} is not UTF-8 text: byte {first + error.start} is {error.object[error.start]:#x}"
-        ) from None
+        raise not_decoded(where, "utf-8", first, error) from None
+
+
+def not_decoded(where: str, encoding: str, first: int, error: UnicodeDecodeError) -> ValueError:
+    """What to raise when bytes are no text in this encoding."""
+    name = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}.get(encoding, encoding)
+    wrong = f"{where} is not {name} text: byte {first + error.start} is {error.object[error.start]:#x}"
+    return ValueError(f"{wrong}; data.encoding=NAME names another encoding, such as latin-1, cp949 or gb18030")
 
 
 def check_fractions(valid_fraction: float, test_fraction: float) -> dict[str, float]:
@@ -43,3 +83,56 @@ def check_fractions(valid_fraction: float, test_fraction: float) -> dict[str, fl
     if valid_fraction + test_fraction >= 1.0:
         raise ValueError(f"valid_fraction + test_fraction = {valid_fraction + test_fraction} leaves no training text")
     return {"train": 1.0 - valid_fraction - test_fraction, "valid": valid_fraction, "test": test_fraction}
+
+
+def plain_text(file: Path, form: TextFormat, copy: Path) -> Path:
+    """A file of UTF-8 text without NUL and with the wanted line ends: the file itself, or else `copy`, written here.
+
+    Raises ValueError or OSError for a file that is no text, with its name.
+    """
+    checked_file(file)
+    encoding = _encoding(file, form)
+    if encoding in UTF_8 and file.suffix != ".gz" and not _has_returns(file, form):
+        return file
+    inner, at = codecs.getincrementaldecoder(encoding)(), 0
+    decoder = io.IncrementalNewlineDecoder(inner, translate=form.line_ends == "normalized")
+    with copy.open("wb") as written:
+        for block in itertools.chain(blocks(file), [b""]):
+            pending = len(inner.getstate()[0])
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                raise not_decoded(str(file), encoding, at - pending, error) from None
+            if "\0" in text:
+                raise ValueError(f"{file} is no text: a NUL character is near byte {at}")
+            written.write(text.encode())
+            at += len(block)
+    return copy
+
+
+def blocks(file: Path) -> Iterator[bytes]:
+    """The bytes of a file, unpacked if its name ends in .gz. ValueError if it cannot be unpacked."""
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+            while block := opened.read(BLOCK):
+                yield block
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{file} is no gzip file or a damaged one: {first_line(error)}") from error
+
+
+def _encoding(file: Path, form: TextFormat) -> str:
+    head = next(blocks(file), b"")
+    marked = next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), None)
+    return codecs.lookup(form.encoding).name if marked is None else marked
+
+
+def _has_returns(file: Path, form: TextFormat) -> bool:
+    """Whether a UTF-8 file holds CR that is not wanted. ValueError if it holds NUL."""
+    at, found = 0, False
+    for block in blocks(file):
+        if b"\0" in block:
+            cure = "if this is UTF-16 without a mark of the byte order, give data.encoding=utf-16-le or utf-16-be"
+            raise ValueError(f"{file} is no text: byte {at + block.index(0)} is NUL; {cure}")
+        found = found or b"\r" in block
+        at += len(block)
+    return found and form.line_ends == "normalized"
