@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from ...config.errors import first_line
 
 UTF_8 = ("utf-8", "utf-8-sig")
+OTHER_ENCODING = "give data.encoding=latin-1, or the encoding it is in, such as cp949 or gb18030"
 BLOCK = 1 << 20  # bytes read at once
 MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
@@ -65,14 +66,11 @@ def decoded(content: bytes, where: str, first: int = 0) -> str:
     try:
         return content.decode("utf-8-sig" if first == 0 else "utf-8")
     except UnicodeDecodeError as error:
-        raise not_decoded(where, "utf-8", first, error) from None
+        raise ValueError(_wrong_byte(where, "UTF-8", first, error)) from None
 
 
-def not_decoded(where: str, encoding: str, first: int, error: UnicodeDecodeError) -> ValueError:
-    """What to raise when bytes are no text in this encoding."""
-    name = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}.get(encoding, encoding)
-    wrong = f"{where} is not {name} text: byte {first + error.start} is {error.object[error.start]:#x}"
-    return ValueError(f"{wrong}; data.encoding=NAME names another encoding, such as latin-1, cp949 or gb18030")
+def _wrong_byte(where: str, encoding: str, first: int, error: UnicodeDecodeError) -> str:
+    return f"{where} is not {encoding} text: byte {first + error.start} is {error.object[error.start]:#x}"
 
 
 def check_fractions(valid_fraction: float, test_fraction: float) -> dict[str, float]:
@@ -102,7 +100,8 @@ def plain_text(file: Path, form: TextFormat, copy: Path) -> Path:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                raise not_decoded(str(file), encoding, at - pending, error) from None
+                wrong = _wrong_byte(str(file), encoding.removesuffix("-sig").upper(), at - pending, error)
+                raise ValueError(f"{wrong}; {OTHER_ENCODING}") from None
             if "\0" in text:
                 raise ValueError(f"{file} is no text: a NUL character is near byte {at}")
             written.write(text.encode())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .reading import BLOCK, decoded
+from .reading import BLOCK, OTHER_ENCODING, decoded
 
 log = logging.getLogger("experiments")
 
@@ -159,10 +159,17 @@ def pieces(part: Part, *, whole_words: bool = False) -> Iterator[str]:
                 raise ValueError(f"{wrong}: data=characters reads texts without spaces")
             if end <= 0:  # anywhere; bytes that are no UTF-8 are refused below
                 end = int(np.flatnonzero(_begins(held))[-1:].sum()) or len(held)
-            yield decoded(held[:end], str(part.file), at)
+            yield _text(held[:end], part, at)
             at, held = at + end, held[end:]
     if held:
-        yield decoded(held, str(part.file), at)
+        yield _text(held, part, at)
+
+
+def _text(content: bytes, part: Part, at: int) -> str:
+    try:
+        return decoded(content, str(part.file), at)
+    except ValueError as error:
+        raise ValueError(f"{error}; {OTHER_ENCODING}") from None
 
 
 def _raw(part: Part) -> Iterator[tuple[int, bytes]]:

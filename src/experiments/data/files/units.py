@@ -105,9 +105,10 @@ class WordUnit(Unit):
 
     def cure(self, parts: Mapping[str, Part], read: Read) -> str:
         counts = self._counts(parts["train"], read).values()
-        rarer = f"give data.min_count={min(counts) + 1}, which makes its rarest words unknown, or "
-        lower = rarer if min(counts) < max(counts) else "give "
-        return f"training has no {self.unknown or 'symbol'} for it: {lower}data.held_out=false"
+        symbol = "" if self.unknown else "data.unknown='<unk>' "
+        rarer = f"{symbol}data.min_count={min(counts) + 1}, which makes its rarest words unknown, or "
+        cure = f"give {rarer if min(counts) < max(counts) else ''}data.held_out=false"
+        return f"training has no {self.unknown or 'symbol'} for it: {cure}"
 
     def _counts(self, part: Part, read: Read) -> Counter[str]:
         splitter = Vocabulary((), separator=" ", lower_case=self.lower_case, end_of_line=self.end_of_line)

@@ -1,0 +1,167 @@
+"""What a symbol is: words, characters, bytes and sub-words read by one pipeline."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from experiments.data.files import splits
+from experiments.interfaces.vocabulary import Vocabulary
+
+MIXED = "Ein Café, 나는 간다.\n\n  e\u0301 👩\u200d👧 天地\ttab ΣΑΣ\n" * 40
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    (tmp_path / "mixed.txt").write_text(MIXED, encoding="utf-8")
+    return tmp_path / "mixed.txt"
+
+
+def test_a_vocabulary_reads_a_text_as_its_dataset_did_also_from_its_state(build, unit, mixed):
+    data = build(unit, mixed, lower_case=True, valid_fraction=0.0, test_fraction=0.0)
+    again = Vocabulary.from_state_dict(json.loads(json.dumps(data.vocabulary.state_dict())))
+    assert again.symbols == data.vocabulary.symbols
+    assert (again.fingerprint, again.unit) == (data.vocabulary.fingerprint, data.vocabulary.unit)
+    ids = data.streams["train"].tolist()
+    assert again.encode_text(MIXED).tolist() == ids
+    assert again.encode(again.split(MIXED)).tolist() == ids
+    if unit != "words":
+        assert again.decode(ids) == MIXED.lower()
+        assert "".join(again.decode_stream(ids)) == MIXED.lower()
+
+
+def test_blocks_do_not_change_the_symbols(build, unit, mixed, monkeypatch):
+    whole = build(unit, mixed)
+    monkeypatch.setattr(splits, "BLOCK", 41)
+    (mixed.parent / "again.txt").write_text(MIXED, encoding="utf-8")
+    pieces = build(unit, mixed.parent / "again.txt", cache=str(mixed.parent / "other"))
+    assert pieces.fingerprint == whole.fingerprint
+    assert pieces.statistics == whole.statistics
+
+
+def test_statistics_are_those_of_a_plain_count(build, unit, mixed):
+    data = build(unit, mixed, valid_fraction=0.0, test_fraction=0.0)
+    words = len(MIXED.split()) + MIXED.count("\n")
+    unknown = (np.array(data.streams["train"]) == data.vocabulary.unknown_id).sum()
+    assert data.statistics["train"] == (len(data.streams["train"]), unknown, len(MIXED), words)
+
+
+def test_the_first_symbols_are_kept(build, unit, mixed):
+    options = {"valid_fraction": 0.0, "test_fraction": 0.0}
+    if unit in ("words", "characters"):
+        options["min_count"] = 1
+    data = build(unit, mixed, corpus_size=61, **options)
+    text = data.vocabulary.decode(data.streams["train"])
+    if unit == "words":
+        assert text.split() == MIXED.replace("\n", " <eos> ").split()[:61]
+    else:
+        assert text == (MIXED[:61] if unit != "bytes" else MIXED.encode()[:61].decode(errors="ignore"))
+        assert data.statistics["train"].characters == len(text)
+    with pytest.raises(ValueError, match=r"corpus_size=99999 is more than the \d+ training "):
+        build(unit, mixed, corpus_size=99999)
+
+
+def test_the_ids_on_disk_are_no_wider_than_they_must_be(build, tmp_path):
+    (tmp_path / "many.txt").write_text("".join(chr(0x4E00 + k % 300) for k in range(3000)), encoding="utf-8")
+    assert build("characters", tmp_path / "many.txt").streams["train"].dtype == np.uint16
+    assert build("characters", tmp_path / "many.txt", vocabulary_size=256).streams["train"].dtype == np.uint8
+    windows = build("characters", tmp_path / "many.txt").windows("valid", 7, 5)
+    assert sum(window.count for window in windows) == 299
+    assert windows[len(windows) - 1].inputs.dtype == np.int64
+
+
+def test_held_out_characters_are_unknown_by_default_and_training_learns_that_symbol(build, tmp_path):
+    (tmp_path / "text.txt").write_text("ab" * 44 + "cd" + "Za" * 5)
+    options = {"valid_fraction": 0.0, "test_fraction": 0.1}
+    data = build("characters", tmp_path / "text.txt", **options)
+    assert data.vocabulary.symbols == ("a", "b", "\ufffd")
+    assert {split: held.unknown for split, held in data.statistics.items()} == {"train": 2, "test": 5}
+    assert build("characters", tmp_path / "text.txt", **options, held_out=False).vocabulary.symbols == tuple("abcd")
+    (tmp_path / "text.txt").write_text("ab" * 45 + "Za" * 5)  # no character is rare: the symbol stays unlearned
+    assert build("characters", tmp_path / "text.txt", **options).vocabulary.symbols == ("a", "b", "\ufffd")
+    with pytest.raises(
+        ValueError, match=r"'Z' at position 0 of the test split .* give data.unknown=auto, or data.unknown=C"
+    ):
+        build("characters", tmp_path / "text.txt", **options, unknown=None)
+
+
+def test_rare_characters_become_unknown(build, tmp_path):
+    (tmp_path / "text.txt").write_text("aaaaBBBccd")
+    whole = {"valid_fraction": 0.0, "test_fraction": 0.0}
+    assert build("characters", tmp_path / "text.txt", **whole).vocabulary.symbols == tuple("Bacd")
+    assert build("characters", tmp_path / "text.txt", **whole, min_count=3).vocabulary.symbols == tuple("Ba\ufffd")
+    assert build("characters", tmp_path / "text.txt", **whole, vocabulary_size=3).vocabulary.symbols == tuple(
+        "Ba\ufffd"
+    )
+    lowered = build("characters", tmp_path / "text.txt", **whole, lower_case=True, min_count=2, unknown="?")
+    assert lowered.vocabulary.symbols == tuple("abc?")
+    assert lowered.vocabulary.decode(lowered.streams["train"]) == "aaaabbbcc?"
+    with pytest.raises(ValueError, match="leaves characters out, but unknown is null"):
+        build("characters", tmp_path / "text.txt", **whole, min_count=3, unknown=None)
+
+
+@pytest.mark.parametrize(("name", "content"), [("v.txt", "b\n\na\n"), ("v.json", '["b", "\\n", "a"]')])
+def test_a_vocabulary_comes_from_a_file(build, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    (tmp_path / "text.txt").write_text("ab\nc\n" * 9)
+    whole = {"valid_fraction": 0.0, "test_fraction": 0.0, "vocabulary_file": str(tmp_path / name)}
+    data = build("characters", tmp_path / "text.txt", **whole)
+    assert data.vocabulary.symbols == ("b", "\n", "a", "\ufffd")
+    assert data.vocabulary.decode(data.streams["train"]) == "ab\n\ufffd\n" * 9
+    with pytest.raises(ValueError, match="alphabet and vocabulary_file both give the symbols"):
+        build("characters", tmp_path / "text.txt", **whole, alphabet="ab")
+    with pytest.raises(ValueError, match=r"holds '\\n' as symbol 2, which is not one word"):
+        build("words", tmp_path / "text.txt", **whole)
+    (tmp_path / name).write_text(content.replace("\n\n", "\n").replace('"\\n", ', ""))
+    words = build("words", tmp_path / "text.txt", **whole)
+    assert words.vocabulary.symbols == ("b", "a", "<unk>")
+    assert words.statistics["train"].unknown == 36
+
+
+def test_a_word_without_end_is_refused_and_is_read_as_characters(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(splits, "BLOCK", 64)
+    (tmp_path / "text.txt").write_text("天地玄黄" * 100, encoding="utf-8")
+    with pytest.raises(ValueError, match="a word of more than 64 bytes at byte 0: data=characters reads texts without"):
+        build("words", tmp_path / "text.txt")
+    data = build("characters", tmp_path / "text.txt")
+    assert {split: held.words for split, held in data.statistics.items()} == {"train": 1, "valid": 1, "test": 1}
+
+
+def test_subwords_are_learned_from_the_training_split_alone(build, tmp_path):
+    pytest.importorskip("tokenizers")
+    for folder, held_out in (("one", "low lower lowest\n"), ("other", "Zygote Zygote 나는\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "train.txt").write_text("low lower lowest newer wider\n" * 50)
+        for split in ("valid", "test"):
+            (tmp_path / folder / f"{split}.txt").write_text(held_out * 50, encoding="utf-8")
+    one, other = (build("subwords", tmp_path / folder, vocabulary_size=270) for folder in ("one", "other"))
+    assert one.vocabulary.state_dict() == other.vocabulary.state_dict()
+    assert len(one.vocabulary) == 270
+    assert one.statistics["train"].tokens < one.statistics["train"].characters / 3
+    assert other.vocabulary.decode(other.streams["test"]) == "Zygote Zygote 나는\n" * 50
+    (tmp_path / "tokenizer.json").write_text(one.vocabulary.state_dict()["tokenizer"], encoding="utf-8")
+    from_file = build("subwords", tmp_path / "other", vocabulary_file=str(tmp_path / "tokenizer.json"))
+    assert from_file.fingerprint == other.fingerprint
+
+
+def test_without_the_library_the_line_that_installs_it_is_said(build, mixed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(
+        ValueError, match=r"need the library tokenizers: pip install 'recurrent-experiments\[subwords\]'"
+    ):
+        build("subwords", mixed)
+
+
+def test_symbols_of_another_unit_are_refused(build, mixed):
+    vocabulary = build("characters", mixed).vocabulary
+    with pytest.raises(ValueError, match="the symbols to read it with are characters, not words"):
+        build("words", mixed, vocabulary=vocabulary)
+
+
+def test_the_held_out_files_of_wikitext_2_have_the_published_numbers_of_tokens(build, real_data):
+    """Merity et al., 2017: 217,646 and 245,569 tokens."""
+    if not (real_data / "wikitext-2").is_dir():
+        pytest.skip("no wikitext-2 in the folder of real data")
+    data = build("words", real_data / "wikitext-2")
+    assert (data.statistics["valid"].tokens, data.statistics["test"].tokens) == (217_646, 245_569)
