@@ -107,6 +107,15 @@ def test_ten_lines_have_all_splits(build, tmp_path, unit):
         assert "".join(texts(data).values()) == (tmp_path / "ten.txt").read_text()
 
 
+def test_a_cache_that_cannot_be_written_is_named(build, tmp_path, unit):
+    (tmp_path / "text.txt").write_text(LINES * 50, encoding="utf-8")
+    (tmp_path / "cache").write_text("a file in its place")
+    with pytest.raises(
+        OSError, match=r"cache/texts cannot be made \(.*\): give data.cache=FOLDER, or set EXPERIMENTS_"
+    ):
+        build(unit, tmp_path / "text.txt")
+
+
 def test_a_digest_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     file, memory = tmp_path / "text.txt", tmp_path / "digests"
     file.write_text("abc")

@@ -98,5 +98,5 @@ def _check_batch(transitions: int, batch_size: int) -> None:
     if transitions < batch_size:
         raise ValueError(
             f"the corpus is shorter than the batch: {max(transitions, 0)} transitions from one symbol to the next "
-            f"cannot fill batch_size={batch_size} columns"
+            f"cannot fill batch_size={batch_size} columns; give a smaller batch_size"
         )

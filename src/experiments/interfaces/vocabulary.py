@@ -94,7 +94,7 @@ class Vocabulary:
         """
         symbols = list(symbols)
         fallback = -1 if strict or self.unknown is None else self._ids[self.unknown]
-        ids = np.fromiter((self._ids.get(s, fallback) for s in symbols), np.int32, len(symbols))
+        ids = np.fromiter(map(self._ids.get, symbols, itertools.repeat(fallback)), np.int32, len(symbols))
         if fallback < 0 and (missing := np.flatnonzero(ids < 0)).size:
             others = dict.fromkeys(symbols[k] for k in missing)
             raise ValueError(self._refusal(list(others), first + int(missing[0]), where))

@@ -1,5 +1,6 @@
 """Digests of files, remembered so that a large file is read once and not at every start."""
 
+import contextlib
 import hashlib
 import json
 import time
@@ -31,9 +32,10 @@ def content_digest(file: Path, memory: Path) -> str:
         while block := opened.read(BLOCK):
             digest.update(block)
     if _state(file) == state and time.time() - file.stat().st_ctime > SETTLED:
-        memory.mkdir(parents=True, exist_ok=True)
-        with atomic_write(remembered) as temporary:
-            temporary.write_text(json.dumps({"state": state, "digest": digest.hexdigest()}), encoding="utf-8")
+        with contextlib.suppress(OSError):  # it is computed again at the next start
+            memory.mkdir(parents=True, exist_ok=True)
+            with atomic_write(remembered) as temporary:
+                temporary.write_text(json.dumps({"state": state, "digest": digest.hexdigest()}), encoding="utf-8")
     return digest.hexdigest()
 
 
