@@ -8,5 +8,6 @@ PUBLIC = {
     "Words": "words",
     "PennTreebank": "ptb",
     "Imdb": "imdb",
+    "StepTargets": "step_targets",
 }
 __getattr__ = lazy(__name__, PUBLIC)
