@@ -21,8 +21,7 @@ PARTS = re.split(r"^## ", PAGE, flags=re.MULTILINE)
 
 TAGS = '''
 import numpy as np
-from experiments.data import StepTargets
-from experiments.data.step_targets import Steps
+from experiments.data import Steps, StepTargets
 
 
 class Tags(StepTargets):

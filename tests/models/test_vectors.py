@@ -8,6 +8,7 @@ import torch
 
 from experiments.data.step_targets import Steps, StepTargets
 from experiments.interfaces.data import Window, padding_steps
+from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training.device import Device
 from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt, groups
@@ -20,6 +21,7 @@ D, K = 3, 4
 NAN = float("nan")
 LENGTHS = (5, 9, 2, 7, 1, 7, 4)
 TARGETS = ("labels", "numbers", "a number at the end")
+DIRECTIONS = [{"truncation": 3}, {"truncation": None, "bidirectional": True}]
 READING = [  # what the output reads, and how far the gradient may travel
     {"pooling": "last", "truncation": None},
     {"pooling": "last", "truncation": 3},
@@ -33,8 +35,9 @@ def dataset(targets: str) -> StepTargets:
     """Random sequences of vectors; a part of their steps has no target."""
     draw = np.random.default_rng(0)
     starts = np.concatenate([[0], np.cumsum(LENGTHS)])
-    inputs = draw.normal(size=(starts[-1], D))
-    if targets == "labels":
+    of_symbols = targets == "labels of symbols"
+    inputs = draw.integers(D, size=starts[-1]) if of_symbols else draw.normal(size=(starts[-1], D))
+    if targets.startswith("labels"):
         chosen = np.where(draw.random(starts[-1]) < 0.2, -100, draw.integers(K, size=starts[-1]))
     else:
         chosen = np.where(draw.random(starts[-1]) < 0.2, NAN, draw.normal(size=starts[-1]))
@@ -43,10 +46,12 @@ def dataset(targets: str) -> StepTargets:
         chosen = np.where(is_last, draw.normal(size=starts[-1]), NAN)
 
     class Drawn(StepTargets):
-        real_inputs, real_targets = True, targets != "labels"
+        real_inputs, real_targets = not of_symbols, not targets.startswith("labels")
         labelled_steps = targets != "a number at the end"
 
-    return Drawn({"train": Steps(inputs, chosen, starts)}, labels=tuple("abcd") if targets == "labels" else (), seed=0)
+    labels = tuple("abcd") if targets.startswith("labels") else ()
+    vocabulary = Vocabulary("abc", separator="") if of_symbols else None
+    return Drawn({"train": Steps(inputs, chosen, starts)}, labels=labels, vocabulary=vocabulary, seed=0)
 
 
 def network(kind: str, data: StepTargets, **options):
@@ -84,6 +89,16 @@ FORMS = list(filter(forms, itertools.product(itertools.product(CELLS, (1, 2), TA
 def test_training_losses_agree_to_1e_10(form, reading):
     cell, num_layers, targets = form
     ours, theirs = (train(kind, targets, cell=cell, num_layers=num_layers, **reading) for kind in ("numpy", "torch"))
+    assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
+    assert ours[-1] < ours[0]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("embedding_size", [None, 4])
+@pytest.mark.parametrize("reading", DIRECTIONS)
+def test_labels_at_every_step_of_symbols_agree_to_1e_10(cell, embedding_size, reading):
+    form = {"cell": cell, "num_layers": 2, "embedding_size": embedding_size, **reading}
+    ours, theirs = (train(kind, "labels of symbols", **form) for kind in ("numpy", "torch"))
     assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
     assert ours[-1] < ours[0]
 

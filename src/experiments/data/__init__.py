@@ -9,5 +9,6 @@ PUBLIC = {
     "PennTreebank": "ptb",
     "Imdb": "imdb",
     "StepTargets": "step_targets",
+    "Steps": "step_targets",
 }
 __getattr__ = lazy(__name__, PUBLIC)
