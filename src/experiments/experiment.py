@@ -39,7 +39,8 @@ from .training.dry_run import check_compatible, dry_run
 
 log = logging.getLogger("experiments")
 
-LATE = {"model": ("num_inputs", "num_outputs", "sentence_end"), "optimizer": ("params",)}  # what `build` adds
+OF_DATA = ("num_inputs", "num_outputs", "sentence_end", "real_inputs", "real_targets", "labelled_steps")
+LATE = {"model": OF_DATA, "optimizer": ("params",)}  # what `build` adds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +119,7 @@ class Experiment:
     def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
-        known = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
-        model = self.model.build(**known, sentence_end=dataset.sentence_end)
+        model = self.model.build(**{name: getattr(dataset, name) for name in OF_DATA})
         check_compatible(model, dataset, self.settings)
         model = self.device.place(model)
         if self.initial_weights is not None:

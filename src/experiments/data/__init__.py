@@ -10,5 +10,7 @@ PUBLIC = {
     "Subwords": "subwords",
     "PennTreebank": "ptb",
     "Imdb": "imdb",
+    "StepTargets": "step_targets",
+    "Steps": "step_targets",
 }
 __getattr__ = lazy(__name__, PUBLIC)

@@ -8,17 +8,40 @@ import numpy as np
 
 from .vocabulary import Vocabulary
 
-PADDING = -1  # an input that is no symbol: the state passes it unchanged
-IGNORE = -100  # a target that is not predicted
+PADDING = -1  # an input that is no symbol: the state passes it unchanged; as a vector, NaN in every number
+IGNORE = -100  # a class that is not predicted; where targets are numbers, NaN
 
 
 class Window(NamedTuple):
-    """What one step of truncated BPTT reads, time-major."""
+    """What one step of truncated BPTT reads, time-major.
 
-    inputs: np.ndarray  # (T, B) int64; PADDING before or after a column's symbols
-    targets: np.ndarray  # (T, B) int64; IGNORE where nothing is predicted
+    Inputs are ids of symbols, or vectors of V numbers that the first layer reads as they are; targets are classes, or
+    numbers for a network with one output. Numbers are float32 or float64, and computed with in the run's precision.
+    """
+
+    inputs: np.ndarray  # (T, B) int64 or (T, B, V) float; PADDING before or after a column's own steps
+    targets: np.ndarray  # (T, B) int64 or float; IGNORE where nothing is predicted
     starts: bool  # the state that enters is the initial one
     count: int  # type: ignore[assignment]  # targets that are predicted; hides tuple.count
+
+
+def padding_steps(inputs: np.ndarray) -> np.ndarray | None:
+    """inputs (T, B) or (T, B, V) -> which steps are padding, (T, B) bool; None if there is none.
+
+    Raises ValueError for a vector that is NaN in some of its numbers and not in others.
+    """
+    if inputs.ndim == 2:
+        return None if inputs.min() >= 0 else inputs == PADDING
+    missing = np.isnan(inputs)
+    if not missing.any():
+        return None
+    padding: np.ndarray = missing.all(axis=2)
+    if (missing.any(axis=2) & ~padding).any():
+        raise ValueError(
+            "a vector of the data is NaN in some of its numbers, and only padding is NaN, in all of them: "
+            "replace missing values before they become windows"
+        )
+    return padding
 
 
 class SplitStatistics(NamedTuple):
@@ -34,10 +57,14 @@ class Dataset:
     """The base class of every dataset. Any sequence of Window will do for `windows`, a list too."""
 
     num_inputs: int  # V
-    num_outputs: int  # K
+    num_outputs: int  # K; 1 where the targets are numbers
     splits: tuple[str, ...]  # "train", and of "valid" and "test" what there is
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary = Vocabulary((), separator="")  # of the inputs; empty where these are vectors
     labelled = False  # whether every column is a sequence of its own, with one target at its end
+    # Set these in the class, so that a model that does not fit is refused before the data is read.
+    real_inputs = False  # whether the inputs are vectors
+    real_targets = False  # whether the targets are numbers
+    labelled_steps = False  # where labelled: whether there are targets at any step
     labels: tuple[str, ...] = ()  # the names of the K classes, where labelled
     sentence_end: int | None = None  # the symbol that ends a sentence
     statistics: Mapping[str, SplitStatistics] = MappingProxyType({})  # by split, where the dataset knows them

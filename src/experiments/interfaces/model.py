@@ -19,19 +19,23 @@ class Score(NamedTuple):
 
     loss: Tensor | float  # the objective, 0-d; differentiable if it comes from `score`
     nats: Tensor | float | None  # negative log-likelihood: the loss itself or another number; None if there is none
-    correct: Tensor | int  # targets that were the most probable symbol
+    correct: Tensor | int | None  # targets that were the most probable symbol; None where targets are numbers
 
 
 class Model(torch.nn.Module):
-    """A network over sequences, time-major: inputs and targets are (T, B) int64.
+    """A network over sequences, time-major: inputs and targets are (T, B) int64, or as `interfaces.data.Window` says.
 
     A subclass implements `initial_state`, `predict` and `score`. Inputs of PADDING leave the state unchanged, targets
-    of IGNORE are not predicted. The class attributes are defaults that a subclass overrides.
+    of IGNORE are not predicted. The class attributes are defaults that a subclass overrides. Its constructor is given
+    what it names of `num_inputs`, `num_outputs`, `sentence_end`, `real_inputs`, `real_targets` and `labelled_steps`,
+    which are the dataset's.
     """
 
     devices: tuple[str, ...] = ("cpu",)  # where it can run: "cpu", "cuda", "mps"
     precisions: tuple[str, ...] = ("float32", "float64")  # of "float32", "float64", "bfloat16"
     computes_without_torch = False  # then torch is given a single thread, so that its pool does not compete
+    real_inputs = False  # it reads vectors (T, B, V)
+    real_targets = False  # it predicts numbers: `predict` gives them, (T, B, 1), not log-probabilities
     labels_only = False  # its output belongs to the whole sequence read so far, and is the same at every step
     needs_whole_sequences = False  # its state cannot be carried from window to window
     sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients

@@ -21,14 +21,17 @@ LARGE = 1 << 18  # the size of an embedding from which on a row-sparse gradient 
 
 
 class RecurrentNetwork(Model):
-    """Embedding or one-hot input, L recurrent layers of H units in D directions, an affine layer and a loss.
+    """Embedding, one-hot or real input, L recurrent layers of H units in D directions, an affine layer and a loss.
 
-    num_inputs V and num_outputs K come from the data, everything else from the config. `embedding_size` None means
-    one-hot input. `tied` takes the embedding as the output's weights too (Press and Wolf, 2017), behind a projection
-    H -> E where these differ. A `logistic` output is one logit for two classes.
+    num_inputs V, num_outputs K and what inputs and targets are come from the data, everything else from the config.
+    `embedding_size` None means one-hot input; with `real_inputs` the first layer reads vectors of V numbers as they
+    are, and with `real_targets` the one output is a number, whose loss is the squared error. `tied` takes the embedding
+    as the output's weights too (Press and Wolf, 2017), behind a projection H -> E where these differ. A `logistic`
+    output is one logit for two classes.
 
     `pooling` is what the output reads: the last step, or the mean and the maximum over all steps. A bidirectional
-    network's last step is that of each direction. Both make it a network for labels only (`labels_only`).
+    network's last step is that of each direction. Both make it a network for labels only (`labels_only`), except that
+    a bidirectional one has an output at every step for data with `labelled_steps`.
 
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
     of single numbers of it, between layers, of what the output reads.
@@ -58,9 +61,13 @@ class RecurrentNetwork(Model):
         initialization: Literal["torch", "uniform", "textbook", "keras"],
         uniform_range: float | None,
         forget_bias: float,
+        real_inputs: bool = False,
+        real_targets: bool = False,
+        labelled_steps: bool = False,
     ):
         super().__init__()
         self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
+        self.real_inputs, self.real_targets = real_inputs, real_targets
         self.cell, self.embedding_size, self.hidden_size, self.num_layers = (
             cell,
             embedding_size,
@@ -68,19 +75,36 @@ class RecurrentNetwork(Model):
             num_layers,
         )
         self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
-        self.needs_whole_sequences, self.labels_only = bidirectional, bidirectional or pooling != "last"
+        self.needs_whole_sequences = bidirectional
+        self.labels_only = pooling != "last" or (bidirectional and not labelled_steps)
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
+        self._check_real_numbers()
         self._check_sizes_and_dropouts()
         self._check_output()
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias)
 
+    def _check_real_numbers(self) -> None:
+        if self.real_inputs and self.embedding_size is not None:
+            raise ValueError(
+                f"embedding_size={self.embedding_size} is for symbols, but the inputs of this data are vectors, which "
+                "are read as they are: give model.embedding_size=null"
+            )
+        if not self.real_targets:
+            return
+        if self.loss != "squared_error" or self.logistic:
+            got = "output=logistic" if self.logistic else f"loss={self.loss}"
+            line = "model.loss=squared_error model.output=softmax"
+            raise ValueError(f"{got} is for classes, but the targets of this data are numbers: give {line}")
+        if self.num_outputs != 1:
+            raise ValueError(f"targets that are numbers need one output, but the data has {self.num_outputs}")
+
     def _check_sizes_and_dropouts(self) -> None:
         at_least(1, hidden_size=self.hidden_size, num_layers=self.num_layers, embedding_size=self.embedding_size)
         probabilities(**self._input_dropouts, dropout=self._dropout, output_dropout=self._output_dropout)
         for name, p in self._input_dropouts.items():
-            if p and self.embedding_size is None:
+            if p and self.embedding_size is None and not self.real_inputs:
                 raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
         if self._dropout and self.num_layers == 1:
             raise ValueError(f"dropout={self._dropout} acts between layers, but num_layers is 1: use output_dropout")
@@ -91,7 +115,9 @@ class RecurrentNetwork(Model):
         if self.logistic and self.loss == "squared_error":
             raise ValueError("output=logistic needs loss=cross_entropy, got squared_error")
         why = None
-        if self.embedding_size is None:
+        if self.real_inputs:
+            why = "the inputs of this data are vectors"
+        elif self.embedding_size is None:
             why = "embedding_size is null"
         elif self.num_inputs != self.num_outputs:
             why = f"V={self.num_inputs} and K={self.num_outputs} differ"
@@ -105,7 +131,8 @@ class RecurrentNetwork(Model):
         E, H, gates = self.embedding_size, self.hidden_size, CELLS[self.cell].gates
         self.width = H * (1 + self.bidirectional)  # D*H
         self.num_features = self.width * (1 + (self.pooling == "mean_max"))  # F, what the output reads
-        sizes = [E or self.num_inputs, *[self.width] * (self.num_layers - 1)]  # of what each layer reads
+        self.input_size = E or self.num_inputs
+        sizes = [self.input_size, *[self.width] * (self.num_layers - 1)]  # of what each layer reads
         reverse_sizes = sizes if self.bidirectional else []
         self.embedding = None if E is None else Weights(W=(self.num_inputs, E))
         self.layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in sizes)
@@ -135,8 +162,8 @@ class RecurrentNetwork(Model):
         word, channel, single = self._input_dropouts.values()
         if not self.training or not (word or channel or single or self._dropout or self._output_dropout):
             return [None] * (self.num_layers + 1)
-        (T, B), E = inputs.shape, self.embedding_size or 0
-        drawn = self._mask((T, B, 1), word), self._mask((1, B, E), channel), self._mask((T, B, E), single)
+        (T, B), size = inputs.shape[:2], self.input_size
+        drawn = self._mask((T, B, 1), word), self._mask((1, B, size), channel), self._mask((T, B, size), single)
         parts = [part for part in drawn if part is not None]
         masks = [functools.reduce(torch.mul, parts) if parts else None]
         masks += [self._mask((T, B, self.width), self._dropout) for _ in range(self.num_layers - 1)]
@@ -149,9 +176,10 @@ class RecurrentNetwork(Model):
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""
-        input_size, output_steps = self.embedding_size or self.num_inputs, 1 if self.labels_only else steps
+        input_size, output_steps = self.input_size, 1 if self.labels_only else steps
         rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = []
-        rows.append(("one-hot" if self.embedding is None else "embedding", steps, input_size, [self.embedding]))
+        kind = "vectors" if self.real_inputs else "one-hot" if self.embedding is None else "embedding"
+        rows.append((kind, steps, input_size, [self.embedding]))
         for depth, layer in enumerate(self.layers):
             rows.append((f"layers.{depth}", steps, self.width, [layer, *self.reverse_layers[depth : depth + 1]]))
         if self.labels_only:

@@ -35,6 +35,10 @@ class Sample:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.build_dataset()
+        if dataset.real_inputs:
+            raise ConfigError(
+                "runner=sample continues a text, but the inputs of this data are vectors: use runner=evaluate"
+            )
         if dataset.labelled:
             names = ", ".join(dataset.labels)
             raise ConfigError(

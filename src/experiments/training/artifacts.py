@@ -1,12 +1,12 @@
 """The files of a training run besides its metrics."""
 
 import logging
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from ..config.errors import first_line
-from ..config.settings import Settings
-from ..interfaces.model import Model
+from ..interfaces.model import Model, SummaryRow
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
 from .loop import Training
@@ -36,17 +36,32 @@ def store_description(training: Training) -> None:
     """Store the table of layers, and sampled text of a language model; logs a warning if that fails."""
     model, dataset, run = training.model.eval(), training.dataset, training.run
     try:
-        run.log_text("layers.txt", layer_table(model, training.settings) + "\n")
+        settings = training.settings
+        layers = model.summary(settings.truncation or "T", settings.batch_size)
+        run.log_text("layers.txt", layer_table(layers, num_parameters(model, layers)) + "\n")
         if not dataset.labelled and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
             run.log_text("sample.txt", sample_texts(model, training.experiment.device, dataset))
     except Exception as error:  # a finished run must not fail for its description
         log.warning("the network could not be described: %s", first_line(error))
 
 
-def layer_table(model: Model, settings: Settings) -> str:
-    """A row per layer for windows of the configured size (name, output shape, parameters), and the total."""
-    layers = model.summary(settings.truncation or "T", settings.batch_size)
-    rows = [(name, f"({', '.join(map(str, shape))})", f"{size:,}") for name, shape, size in layers]
-    total = max(sum(size for _, _, size in layers), sum(weight.numel() for weight in model.parameters()))
-    rows = [("layer", "output shape", "parameters"), *rows, ("total", "", f"{total:,}")]
-    return tabulate(rows, tablefmt="plain", colalign=("left", "left", "right"), disable_numparse=True)
+def layer_table(layers: Sequence[SummaryRow], total: int) -> str:
+    """A row per layer (name, output shape, parameters), and the total of the parameters."""
+    rows = [(name, in_brackets(shape), f"{size:,}") for name, shape, size in layers]
+    return as_table([("layer", "output shape", "parameters"), *rows, ("total", "", f"{total:,}")])
+
+
+def num_parameters(model: Model, layers: Sequence[SummaryRow]) -> int:
+    """All parameters of a model, of which the rows of its layers may know fewer (or count what is no parameter)."""
+    return max(sum(size for _, _, size in layers), sum(weight.numel() for weight in model.parameters()))
+
+
+def as_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns, the last one of numbers."""
+    sides = [*["left"] * (len(rows[0]) - 1), "right"]
+    return tabulate(rows, tablefmt="plain", colalign=sides, disable_numparse=True)
+
+
+def in_brackets(shape: Sequence[int | str]) -> str:
+    """A shape as it is written: (8, 2, 3)."""
+    return f"({', '.join(map(str, shape))})"

@@ -16,7 +16,7 @@ log = logging.getLogger("experiments")
 def report_classification(
     batches: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], split: str, run: Run
 ) -> dict[str, float]:
-    """Labels (B,) and log-probabilities (B, K) of each batch of a split -> metrics.
+    """Labels (n,) and log-probabilities (n, K) of each batch of a split -> metrics.
 
     Also draws the confusion matrix into the run's folder; logs a warning if it cannot be written.
     """

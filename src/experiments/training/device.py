@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..config.errors import ConfigError
 from ..config.settings import Settings
-from ..interfaces.data import Window
+from ..interfaces.data import Window, padding_steps
 from ..interfaces.model import Model
 
 log = logging.getLogger("experiments")
@@ -36,15 +36,18 @@ class Device(NamedTuple):
         return model.to(device=self.torch_device, dtype=DTYPES[self.precision])
 
     def tensor(self, array: np.ndarray) -> torch.Tensor:
+        """An array as a tensor on the device, real numbers in the dtype of the parameters."""
         tensor = torch.from_numpy(array)
+        if tensor.is_floating_point():
+            tensor = tensor.to(DTYPES[self.precision])
         if self.torch_device.type == "cuda":  # from pinned memory, or the copy would wait for the GPU
             return tensor.pin_memory().to(self.torch_device, non_blocking=True)
         return tensor.to(self.torch_device)
 
     def tensors(self, window: Window) -> tuple[torch.Tensor, torch.Tensor]:
-        """A window's inputs and targets (T, B); `is_padded` reads the attribute `padded` of the inputs."""
+        """A window's inputs and targets; `is_padded` reads the attribute `padded` of the inputs."""
         inputs, targets = self.tensor(window.inputs), self.tensor(window.targets)
-        inputs.padded = bool(window.inputs.min() < 0)  # type: ignore[attr-defined]
+        inputs.padded = padding_steps(window.inputs) is not None  # type: ignore[attr-defined]
         return inputs, targets
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:

@@ -12,19 +12,13 @@ from ..config.settings import Settings
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 
+KINDS = ("real_inputs", "real_targets", "labelled_steps")  # what a model is told of its data besides sizes
+
 
 def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
     """Build model, optimizer and schedule without allocating memory, so that errors come before data is read."""
-    try:
-        with torch.device("meta"):
-            model = bound["model"].build(num_inputs=2, num_outputs=2)
-        dataset = bound["data"].target
-        if inspect.isclass(dataset) and issubclass(dataset, Dataset):  # else checked once it is built
-            check_compatible(model, dataset, settings)
-    except NotImplementedError:
-        pass  # a model that cannot live on the meta device is checked when it is built
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"model: {first_line(error)}") from error
+    if getattr(bound["runner"].build(), "needs_data", True):
+        _build_model(bound["model"], bound["data"].target, settings)
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     try:
@@ -34,8 +28,23 @@ def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
     bound["schedule"].build()
 
 
+def _build_model(model: Bound[Model], data: object, settings: Settings) -> None:
+    dataset = data if inspect.isclass(data) and issubclass(data, Dataset) else None  # else checked once it is built
+    kinds = {} if dataset is None else {name: getattr(dataset, name) for name in KINDS}
+    try:
+        with torch.device("meta"):
+            built = model.build(num_inputs=2, num_outputs=1 if kinds.get("real_targets") else 2, **kinds)
+        if dataset is not None:
+            check_compatible(built, dataset, settings)
+    except NotImplementedError:
+        pass  # a model that cannot live on the meta device is checked when it is built
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"model: {first_line(error)}") from error
+
+
 def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: Settings) -> None:
     """ConfigError if the model cannot read such data, or not in such windows. `dataset` may be its class."""
+    _check_kinds(model, dataset)
     if model.labels_only and not dataset.labelled:
         raise ConfigError(
             "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
@@ -45,4 +54,19 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
         raise ConfigError(
             "the state of a bidirectional network cannot be carried from window to window: "
             f"give truncation=null, got {settings.truncation}"
+        )
+
+
+def _check_kinds(model: Model, dataset: Dataset | type[Dataset]) -> None:
+    name, other = type(model).__name__, "choose another model, such as model=torch_lstm"
+    if model.real_inputs != dataset.real_inputs:
+        reads, given = ("vectors", "symbols") if model.real_inputs else ("symbols", "vectors")
+        raise ConfigError(f"{name} reads {reads}, but the inputs of this data are {given}: {other}")
+    if model.real_targets != dataset.real_targets:
+        learns, given = ("numbers", "classes") if model.real_targets else ("classes", "numbers")
+        raise ConfigError(f"{name} predicts {learns}, but the targets of this data are {given}: {other}")
+    if model.labels_only and dataset.labelled_steps:
+        raise ConfigError(
+            "this model gives one label to a whole sequence (a bag of words or model.pooling), but this data has "
+            f"labels at every step: give model.pooling=last or {other}"
         )

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..config.settings import Settings
-from ..interfaces.data import Dataset, Window
+from ..interfaces.data import IGNORE, Dataset, Window
 from ..interfaces.model import Model, State
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
@@ -17,7 +17,7 @@ from .metrics import Metrics, summary_line
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
 
-Predictions = list[tuple[np.ndarray, np.ndarray]]  # of each batch: labels (B,), log-probabilities (B, K)
+Predictions = list[tuple[np.ndarray, np.ndarray]]  # of each batch: labels (n,), log-probabilities (n, K)
 
 
 class Diverged(ArithmeticError):
@@ -78,7 +78,9 @@ class Evaluation:
                 with self._device.autocast():
                     if predictions is not None and window.count:
                         log_probs, _ = model.predict(inputs, state)
-                        predictions.append((window.targets[-1], log_probs[-1].double().cpu().numpy()))
+                        counted = window.targets != IGNORE  # of a sequence its end, or with labelled steps any
+                        chosen = log_probs[self._device.tensor(counted)].double().cpu().numpy()
+                        predictions.append((window.targets[counted], chosen))
                     score, state = model(inputs, targets, state)
                 metrics.update(score, window.count)
             return metrics
@@ -91,7 +93,7 @@ class Evaluation:
         Raises Diverged if the loss or the perplexity is not finite.
         """
         predictions: Predictions = []
-        scored = self.score(model, split, stop, predictions if self._dataset.labelled else None)
+        scored = self.score(model, split, stop, predictions if self._dataset.labels else None)
         metrics = finite(scored.compute(), f"the evaluation of {split}")
         if predictions:
             metrics |= report_classification(predictions, self._dataset.labels, split, run)

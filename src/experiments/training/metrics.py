@@ -19,7 +19,7 @@ class Metrics(AttributesAsState):
     def __init__(self) -> None:
         self.loss: Any = 0.0
         self.nats: Any = 0.0
-        self.correct: Any = 0  # whole numbers: a float32 sum would stop counting at 2**24
+        self.correct: Any = 0  # whole numbers: a float32 sum would stop counting at 2**24; None without classes
         self.count = 0
         self._has_nats = True
 
@@ -27,7 +27,7 @@ class Metrics(AttributesAsState):
         """Add one window's `Score` over `count` targets."""
         loss = _in_double_precision(score.loss)
         self.loss = self.loss + loss
-        self.correct = self.correct + score.correct
+        self.correct = None if score.correct is None else self.correct + score.correct
         self.count += count
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:
@@ -38,10 +38,11 @@ class Metrics(AttributesAsState):
         return float(self.loss) / self.count if self.count else math.nan
 
     def compute(self) -> dict[str, float]:
-        """loss and accuracy per target; with a likelihood also perplexity and bits per symbol."""
+        """loss and, of classes, accuracy per target; with a likelihood also perplexity and bits per symbol."""
         if not self.count:
             return {"loss": math.nan, "accuracy": math.nan}
-        metrics = {"loss": self.mean_loss(), "accuracy": float(self.correct) / self.count}
+        metrics = {"loss": self.mean_loss()}
+        metrics |= {} if self.correct is None else {"accuracy": float(self.correct) / self.count}
         if self._has_nats:
             nats = float(self.nats) / self.count
             metrics |= {"perplexity": perplexity(nats), "bits_per_symbol": nats / LN2}

@@ -1,5 +1,6 @@
 """From outputs to probabilities and losses in NumPy; torch/heads.py is the same in torch."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,4 +69,15 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Any, Array, int]:
     return np.square(errors).sum() / K, d_outputs, int((rows.argmax(axis=1) == targets).sum())
 
 
-LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
+def squared_difference(outputs: Array, targets: Array) -> tuple[Any, Array, None]:
+    """outputs (..., 1), targets (...) that are numbers -> the same for the sum of squared errors; none is correct.
+
+    Targets of NaN do not count.
+    """
+    errors = outputs[..., 0] - targets.astype(outputs.dtype, copy=False)
+    errors[np.isnan(targets)] = 0.0
+    return np.square(errors).sum(), 2.0 * errors[..., None], None
+
+
+Loss = Callable[[Array, Array], tuple[Any, Array, int | None]]
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared_error": squared_error}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...interfaces.data import PADDING
+from ...interfaces.data import padding_steps
 from .cells import Array, CellState
 
 Parameters = dict[str, Array]
@@ -91,6 +91,16 @@ class Embedding(Layer):
         return None, d_states, {self.name: d_W if self.sparse else d_W.dense(len(self.W))}
 
 
+class Vectors(Layer):
+    """x (T, B, D) of real numbers as they are, but zero at padding, whose NaN would spread: 0 * NaN is NaN."""
+
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, None]:
+        return x if live is None else np.where(live, x, x.dtype.type(0)), states, None
+
+    def backward(self, d_y: Array, d_states: States, cache: None) -> tuple[Array, States, Gradients]:
+        return d_y, d_states, {}
+
+
 class Dropout(Layer):
     """x (T, B, size) times a mask (T or 1, B, size or 1), drawn elsewhere and scaled to keep the mean."""
 
@@ -126,8 +136,9 @@ class Affine(Layer):
 
 
 def live_steps(inputs: Array) -> Array | None:
-    """inputs (T, B) -> (T, B, 1) bool, where there is a symbol; None where there is one everywhere."""
-    return None if inputs.min() >= 0 else (inputs != PADDING)[:, :, None]
+    """inputs (T, B) or (T, B, D) -> (T, B, 1) bool, where there is no padding; None where there is none at all."""
+    padding = padding_steps(inputs)
+    return None if padding is None else ~padding[:, :, None]
 
 
 def known_ids(inputs: Array) -> Array:

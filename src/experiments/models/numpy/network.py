@@ -16,7 +16,7 @@ from ...interfaces.model import Score, State
 from ..network import RecurrentNetwork
 from . import heads
 from .cells import CELLS, Array, CellState
-from .layers import Affine, Dropout, Embedding, Layer, Parameters, RowGradient, Stack, States, live_steps
+from .layers import Affine, Dropout, Embedding, Layer, Parameters, RowGradient, Stack, States, Vectors, live_steps
 from .pooling import EveryStep, LastOutputs, Pooling
 from .recurrent import Bidirectional, Recurrent
 
@@ -32,9 +32,9 @@ class NumpyNetwork(RecurrentNetwork):
     _places: list[tuple[str, torch.nn.Module, str]] | None = None  # of the weights: path, module, name in it
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs (T, B) -> log-probabilities (T, B, K), state after. Not differentiable."""
+        """inputs (T, B) -> log-probabilities or, of numbers, outputs (T, B, K); state after. Not differentiable."""
         _, outputs, after, _ = self._forward(inputs, state)
-        return torch.from_numpy(heads.log_softmax(outputs)), after
+        return torch.from_numpy(outputs if self.real_targets else heads.log_softmax(outputs)), after
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
@@ -46,7 +46,7 @@ class NumpyNetwork(RecurrentNetwork):
     def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, and add the gradients of its loss to those of the parameters; the loss is a plain number."""
         stack, outputs, after, caches = self._forward(inputs, state)
-        loss, d_outputs, correct = heads.LOSSES[self.loss](outputs, targets.numpy())
+        loss, d_outputs, correct = self.loss_function(outputs, targets.numpy())
         truncated = self.split(tuple(np.zeros_like(part) for part in _arrays(state)))  # no gradient from later windows
         _, _, gradients = stack.backward(d_outputs, truncated, caches)
         for name, W in self.named_weights():
@@ -59,8 +59,8 @@ class NumpyNetwork(RecurrentNetwork):
         """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""
         parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
         stack = self.stack(parameters, len(inputs), _arrays(self.dropout_masks(inputs)))
-        ids = inputs.numpy()
-        outputs, after, caches = stack.forward(ids, self.split(_arrays(state)), live_steps(ids))
+        x = inputs.detach().to(self.output.b.dtype).numpy() if self.real_inputs else inputs.numpy()
+        outputs, after, caches = stack.forward(x, self.split(_arrays(state)), live_steps(x))
         return stack, outputs, tuple(torch.from_numpy(part) for part in self.joined(after)), caches
 
     def stack(self, p: Parameters, num_steps: int, masks: Sequence[Array | None]) -> Stack:
@@ -68,8 +68,10 @@ class NumpyNetwork(RecurrentNetwork):
 
         The masks of dropout are for the input of each layer, then for that of the output.
         """
-        embedding = [Embedding(p, sparse=self.has_sparse_gradient)] if "embedding.W" in p else []
-        return Stack([*embedding, *self._recurrent_layers(p, masks), *self._head(p, num_steps, masks[-1])])
+        reading: list[Layer] = [Vectors()] if self.real_inputs else []  # one-hot vectors are read as ids
+        if "embedding.W" in p:
+            reading = [Embedding(p, sparse=self.has_sparse_gradient)]
+        return Stack([*reading, *self._recurrent_layers(p, masks), *self._head(p, num_steps, masks[-1])])
 
     def _recurrent_layers(self, p: Parameters, masks: Sequence[Array | None]) -> list[Layer]:
         """x (T, B, E), or ids (T, B) of one-hot vectors -> hidden outputs (T, B, D*H)."""
@@ -89,7 +91,7 @@ class NumpyNetwork(RecurrentNetwork):
         layers: list[Layer] = []
         if self.pooling != "last":
             layers.append(Pooling(self.pooling))
-        elif self.bidirectional:
+        elif self.labels_only:
             layers.append(LastOutputs())
         if mask is not None:
             layers.append(Dropout(mask))
@@ -120,7 +122,12 @@ class NumpyNetwork(RecurrentNetwork):
             self._places = [(f"{path}.{key}", module, key) for path, module in modules for key in module._parameters]
         return [(path, cast(Tensor, module._parameters[key])) for path, module, key in self._places]
 
-    def _score(self, loss: Tensor | float, correct: int) -> Score:
+    @property
+    def loss_function(self) -> heads.Loss:
+        """(outputs, targets) -> summed loss, d_outputs, number of correct targets."""
+        return heads.squared_difference if self.real_targets else heads.LOSSES[self.loss]
+
+    def _score(self, loss: Tensor | float, correct: int | None) -> Score:
         return Score(loss, loss if self.loss == "cross_entropy" else None, correct)
 
 
@@ -133,7 +140,7 @@ class _Window(torch.autograd.Function):
         ctx: Any, network: NumpyNetwork, inputs: Tensor, targets: Tensor, num_states: int, *tensors: Tensor
     ) -> tuple[Any, ...]:
         stack, outputs, after, caches = network._forward(inputs, tensors[:num_states])
-        loss, d_outputs, correct = heads.LOSSES[network.loss](outputs, targets.numpy())
+        loss, d_outputs, correct = network.loss_function(outputs, targets.numpy())
         ctx.mark_non_differentiable(*(part for part in after if not part.is_floating_point()))
         ctx.set_materialize_grads(False)  # None for what no gradient comes from: the state after, when truncated
         ctx.kept = network, stack, _arrays(tensors[:num_states]), caches, d_outputs
@@ -147,11 +154,11 @@ class _Window(torch.autograd.Function):
         factor = 0.0 if d_loss is None else d_loss.item()
         d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
         d_state = tuple(np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state))
-        _, d_states, gradients = stack.backward(d_outputs, network.split(d_state), caches)
+        d_x, d_states, gradients = stack.backward(d_outputs, network.split(d_state), caches)
         d_before = (None if part is None else torch.from_numpy(part) for part in network.joined(d_states))
         return (
             None,
-            None,
+            torch.from_numpy(d_x) if ctx.needs_input_grad[1] else None,
             None,
             None,
             *d_before,

@@ -34,6 +34,13 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Score:
     return Score(loss, None, num_correct(outputs, targets))
 
 
+def squared_difference(outputs: Tensor, targets: Tensor) -> Score:
+    """outputs (n, 1), targets (n,) that are numbers -> sum of squared errors; targets of NaN do not count."""
+    outputs = widened(outputs)[:, 0]
+    errors = (outputs - targets.to(outputs.dtype)).masked_fill(targets.isnan(), 0.0)
+    return Score(errors.square().sum(), None, None)
+
+
 def num_correct(outputs: Tensor, targets: Tensor) -> Tensor:
     """outputs (n, K), targets (n,) -> the number of targets that have the largest output, 0-d int64."""
     return (outputs.detach().argmax(dim=1) == targets).sum()

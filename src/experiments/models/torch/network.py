@@ -35,30 +35,36 @@ class TorchNetwork(RecurrentNetwork):
     precisions = ("float32", "float64", "bfloat16")
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs (T, B) -> log-probabilities (T, B, K), state after."""
+        """inputs (T, B) -> log-probabilities or, of numbers, outputs (T, B, K); state after."""
         features, state, padding = self.features(inputs, state)
-        log_probs = heads.log_probabilities(self._outputs(features))
+        outputs = self._outputs(features)
+        predicted = heads.widened(outputs) if self.real_targets else heads.log_probabilities(outputs)
         if self.labels_only:  # the same at every step
-            return log_probs.expand(len(inputs), -1, -1), state
-        return log_probs if padding is None else padding.as_given(log_probs), state
+            return predicted.expand(len(inputs), -1, -1), state
+        return predicted if padding is None else padding.as_given(predicted), state
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
         features, state, padding = self.features(inputs, state)
         if self.labels_only:  # the same outputs at every step
             outputs = self._outputs(features).expand(len(inputs), -1, -1)
-            return heads.LOSSES[self.loss](outputs.flatten(0, 1), targets.flatten()), state
+            return self.loss_function(outputs.flatten(0, 1), targets.flatten()), state
         if padding is not None:
             targets = padding.symbols_first(targets)
         features, targets = features.flatten(0, 1), targets.flatten()
         if self.loss == "cross_entropy" and not self.logistic:
             return heads.linear_cross_entropy(*self._output_layer(features), targets), state
-        return heads.LOSSES[self.loss](self._outputs(features), targets), state
+        return self.loss_function(self._outputs(features), targets), state
+
+    @property
+    def loss_function(self) -> Callable[[Tensor, Tensor], Score]:
+        """outputs (n, K), targets (n,) -> Score."""
+        return heads.squared_difference if self.real_targets else heads.LOSSES[self.loss]
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State, Padding | None]:
-        """inputs (T, B) -> what the output reads (T, B, F), symbols first if there is padding; state after; padding.
+        """inputs (T, B) or (T, B, V) -> what the output reads (T, B, F), state after, padding.
 
-        A network for labels has (1, B, F).
+        If there is padding, each column's symbols are its first steps. A network for labels has (1, B, F).
         """
         padding = Padding(inputs) if is_padded(inputs) else None
         masks = self.dropout_masks(inputs)
@@ -66,25 +72,39 @@ class TorchNetwork(RecurrentNetwork):
             inputs = padding.symbols_first(inputs)
             masks = [padding.symbols_first(m) if m is not None and len(m) == len(inputs) else m for m in masks]
         cells = state[: CELLS[self.cell].states]
-        hidden, after = self._hidden(inputs.clamp(min=0), cells, masks, padding)
+        hidden, after = self._hidden(self._read(inputs, padding), cells, masks, padding)
         if self.pooling != "last":
             live = None if padding is None else padding.live
             features, pools = pool(self.pooling, hidden, live, state[len(cells) :])
             after += pools
-        elif self.bidirectional:  # the last output of each direction
+        elif self.labels_only:  # the last output of each direction
             features = torch.cat([*after[0][-2:]], dim=1)[None]
         else:
-            features = hidden if padding is None else padding.passed(hidden, cells[0][-1:], after[0][-1:])
+            features = hidden if padding is None else self._passed(hidden, cells[0], after[0], padding)
         return features if masks[-1] is None else features * masks[-1], after, padding
 
-    def _hidden(
-        self, ids: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None
-    ) -> tuple[Tensor, State]:
-        """ids (T, B), state of (L*D, B, H) -> the last layer's outputs (T, B, D*H), state after."""
+    def _passed(self, hidden: Tensor, before: Tensor, after: Tensor, padding: Padding) -> Tensor:
+        """hidden (T, B, D*H) with the states of the last layer, of (L*D, B, H), where there is padding."""
+        if not self.bidirectional:
+            return padding.passed(hidden, before[-1:], after[-1:])
+        onward, reverse = hidden.split(self.hidden_size, dim=2)
+        onward = padding.passed(onward, before[-2:-1], after[-2:-1])
+        return torch.cat([onward, padding.passed(reverse, after[-1:], before[-1:])], dim=2)
+
+    def _read(self, inputs: Tensor, padding: Padding | None) -> Tensor:
+        """ids (T, B) or vectors (T, B, V), symbols first -> what the first layer reads (T, B, E or V)."""
+        if self.real_inputs:
+            x = inputs.to(self.output.b.dtype)
+            return x if padding is None else padding.zeroed(x)
+        ids = inputs.clamp(min=0)
         if self.embedding is None:
-            x = F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
-        else:
-            x = F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
+            return F.one_hot(ids, self.num_inputs).to(self.output.b.dtype)
+        return F.embedding(ids, self.embedding.W, sparse=self.has_sparse_gradient)
+
+    def _hidden(
+        self, x: Tensor, state: State, masks: list[Tensor | None], padding: Padding | None
+    ) -> tuple[Tensor, State]:
+        """x (T, B, E or V), state of (L*D, B, H) -> the last layer's outputs (T, B, D*H), state after."""
         reverse = functools.partial(torch.flip, dims=(0,)) if padding is None else padding.mirrored
         after: list[State] = []
         for depth, (layer, mask) in enumerate(zip(self.layers, masks)):

@@ -9,7 +9,12 @@ def is_padded(inputs: Tensor) -> bool:
 
     Reading a GPU's tensor waits for all work queued there, so the code that moves inputs to it sets `padded` on them.
     """
-    return inputs.padded if hasattr(inputs, "padded") else bool((inputs < 0).any())
+    return inputs.padded if hasattr(inputs, "padded") else not bool(live_steps(inputs).all())
+
+
+def live_steps(inputs: Tensor) -> Tensor:
+    """inputs (T, B) or (T, B, V) -> (T, B) bool, where there is no padding."""
+    return inputs >= 0 if inputs.dim() == 2 else ~inputs.isnan().all(dim=2)
 
 
 class Padding:
@@ -21,8 +26,8 @@ class Padding:
     """
 
     def __init__(self, inputs: Tensor):
-        """inputs (T, B), padding below 0."""
-        given = inputs >= 0
+        """inputs (T, B), padding below 0, or (T, B, V), padding NaN."""
+        given = live_steps(inputs)
         T = len(inputs)
         t = torch.arange(T, device=inputs.device)[:, None]
         lengths = given.sum(dim=0)
@@ -54,6 +59,10 @@ class Padding:
         """outputs (T, B, H), at padding the state `before` the symbols or the `last`, each (1, B, H)."""
         outside = torch.where(self._is_before[:, :, None], before, last)
         return torch.where(self.live[:, :, None], outputs, outside)
+
+    def zeroed(self, x: Tensor) -> Tensor:
+        """x (T, B, size) without the NaN of padding, which would spread: 0 * NaN is NaN."""
+        return x.masked_fill(~self.live[:, :, None], 0.0)
 
     def mark(self, x: Tensor) -> Tensor:
         """x (T, B, size) -> (T, B, size + 1), the last number 1 at padding and 0 at symbols."""
