@@ -41,7 +41,7 @@ MISTAKES = {
     "tracker.uri=nonsense": "tracker: uri must be sqlite:///FILE or http://SERVER:PORT, got 'nonsense'",
     "data=characters data.path=/dev/null": "data: /dev/null is not a file",
     "runner=evaluate": "runner=evaluate needs weights: give checkpoint=latest, a run id or a file",
-    "data.path=book.txt": "data.path is no option of the chosen data but of characters, imdb, ptb, words: type data=",
+    "data.path=book.txt": "data.path is no option of the chosen data but of characters, imdb, labelled, ptb, words: ",
     "model={": "there is no model {; valid are",
     "mod{el=3": "the override 'mod{el=3' cannot be read",
     "model=numpy_rnn,torch_rnn": "is several values: type -m model=numpy_rnn,torch_rnn for one run each, or ",

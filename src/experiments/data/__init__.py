@@ -8,5 +8,6 @@ PUBLIC = {
     "Words": "words",
     "PennTreebank": "ptb",
     "Imdb": "imdb",
+    "LabelledTexts": "labelled_texts",
 }
 __getattr__ = lazy(__name__, PUBLIC)

@@ -31,7 +31,7 @@ class Sequences(NamedTuple):
 
     symbols: np.ndarray  # (N,) int32
     starts: np.ndarray  # (n+1,) int64: sequence i is symbols[starts[i] : starts[i+1]]
-    labels: np.ndarray  # (n,) int8
+    labels: np.ndarray  # (n,) int8, or wider for more than 128 classes
 
     @property
     def lengths(self) -> np.ndarray:
