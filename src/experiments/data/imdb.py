@@ -8,7 +8,7 @@ from .files.fetching import fetch
 from .files.review_archive import LABELS, find_reviews
 from .files.tokenised import cached_texts
 from .labelled import LabelledSequences
-from .text_sequences import SplitOptions, WordOptions, report_empty, sequences_of
+from .text_sequences import SplitOptions, WordOptions, sequences_of
 
 MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
 BY_HAND = "give data.path=FILE with aclImdb_v1.tar.gz, or the folder unpacked from it"
@@ -53,5 +53,5 @@ class Imdb(LabelledSequences):
         if path is None:
             path = str(fetch(url, Path(cache) / "imdb", MD5, timeout, BY_HAND))
         texts = cached_texts(find_reviews(Path(path)), pattern, lower_case, Path(cache))
-        super().__init__(*sequences_of(texts, LABELS, words, drawn, vocabulary), LABELS, seed=seed)
-        report_empty(self.sequences)
+        read = sequences_of(texts, LABELS, words, drawn, vocabulary)
+        super().__init__(read.vocabulary, read.splits, LABELS, seed=seed, statistics=read.statistics)

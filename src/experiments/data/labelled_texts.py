@@ -9,7 +9,7 @@ from .files.find_texts import find_texts
 from .files.sources import TextOptions, in_order, label_name
 from .files.tokenised import cached_texts
 from .labelled import LabelledSequences
-from .text_sequences import SplitOptions, WordOptions, report_empty, sequences_of
+from .text_sequences import SplitOptions, WordOptions, sequences_of
 
 log = logging.getLogger("experiments")
 
@@ -63,8 +63,8 @@ class LabelledTexts(LabelledSequences):
         names = given or in_order(texts.label_names)
         for note in texts.notes:
             log.info("%s: %s", path, note)
-        super().__init__(*sequences_of(texts, names, words, drawn, vocabulary), tuple(names), seed=seed)
-        report_empty(self.sequences)
+        read = sequences_of(texts, names, words, drawn, vocabulary)
+        super().__init__(read.vocabulary, read.splits, tuple(names), seed=seed, statistics=read.statistics)
 
 
 def label_names(labels: list[str | int | float | bool] | str) -> list[str]:

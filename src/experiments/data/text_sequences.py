@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..config.checks import at_least
+from ..interfaces.data import SplitStatistics
 from ..interfaces.vocabulary import Vocabulary
 from .files.reading import check_fractions
 from .files.sources import SPLITS, in_order, shown
@@ -64,13 +65,21 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"pattern {pattern!r} finds words without a letter: write + for *")
 
 
+class Read(NamedTuple):
+    """What `LabelledSequences` is made of."""
+
+    vocabulary: Vocabulary
+    splits: dict[str, Sequences]
+    statistics: dict[str, SplitStatistics]
+
+
 def sequences_of(
     texts: TokenisedTexts,
     labels: Sequence[str],
     words: WordOptions,
     drawn: SplitOptions,
     vocabulary: Vocabulary | None,
-) -> tuple[Vocabulary, dict[str, Sequences]]:
+) -> Read:
     """Tokenised texts -> the vocabulary, a new one unless it is given, and the sequences of each split."""
     if vocabulary is None:
         check_training_labels(texts, labels)
@@ -84,7 +93,16 @@ def sequences_of(
     kept = with_vocabulary(texts, vocabulary)
     places = np.array([labels.index(name) if name in labels else -1 for name in texts.label_names])
     kept = kept._replace(labels=places[texts.labels].astype(np.min_scalar_type(-len(labels))))
-    return vocabulary, {split: cut_to_length(kept, rows[split], words) for split in rows}
+    splits = {split: cut_to_length(kept, rows[split], words) for split in rows}
+    report_empty(splits)
+    return Read(vocabulary, splits, {split: count(splits[split], texts, rows[split], vocabulary) for split in rows})
+
+
+def count(sequences: Sequences, texts: TokenisedTexts, rows: np.ndarray, vocabulary: Vocabulary) -> SplitStatistics:
+    """The symbols of a split as it is read; characters and words of its whole texts."""
+    unknown = None if vocabulary.unknown is None else vocabulary.symbols.index(vocabulary.unknown)
+    characters, words = texts.sizes[rows].sum(axis=0).tolist()
+    return SplitStatistics(len(sequences.symbols), int((sequences.symbols == unknown).sum()), characters, words)
 
 
 def check_training_labels(texts: TokenisedTexts, labels: Sequence[str]) -> None:

@@ -39,6 +39,7 @@ class Dataset:
     vocabulary: Vocabulary
     labelled = False  # whether every column is a sequence of its own, with one target at its end
     labels: tuple[str, ...] = ()  # the names of the K classes, where labelled
+    label_counts: tuple[int, ...] = ()  # the training targets of each class, where labelled
     sentence_end: int | None = None  # the symbol that ends a sentence
     statistics: Mapping[str, SplitStatistics] = MappingProxyType({})  # by split, where the dataset knows them
 

@@ -25,6 +25,7 @@ class TokenisedTexts(NamedTuple):
     words: list[str]
     symbols: np.ndarray  # (N,) int32, memory-mapped
     starts: np.ndarray  # (n+1,) int64
+    sizes: np.ndarray  # (n, 2) int64, characters of each text and what white space separates in it
     splits: np.ndarray  # (n,) indices into SPLITS
     labels: np.ndarray  # (n,) indices into label_names
     label_names: list[str]
@@ -48,20 +49,21 @@ def cached_texts(source: Source, pattern: str, lower_case: bool, cache: Path) ->
         described = json.loads((entry / "texts.json").read_text(encoding="utf-8"))
         names, counts = described["labels"], np.array(described["counts"])
         starts = np.fromfile(entry / "starts.int64", "<i8")
+        sizes = np.fromfile(entry / "sizes.int64", "<i8").reshape(-1, 2)
         symbols = np.memmap(entry / "symbols.int32", "<i4", "r") if starts[-1] else np.zeros(0, "<i4")
         if counts.shape != (len(SPLITS), len(names)):
             raise ValueError("the number of its labels is wrong")
-        if len(starts) != counts.sum() + 1 or starts[-1] != len(symbols):
+        if len(starts) != counts.sum() + 1 or len(sizes) + 1 != len(starts) or starts[-1] != len(symbols):
             raise ValueError("its files do not fit together")
         splits, labels = np.repeat(np.indices(counts.shape).reshape(2, -1), counts.ravel(), axis=1)
-        return TokenisedTexts(described["words"], symbols, starts, splits, labels, names, described["notes"])
+        return TokenisedTexts(described["words"], symbols, starts, sizes, splits, labels, names, described["notes"])
     except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
         raise damaged(entry, error) from error
 
 
 def build(source: Source, pattern: str, lower_case: bool, folder: Path) -> None:
     """Tokenise every text and write ids, places and words, sorted by split, label and name, into a folder."""
-    words, keys, symbols, starts = tokenised(source, pattern, lower_case)
+    words, keys, symbols, starts, sizes = tokenised(source, pattern, lower_case)
     number = Counter((split, label) for split, label, _ in keys)
     for split, label in source.groups:
         if not number[split, label]:
@@ -73,20 +75,24 @@ def build(source: Source, pattern: str, lower_case: bool, folder: Path) -> None:
     ordered, places = gather(symbols, starts[order], np.diff(starts)[order])
     ordered.astype("<i4").tofile(folder / "symbols.int32")
     places.astype("<i8").tofile(folder / "starts.int64")
+    sizes[order].astype("<i8").tofile(folder / "sizes.int64")
     counts = [[number[split, label] for label in names] for split in SPLITS]
     described = {"words": words, "labels": names, "counts": counts, "notes": list(source.notes)}
     (folder / "texts.json").write_text(json.dumps(described), encoding="utf-8")
 
 
-def tokenised(source: Source, pattern: str, lower_case: bool) -> tuple[list[str], list[Key], np.ndarray, np.ndarray]:
-    """The words of all texts; what each text is; its symbols (N,) int32, from starts (n+1,), as they are found.
+def tokenised(
+    source: Source, pattern: str, lower_case: bool
+) -> tuple[list[str], list[Key], np.ndarray, np.ndarray, np.ndarray]:
+    """The words of all texts; what each is; symbols (N,) int32, starts (n+1,) and sizes (n, 2), as they are found.
 
     Raises ValueError if a text is there twice or no word is found.
     """
-    word, symbols, starts = re.compile(pattern), array("i"), [0]
+    word, symbols, starts, sizes = re.compile(pattern), array("i"), [0], []
     ids: dict[str, int] = {}
     keys: dict[Key, None] = {}
     for key, text in tqdm(source.texts(), "texts", unit="", disable=not sys.stderr.isatty()):
+        sizes.append((len(text), len(text.split())))
         text = LINE_BREAK.sub(" ", text.lower() if lower_case else text)
         symbols.extend([ids.setdefault(token, len(ids)) for token in word.findall(text)])
         if key in keys:
@@ -95,7 +101,7 @@ def tokenised(source: Source, pattern: str, lower_case: bool) -> tuple[list[str]
         starts.append(len(symbols))
     if not ids:
         raise ValueError(f"pattern {pattern!r} finds no word in the texts of {source.place}")
-    return list(ids), list(keys), np.frombuffer(symbols, np.int32), np.array(starts)
+    return list(ids), list(keys), np.frombuffer(symbols, np.int32), np.array(starts), np.array(sizes)
 
 
 def gather(symbols: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
