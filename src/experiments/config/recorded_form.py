@@ -62,6 +62,8 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config in the form from which identities are computed."""
     today = todays_form(config)
     recorded = {"windows_per_update": 1, **{key: _renamed(value, FORMER_NAMES) for key, value in today.items()}}
+    if recorded.get("class_weights") is None:  # a root key that was added later
+        recorded.pop("class_weights", None)
     target = today["data"].get("_target_")
     if target == STRING:
         recorded["data"] |= OF_STRING
