@@ -35,6 +35,7 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
     "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
+ADDED_KEYS = {"class_weights": None}  # root keys that were added later, each with the value that means what was before
 CHARACTERS, STRING = "experiments.data.Characters", "experiments.data.String"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
@@ -47,7 +48,7 @@ NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.ch
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config, perhaps recorded by an earlier version, in today's form."""
-    today = {key: _renamed(value, PUBLIC_NAMES) for key, value in config.items()}
+    today = ADDED_KEYS | {key: _renamed(value, PUBLIC_NAMES) for key, value in config.items()}
     data = today.get("data")
     if isinstance(data, dict) and data.get("_target_") == CHARACTERS:
         if data.get("path") is None and "text" in data:
@@ -62,8 +63,7 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config in the form from which identities are computed."""
     today = todays_form(config)
     recorded = {"windows_per_update": 1, **{key: _renamed(value, FORMER_NAMES) for key, value in today.items()}}
-    if recorded.get("class_weights") is None:  # a root key that was added later
-        recorded.pop("class_weights", None)
+    recorded = {k: v for k, v in recorded.items() if k not in ADDED_KEYS or v != ADDED_KEYS[k]}
     target = today["data"].get("_target_")
     if target == STRING:
         recorded["data"] |= OF_STRING
