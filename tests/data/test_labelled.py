@@ -13,7 +13,7 @@ import pytest
 from experiments.data.files import table_source
 from experiments.data.imdb import Imdb
 from experiments.data.labelled_texts import LabelledTexts
-from experiments.interfaces.vocabulary import Vocabulary
+from experiments.interfaces.vocabulary import PatternVocabulary, Vocabulary
 
 from .test_imdb import OPTIONS as IMDB_OPTIONS
 
@@ -227,11 +227,39 @@ def test_rare_words_are_unknown_and_so_have_a_meaning(build, tmp_path):
     assert set(data.vocabulary.symbols) - set(rare.vocabulary.symbols) == set(map(str, range(20)))
 
 
+def reading(symbols, unknown):
+    return PatternVocabulary(symbols, pattern=OPTIONS["pattern"], unknown=unknown, lower_case=True)
+
+
+def test_a_vocabulary_knows_how_texts_become_its_symbols(build, tmp_path):
+    data = build(as_csv(tmp_path / "a.csv"), test_fraction=0.0, valid_fraction=0.0)
+    again = Vocabulary.from_state_dict(data.vocabulary.state_dict())
+    assert again.fingerprint == data.vocabulary.fingerprint
+    rows = [text for label in data.labels for text, own in ROWS if own == label]
+    symbols, starts, _ = data.sequences["train"]
+    assert [symbols[a:b].tolist() for a, b in itertools.pairwise(starts)] == [
+        again.encode(again.split(text)).tolist() for text in rows
+    ]
+    through = build(tmp_path / "a.csv", vocabulary=again, lower_case=False, test_fraction=0.0, valid_fraction=0.0)
+    assert through.fingerprint == data.fingerprint
+    spaces = build(tmp_path / "a.csv", vocabulary=Vocabulary(["it"], separator=" "))  # of a language model
+    assert {text for text, _ in texts(spaces, "train")} == {"it"}
+
+
+def test_what_a_split_holds_is_counted(build, tmp_path):
+    options = {"vocabulary_size": 4, "test_fraction": 0.0, "valid_fraction": 0.0, "max_length": 5}
+    data = build(as_csv(tmp_path / "a.csv"), **options)
+    found, whole = data.statistics["train"], " ".join(text for text, _ in ROWS)
+    kept = [data.vocabulary.split(text)[:5] for text, _ in ROWS]
+    assert found.tokens == sum(map(len, kept))
+    assert found.unknown == sum(word not in data.vocabulary for words in kept for word in words) > 0
+    assert found.words == len(whole.split())
+    assert found.characters == len(whole) - len(ROWS) + 1
+    assert data.label_counts == (20, 20, 20)
+
+
 def test_a_given_vocabulary_is_read_through(build, tmp_path):
-    table, vocabulary = (
-        as_csv(tmp_path / "a.csv"),
-        Vocabulary(["<unk>", "great", "dull"], separator=" ", unknown="<unk>"),
-    )
+    table, vocabulary = as_csv(tmp_path / "a.csv"), reading(["<unk>", "great", "dull"], "<unk>")
     data = build(table, vocabulary=vocabulary, vocabulary_size=2, min_count=99)
     assert data.vocabulary is vocabulary
     assert {word for text, _ in texts(data, "train") for word in text.split()} == {"<unk>", "great", "dull"}
@@ -240,7 +268,7 @@ def test_a_given_vocabulary_is_read_through(build, tmp_path):
     other = build(few, vocabulary=vocabulary, **labels)  # the third class has no text here
     assert texts(other, "train") == [("dull", "bad"), ("great <unk>", "good")]
     assert other.num_outputs == 3
-    vanish = build(few, vocabulary=Vocabulary(["great"], separator=" "), **labels)
+    vanish = build(few, vocabulary=reading(["great"], None), **labels)
     assert texts(vanish, "train") == [("", "bad"), ("great", "good")]
 
 

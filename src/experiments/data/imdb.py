@@ -8,7 +8,7 @@ from .files.fetching import fetch
 from .files.review_archive import LABELS, find_reviews
 from .files.tokenised import cached_texts
 from .labelled import LabelledSequences
-from .text_sequences import SplitOptions, WordOptions, sequences_of
+from .text_sequences import VOCABULARY_OPTIONS, SplitOptions, WordOptions, sequences_of
 
 MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
 BY_HAND = "give data.path=FILE with aclImdb_v1.tar.gz, or the folder unpacked from it"
@@ -26,6 +26,8 @@ class Imdb(LabelledSequences):
     `seed` decides the order in which training reads the others. With a `vocabulary` the reviews are read through it.
     Raises ValueError or OSError for options or files that cannot be used.
     """
+
+    vocabulary_options = VOCABULARY_OPTIONS
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class Imdb(LabelledSequences):
         drawn.check()
         if path is None:
             path = str(fetch(url, Path(cache) / "imdb", MD5, timeout, BY_HAND))
-        texts = cached_texts(find_reviews(Path(path)), pattern, lower_case, Path(cache))
+        splitter = words.splitter if vocabulary is None else vocabulary
+        texts = cached_texts(find_reviews(Path(path)), splitter, Path(cache))
         read = sequences_of(texts, LABELS, words, drawn, vocabulary)
         super().__init__(read.vocabulary, read.splits, LABELS, seed=seed, statistics=read.statistics)

@@ -9,7 +9,7 @@ from .files.find_texts import find_texts
 from .files.sources import TextOptions, in_order, label_name
 from .files.tokenised import cached_texts
 from .labelled import LabelledSequences
-from .text_sequences import SplitOptions, WordOptions, sequences_of
+from .text_sequences import VOCABULARY_OPTIONS, SplitOptions, WordOptions, sequences_of
 
 log = logging.getLogger("experiments")
 
@@ -24,10 +24,12 @@ class LabelledTexts(LabelledSequences):
 
     A split without files of its own is drawn from the training texts with `split_seed`: `test_fraction` and
     `valid_fraction` of them, as many of each label. Words and vocabulary are those of `Imdb`, but that a word needs
-    `min_count` training occurrences. With a `vocabulary` the texts are read through that one, and `vocabulary_size`,
-    `min_count`, `skip_top` and `unknown` have no effect.
+    `min_count` training occurrences. With a `vocabulary` the texts are split and read by that one, the options that
+    choose one have no effect, and a class may be without texts.
     Raises ValueError or OSError for options or files that cannot be used.
     """
+
+    vocabulary_options = VOCABULARY_OPTIONS
 
     def __init__(
         self,
@@ -59,7 +61,8 @@ class LabelledTexts(LabelledSequences):
         given = None if labels is None else label_names(labels)
         options = TextOptions(text_column, label_column, given, encoding, strict=vocabulary is None)
         source = find_texts(Path(path), options)
-        texts = cached_texts(source, pattern, lower_case, Path(cache))
+        splitter = words.splitter if vocabulary is None else vocabulary
+        texts = cached_texts(source, splitter, Path(cache))
         names = given or in_order(texts.label_names)
         for note in texts.notes:
             log.info("%s: %s", path, note)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..config.checks import at_least
 from ..interfaces.data import SplitStatistics
-from ..interfaces.vocabulary import Vocabulary
+from ..interfaces.vocabulary import PatternVocabulary, Vocabulary
 from .files.reading import check_fractions
 from .files.sources import SPLITS, in_order, shown
 from .files.tokenised import TokenisedTexts, gather
@@ -18,6 +18,7 @@ from .labelled import Sequences
 log = logging.getLogger("experiments")
 
 UNKNOWN = "<unk>"
+VOCABULARY_OPTIONS = ("pattern", "lower_case", "vocabulary_size", "min_count", "skip_top", "unknown")
 
 
 class WordOptions(NamedTuple):
@@ -38,6 +39,11 @@ class WordOptions(NamedTuple):
         at_least(1, max_length=self.max_length, min_count=self.min_count)
         at_least(0, skip_top=self.skip_top)
         check_pattern(self.pattern)
+
+    @property
+    def splitter(self) -> Vocabulary:
+        """A vocabulary without symbols that splits texts into words."""
+        return PatternVocabulary((), pattern=self.pattern, unknown=None, lower_case=self.lower_case)
 
 
 class SplitOptions(NamedTuple):
@@ -157,7 +163,8 @@ def choose_vocabulary(texts: TokenisedTexts, ranked: Sequence[int], words: WordO
     first = [UNKNOWN] if words.unknown == "keep" else []
     ranked = ranked[: None if words.vocabulary_size is None else words.vocabulary_size - len(first)]
     symbols = [*first, *(texts.words[k] for k in ranked)]
-    return Vocabulary(symbols, separator=" ", unknown=UNKNOWN if first else None, lower_case=words.lower_case)
+    unknown = UNKNOWN if first else None
+    return PatternVocabulary(symbols, pattern=words.pattern, unknown=unknown, lower_case=words.lower_case)
 
 
 def with_vocabulary(texts: TokenisedTexts, vocabulary: Vocabulary) -> TokenisedTexts:

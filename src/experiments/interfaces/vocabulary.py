@@ -2,10 +2,13 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+LINE_BREAK = re.compile(r"<br\s*/?>")
 
 
 class Vocabulary:
@@ -52,7 +55,9 @@ class Vocabulary:
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> "Vocabulary":
         """The vocabulary whose `state_dict` this is."""
-        return cls(**state)
+        options = {key: value for key, value in state.items() if key != "unit"}
+        kinds: dict[str | None, type[Vocabulary]] = {"pattern": PatternVocabulary}
+        return kinds.get(state.get("unit"), Vocabulary)(**options)
 
     @property
     def fingerprint(self) -> str:
@@ -93,3 +98,27 @@ class Vocabulary:
         held = "".join(self.symbols) if not self.separator and len(self) < 100 else f"{len(self)} symbols"
         also = f", nor {'is' if len(missing) == 2 else 'are'} {others}" if others else ""
         return f"{symbol!r} at position {position} of {where} is not in the vocabulary ({held}){also}{hint}"
+
+
+class PatternVocabulary(Vocabulary):
+    """Words that the regular expression `pattern` finds, once `<br />` became a space: those of labelled texts.
+
+    Raises ValueError for a pattern that is no regular expression.
+    """
+
+    def __init__(self, symbols: Sequence[str], *, pattern: str, unknown: str | None, lower_case: bool):
+        super().__init__(symbols, separator=" ", unknown=unknown, lower_case=lower_case)
+        self.pattern = pattern
+        try:
+            self._word = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"pattern {pattern!r} is no regular expression: {error}") from error
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain containers from which `from_state_dict` makes an equal vocabulary."""
+        own = {"unit": "pattern", "symbols": list(self.symbols), "pattern": self.pattern}
+        return own | {"unknown": self.unknown, "lower_case": self.lower_case}
+
+    def split(self, text: str) -> list[str]:
+        """Text -> words."""
+        return self._word.findall(LINE_BREAK.sub(" ", text.lower() if self.lower_case else text))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import sys
 from array import array
 from collections import Counter
@@ -12,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from ...interfaces.vocabulary import PatternVocabulary, Vocabulary
 from .caching import cached, damaged
 from .sources import SPLITS, Key, Source, in_order
 
-LINE_BREAK = re.compile(r"<br\s*/?>")
 FORMAT = 2  # of a cache entry: another number makes old entries unread
 
 
@@ -37,14 +36,15 @@ class TokenisedTexts(NamedTuple):
         return np.flatnonzero((self.splits == SPLITS.index(split)) & (self.labels == k))
 
 
-def cached_texts(source: Source, pattern: str, lower_case: bool, cache: Path) -> TokenisedTexts:
-    """A source -> its texts. Read from the cache if the same bytes were tokenised the same way before.
+def cached_texts(source: Source, splitter: Vocabulary, cache: Path) -> TokenisedTexts:
+    """A source -> its texts, split as a vocabulary does. Read from the cache if the same was done before.
 
     Raises ValueError or OSError.
     """
-    rules = json.dumps([FORMAT, source.digest(), pattern, lower_case])
+    how = {key: value for key, value in splitter.state_dict().items() if key not in ("symbols", "unknown")}
+    rules = json.dumps([FORMAT, source.digest(), how], sort_keys=True)
     entry = cache / "labelled" / hashlib.blake2b(rules.encode(), digest_size=16).hexdigest()
-    cached(entry, lambda folder: build(source, pattern, lower_case, folder))
+    cached(entry, lambda folder: build(source, splitter, folder))
     try:
         described = json.loads((entry / "texts.json").read_text(encoding="utf-8"))
         names, counts = described["labels"], np.array(described["counts"])
@@ -61,9 +61,9 @@ def cached_texts(source: Source, pattern: str, lower_case: bool, cache: Path) ->
         raise damaged(entry, error) from error
 
 
-def build(source: Source, pattern: str, lower_case: bool, folder: Path) -> None:
+def build(source: Source, splitter: Vocabulary, folder: Path) -> None:
     """Tokenise every text and write ids, places and words, sorted by split, label and name, into a folder."""
-    words, keys, symbols, starts, sizes = tokenised(source, pattern, lower_case)
+    words, keys, symbols, starts, sizes = tokenised(source, splitter)
     number = Counter((split, label) for split, label, _ in keys)
     for split, label in source.groups:
         if not number[split, label]:
@@ -81,26 +81,24 @@ def build(source: Source, pattern: str, lower_case: bool, folder: Path) -> None:
     (folder / "texts.json").write_text(json.dumps(described), encoding="utf-8")
 
 
-def tokenised(
-    source: Source, pattern: str, lower_case: bool
-) -> tuple[list[str], list[Key], np.ndarray, np.ndarray, np.ndarray]:
+def tokenised(source: Source, splitter: Vocabulary) -> tuple[list[str], list[Key], np.ndarray, np.ndarray, np.ndarray]:
     """The words of all texts; what each is; symbols (N,) int32, starts (n+1,) and sizes (n, 2), as they are found.
 
     Raises ValueError if a text is there twice or no word is found.
     """
-    word, symbols, starts, sizes = re.compile(pattern), array("i"), [0], []
+    symbols, starts, sizes = array("i"), [0], []
     ids: dict[str, int] = {}
     keys: dict[Key, None] = {}
     for key, text in tqdm(source.texts(), "texts", unit="", disable=not sys.stderr.isatty()):
         sizes.append((len(text), len(text.split())))
-        text = LINE_BREAK.sub(" ", text.lower() if lower_case else text)
-        symbols.extend([ids.setdefault(token, len(ids)) for token in word.findall(text)])
+        symbols.extend([ids.setdefault(word, len(ids)) for word in splitter.split(text)])
         if key in keys:
             raise ValueError(f"{source.place} holds {'/'.join(map(str, key))} twice")
         keys[key] = None
         starts.append(len(symbols))
     if not ids:
-        raise ValueError(f"pattern {pattern!r} finds no word in the texts of {source.place}")
+        by = f"pattern {splitter.pattern!r} finds" if isinstance(splitter, PatternVocabulary) else "there is"
+        raise ValueError(f"{by} no word in the texts of {source.place}")
     return list(ids), list(keys), np.frombuffer(symbols, np.int32), np.array(starts), np.array(sizes)
 
 
