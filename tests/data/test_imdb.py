@@ -233,7 +233,7 @@ def _without(folder):
             "holds 'aclImdb/train/pos/99_9.txt', which is a link",
         ),
         (_edited("aclImdb/test/neg/9_1.txt", b"caf\xe9"), "test/neg/9_1.txt in .* is not UTF-8 text: byte 3 is 0xe9"),
-        (_edited("aclImdb/test/neg/9_1.txt", b"a\0b"), "test/neg/9_1.txt in .* is no text: it holds a NUL byte"),
+        (_edited("aclImdb/test/neg/9_1.txt", b"a\0b"), "test/neg/9_1.txt in .* is no text: it holds a NUL character"),
         (_edited("aclImdb/test/neutral/9_1.txt", b"so so"), "holds test/neutral, which data=imdb does not read"),
         (_edited("aclImdb/valid/neg/9_1.txt", b"dull"), "holds valid/neg, which data=imdb does not read"),
         (_edited("aclImdb/test/neg/9_1.txt", b"x" * 2_000_000), "2,000,000 bytes: no review is that long"),

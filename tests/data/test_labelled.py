@@ -88,7 +88,10 @@ def test_every_form_of_the_same_texts_is_the_same_data(build, tmp_path):
     packed.write_bytes(gzip.compress(as_csv(tmp_path / "plain.csv").read_bytes()))
     marked = tmp_path / "marked.csv"
     marked.write_bytes(b"\xef\xbb\xbf" + (tmp_path / "plain.csv").read_bytes())
+    wide = tmp_path / "wide.csv"
+    wide.write_bytes((tmp_path / "plain.csv").read_bytes().decode().encode("utf-16"))
     forms = [
+        wide,
         tmp_path / "plain.csv",
         packed,
         marked,
@@ -400,10 +403,9 @@ WRONG = {
     "latin-1": (
         named(("a.csv", f"text,label\n{LINES}caf\xe9,a\n".encode("latin-1"))),
         {},
-        "is not UTF-8 text: byte 484 is 0xe9; data.encoding=latin-1 reads it if that is its encoding",
+        "is not UTF-8 text: byte 484 is 0xe9; data.encoding=NAME names another encoding, such as latin-1",
     ),
-    "UTF-16": (named(("a.csv", LINES.encode("utf-16"))), {}, "is UTF-16: iconv -f UTF-16 -t UTF-8 OLD > NEW"),
-    "NUL bytes": (named(("a.csv", f"text,label\n{LINES}a\0b,a\n")), {}, "is no text: it holds a NUL byte"),
+    "NUL bytes": (named(("a.csv", f"text,label\n{LINES}a\0b,a\n")), {}, "is no text: it holds a NUL character"),
     "an unknown encoding": (named(("a.csv", LINES)), {"encoding": "latn"}, "there is no encoding 'latn'"),
     "no JSON": (named(("a.jsonl", '{"text": "a", "label": 1}\n{"text"\n')), {}, "line 2 of .*a.jsonl is no JSON"),
     "JSON of numbers": (named(("a.jsonl", "1\n2\n")), {}, r"line 1 of .* is no JSON object: write \{"),

@@ -1,15 +1,21 @@
 """What labelled texts are read from: a source yields texts, each with its split and its label."""
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from .reading import decoded
-
 SPLITS = ("train", "valid", "test")
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("valid", "val", "validation", "dev"), "valid")
+MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 MAX_BYTES = 1 << 20  # of one text; the longest film review has 14 thousand
 
 
@@ -88,28 +94,23 @@ def label_name(value: str | int | float | bool) -> str:
 
 
 def decode_text(content: bytes, where: str, encoding: str) -> str:
-    """Bytes -> text without a mark of the byte order.
+    """Bytes -> text; a mark of the byte order at the beginning wins over `encoding` and is left out.
 
-    ValueError that says `where` it is from, with the line that works where there is one.
+    Raises ValueError that says `where` it is from and which byte is wrong.
     """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ValueError(f"{where} is UTF-16: iconv -f UTF-16 -t UTF-8 OLD > NEW writes it as UTF-8, which is read")
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        try:
-            text = decoded(content, where)
-        except ValueError as error:
-            raise ValueError(f"{error}; data.encoding=latin-1 reads it if that is its encoding") from None
-    else:
-        try:
-            text = content.decode(encoding)
-        except LookupError:
-            raise ValueError(
-                f"there is no encoding {encoding!r}: give data.encoding=utf-8, latin-1 or cp1252"
-            ) from None
-        except UnicodeError as error:
-            raise ValueError(f"{where} is no {encoding} text: {error}") from None
+    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
+    try:
+        text = content.decode(marked or encoding)
+    except LookupError:
+        raise ValueError(f"there is no encoding {encoding!r}: give data.encoding=utf-8, latin-1 or cp1252") from None
+    except UnicodeDecodeError as error:
+        name, wrong = marked or encoding, error.object[error.start]
+        raise ValueError(
+            f"{where} is not {name.removesuffix('-sig').upper()} text: byte {error.start} is {wrong:#x}; "
+            "data.encoding=NAME names another encoding, such as latin-1 or cp1252"
+        ) from None
     if "\0" in text:
-        raise ValueError(f"{where} is no text: it holds a NUL byte")
+        raise ValueError(f"{where} is no text: it holds a NUL character")
     return text
 
 
