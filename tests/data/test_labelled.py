@@ -269,6 +269,9 @@ def test_a_given_vocabulary_is_read_through(build, tmp_path):
     few = as_csv(tmp_path / "few.csv", [("dull", "bad"), ("great fun", "good")])
     labels = {"labels": ["bad", "good", "so-so"], "valid_fraction": 0.0, "test_fraction": 0.0}
     other = build(few, vocabulary=vocabulary, **labels)  # the third class has no text here
+    unnamed = build(few, vocabulary=vocabulary, **{**labels, "labels": None}, classes=("bad", "good", "so-so"))
+    assert unnamed.fingerprint == other.fingerprint
+    assert unnamed.labels == other.labels == ("bad", "good", "so-so")
     assert texts(other, "train") == [("dull", "bad"), ("great <unk>", "good")]
     assert other.num_outputs == 3
     vanish = build(few, vocabulary=reading(["great"], None), **labels)

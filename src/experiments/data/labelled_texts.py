@@ -1,6 +1,7 @@
 """Texts with one label each, of one's own: in folders or in tables."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,8 @@ class LabelledTexts(LabelledSequences):
     A split without files of its own is drawn from the training texts with `split_seed`: `test_fraction` and
     `valid_fraction` of them, as many of each label. Words and vocabulary are those of `Imdb`, but that a word needs
     `min_count` training occurrences. With a `vocabulary` the texts are split and read by that one, the options that
-    choose one have no effect, and a class may be without texts.
+    choose one have no effect, and a class may be without texts. `classes` are the `labels` where these are None: those
+    of the weights that are to read the texts.
     Raises ValueError or OSError for options or files that cannot be used.
     """
 
@@ -53,17 +55,18 @@ class LabelledTexts(LabelledSequences):
         cache: str,
         seed: int,
         vocabulary: Vocabulary | None = None,
+        classes: Sequence[str] | None = None,
     ):
         words = WordOptions(pattern, lower_case, vocabulary_size, min_count, skip_top, unknown, max_length, cut)
         drawn = SplitOptions(valid_fraction, test_fraction, split_seed)
         words.check()
         drawn.check()
-        given = None if labels is None else label_names(labels)
+        given = classes or None if labels is None else label_names(labels)
         options = TextOptions(text_column, label_column, given, encoding, strict=vocabulary is None)
         source = find_texts(Path(path), options)
         splitter = words.splitter if vocabulary is None else vocabulary
         texts = cached_texts(source, splitter, Path(cache))
-        names = given or in_order(texts.label_names)
+        names = list(given or in_order(texts.label_names))
         for note in texts.notes:
             log.info("%s: %s", path, note)
         read = sequences_of(texts, names, words, drawn, vocabulary)
