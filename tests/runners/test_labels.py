@@ -4,6 +4,7 @@ import csv
 import math
 import random
 
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from experiments.training.class_weights import balanced
 from experiments.training.classification import classification_metrics
+from experiments.training.pictures import draw_confusion_matrix
 
 from ..conftest import values
 
@@ -152,6 +154,14 @@ def test_the_end_of_a_run_says_accuracy_macro_f1_and_that_of_the_majority(train,
     last = next(line for line in out.splitlines() if line.startswith("test "))
     assert "macro_f1 0." in last
     assert "majority_accuracy 66.67%" in last
+
+
+def test_classes_of_any_number_and_script_are_drawn(tmp_path, recwarn):
+    for names in (["부정", "긍정"], ["a label as long as a sentence that nobody reads"] * 3, ["x"] * 200):
+        draw_confusion_matrix(np.eye(len(names)), names, tmp_path / "matrix.png", "title")
+        width, height = matplotlib.image.imread(tmp_path / "matrix.png").shape[:2]
+        assert max(width, height) < 4000
+    assert not recwarn.list
 
 
 def test_class_weights_change_training_alone(train, three):

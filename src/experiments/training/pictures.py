@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config.figure import empty_figure
+from ..config.figure import empty_figure, names_in_any_script
 from ..tracking.journal import Point
 
-MOST_NAMED, LONGEST = 30, 20  # classes whose names are drawn, and their letters
+MOST_NAMED, LONGEST = 30, 30  # classes whose names are drawn, and their letters
 COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
 
 
@@ -34,6 +34,11 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, 
 
     Of more than MOST_NAMED classes only the colours are drawn.
     """
+    with names_in_any_script():
+        _draw_confusion_matrix(counts, names, path, title)
+
+
+def _draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
     size = 0.8 * min(len(names), MOST_NAMED)
     figure, axes = empty_figure(2.5 + size, 2 + size)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
