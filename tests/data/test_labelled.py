@@ -361,8 +361,8 @@ def two_tables(first, second, names=("text", "label")):
 LINES = "".join(f"a text {k},{'ab'[k % 2]}\n" for k in range(40))
 WRONG = {
     "a path that is not there": (lambda p: p / "reviws.csv", {}, "there is no .*reviws.csv"),
-    "a zip": (named(("archive.zip", b"PK")), {}, r"unpack it \(unzip .*archive.zip -d .*archive\), then data.path="),
-    "a tar": (named(("a.tar.gz", b"x")), {}, r"unpack it \(tar -xf .*a.tar.gz -C .*\), then data.path="),
+    "a zip": (named(("archive.zip", b"PK")), {}, r"unzip .*archive.zip -d .*archive, then data.path="),
+    "a tar": (named(("a.tar.gz", b"x")), {}, r"mkdir \S+/a && tar -xf \S+/a.tar.gz -C \S+/a, then data.path="),
     "a spreadsheet": (named(("a.xlsx", b"PK")), {}, "is a spreadsheet: save it as a.csv"),
     "a text": (named(("a.txt", "text")), {}, "is no table that is read"),
     "an empty file": (named(("a.csv", b"")), {}, "a.csv is empty"),

@@ -43,6 +43,7 @@ OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but pa
 # checkpoint by its run.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY += ("data.text_column", "data.label_column", "data.encoding")  # seen in the data's fingerprint
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 
 

@@ -1,14 +1,12 @@
 """From a path to the labelled texts that are there."""
 
 import difflib
-import re
 from pathlib import Path
 
 from .label_folders import LAYOUT, split_folders, visible, with_splits, without_splits
-from .sources import Source, TextOptions, shown
+from .sources import ARCHIVE, Source, TextOptions, shown, typed, unpacking
 from .table_source import ENDINGS, LabelTables, kind_of, tables_in
 
-ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.\w+|7z|rar)$", re.IGNORECASE)
 TABLES = "a table is .csv, .tsv, .jsonl or .parquet"
 
 
@@ -29,7 +27,7 @@ def find_texts(path: Path, options: TextOptions) -> Source:
     if tables and folders:
         raise ValueError(
             f"{path} holds both tables ({shown([p.name for p in tables.values()])}) and folders "
-            f"({shown([p.name for p in folders])}): give data.path={tables['train']}, or move one of them elsewhere"
+            f"({shown([p.name for p in folders])}): give {typed(tables['train'])}, or move one of them elsewhere"
         )
     if tables:
         others = [p.name for p in visible(path) if p not in tables.values()]
@@ -46,10 +44,8 @@ def check_table(file: Path) -> Path:
     """The file itself. ValueError with the line that works if its name is not that of a table."""
     if kind_of(file):
         return file
-    if found := ARCHIVE.search(file.name):
-        folder = file.with_name(file.name[: found.start()])
-        unpack = f"unzip {file} -d {folder}" if found[1].lower() == "zip" else f"tar -xf {file} -C {folder}"
-        raise ValueError(f"{file} is an archive: unpack it ({unpack}), then data.path={folder}")
+    if ARCHIVE.search(file.name):
+        raise ValueError(f"{file} is an archive, which is not read: {unpacking(file)}")
     if file.suffix.lower() in (".xls", ".xlsx", ".ods"):
         raise ValueError(f"{file} is a spreadsheet: save it as {file.stem}.csv (UTF-8) and give that file")
     raise ValueError(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from .sources import MAX_BYTES, Key, TextOptions, decode_text, digest_of, in_order, shown, split_of
+from .sources import MAX_BYTES, Key, TextOptions, decode_text, digest_of, in_order, shown, split_of, typed
 
 LAYOUT = "train/LABEL/*.txt and test/LABEL/*.txt (valid/ too), or LABEL/*.txt"
 
@@ -124,7 +124,7 @@ def without_splits(folder: Path, options: TextOptions) -> LabelFolders:
     """LABEL/*.txt -> source in which all texts are training texts."""
     names = [path.name for path in visible(folder) if path.is_dir()]
     if len(names) == 1 and any(path.is_dir() for path in visible(folder / names[0])):
-        raise FileNotFoundError(f"{folder} holds nothing but {names[0]}: give data.path={folder / names[0]}")
+        raise FileNotFoundError(f"{folder} holds nothing but {names[0]}: give {typed(folder / names[0])}")
     chosen = check_labels(options, names, str(folder))
     folders = {("train", label): folder / label for label in chosen if label in names}
     notes = unread([folder, *folders.values()], folders.values())

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ...config.errors import first_line
 from .label_folders import LabelFolders, split_folders, visible
-from .sources import MAX_BYTES, Key, Source, decode_text, digest_of, shown
+from .sources import MAX_BYTES, Key, Source, decode_text, digest_of, shown, typed, unpacking
 from .table_source import ENDINGS
 
 LABELS = ("neg", "pos")
@@ -38,17 +38,16 @@ def find_reviews(path: Path) -> Source:
     if len(archives) == 1:
         return ReviewArchive(archives[0])
     found = "several archives: " + ", ".join(file.name for file in archives) if archives else "neither"
-    own = f"; data of your own is data=labelled data.path={path}" if visible(path) and not archives else ""
+    own = f"; data of your own is data=labelled {typed(path)}" if visible(path) and not archives else ""
     raise FileNotFoundError(f"{path} should hold an archive or {LAYOUT}, but there is {found}{own}")
 
 
 def check_archive(path: Path) -> Path:
     """The path itself. ValueError with the line that works if its name is that of a table or of a .zip."""
     if path.name.lower().endswith(ENDINGS):
-        raise ValueError(f"{path} is a table and no archive of these reviews: data=labelled data.path={path}")
+        raise ValueError(f"{path} is a table and no archive of these reviews: data=labelled {typed(path)}")
     if path.suffix.lower() == ".zip":
-        folder = path.with_suffix("")
-        raise ValueError(f"{path} is no tar archive: unzip {path} -d {folder}, then data.path={folder}")
+        raise ValueError(f"{path} is no tar archive: {unpacking(path)}")
     return path
 
 
@@ -74,7 +73,7 @@ def unpacked(folder: Path) -> LabelFolders:
 
 def advice(place: Path) -> str:
     """The end of a refusal of data of one's own."""
-    return f"; labels of your own are data=labelled data.path={place}"
+    return f"; labels of your own are data=labelled {typed(place)}"
 
 
 class ReviewArchive:

@@ -3,10 +3,12 @@
 import codecs
 import hashlib
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.\w+)?|7z|rar)$", re.IGNORECASE)
 SPLITS = ("train", "valid", "test")
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("valid", "val", "validation", "dev"), "valid")
 MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
@@ -112,6 +114,21 @@ def decode_text(content: bytes, where: str, encoding: str) -> str:
     if "\0" in text:
         raise ValueError(f"{where} is no text: it holds a NUL character")
     return text
+
+
+def unpacking(file: Path) -> str:
+    """The commands that unpack an archive, and the option that reads what was in it."""
+    folder = file.with_name(ARCHIVE.sub("", file.name))
+    source, target = shlex.quote(str(file)), shlex.quote(str(folder))
+    command = f"unzip {source} -d {target}"
+    if file.suffix.lower() != ".zip":
+        command = f"mkdir {target} && tar -xf {source} -C {target}"
+    return f"{command}, then {typed(folder)}"
+
+
+def typed(path: Path) -> str:
+    """The option that names a file or a folder, as it is typed into a shell."""
+    return shlex.quote(f"data.path={path}")
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .label_folders import visible
-from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, shown, split_of
+from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, shown, split_of, typed
 from .tables import Table, read_table
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
@@ -104,7 +104,7 @@ def tables_in(folder: Path) -> dict[str, Path]:
         if split is None:
             raise ValueError(
                 f"{folder} holds several tables, and {path.name} is named for no split: give one file, "
-                f"data.path={path}, or name them train, valid and test"
+                f"{typed(path)}, or name them train, valid and test"
             )
         if split in found:
             raise ValueError(f"{folder} holds two tables for {split}: {found[split].name} and {path.name}")
