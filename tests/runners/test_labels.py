@@ -156,6 +156,51 @@ def test_the_end_of_a_run_says_accuracy_macro_f1_and_that_of_the_majority(train,
     assert "majority_accuracy 66.67%" in last
 
 
+WORDS = ("dull", "poor", "fair", "fine", "great")
+
+
+def reviews_of(number_of_classes, number=30):
+    """Short reviews, the text as the Kaggle table of IMDB has it, and their classes."""
+    draw = random.Random(0)
+    for k in range(number):
+        for label, word in enumerate(WORDS[:number_of_classes]):
+            rest = " ".join(draw.choice(("the", "film", "was")) for _ in range(draw.randint(1, 6)))
+            yield f'"A" {word} film, they say.<br /><br />{rest}, {k}', f"{label + 1} stars"
+
+
+def as_tsv(folder):
+    lines = [f"{text}\t{label}\n" for text, label in reviews_of(3)]
+    (folder / "short.tsv").write_text("text\tlabel\n" + "".join(lines))
+    return folder / "short.tsv"
+
+
+def as_kaggle_csv(folder):
+    with (folder / "IMDB Dataset.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("review", "sentiment"), *reviews_of(2)])
+    return folder / "IMDB Dataset.csv"
+
+
+def as_folders(folder):
+    for k, (text, label) in enumerate(reviews_of(5)):
+        place = folder / "five" / ("train" if k % 3 else "test") / label
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{k}.txt").write_text(text)
+    return folder / "five"
+
+
+@pytest.mark.parametrize(("form", "classes"), [(as_tsv, 3), (as_kaggle_csv, 2), (as_folders, 5)])
+def test_data_of_ones_own_trains_and_reports(train, command, tmp_path, form, classes):
+    path = form(tmp_path)
+    data = ("data=labelled", f"data.path={path}", "data.min_count=1", "optimizer.lr=0.03", "model.hidden_size=16")
+    run = train(*data, "model=numpy_gru", "model.pooling=max", "batch_size=8", "epochs=6")
+    assert values(run, "test/accuracy")[0] > 0.9
+    assert values(run, "test/majority_accuracy") == pytest.approx([1 / classes])
+    table = pd.read_csv(run.folder / "classes_test.csv")
+    assert table.label.tolist() == [f"{k + 1} stars" for k in range(classes)]
+    again = command("runner=evaluate", f"checkpoint={run.name}", "tracker=memory")
+    assert f"macro_f1 {values(run, 'test/macro_f1')[0]:.8g}" in again.out
+
+
 def test_classes_of_any_number_and_script_are_drawn(tmp_path, recwarn):
     for names in (["부정", "긍정"], ["a label as long as a sentence that nobody reads"] * 3, ["x"] * 200):
         draw_confusion_matrix(np.eye(len(names)), names, tmp_path / "matrix.png", "title")
