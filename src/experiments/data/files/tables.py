@@ -16,6 +16,7 @@ from .reading import checked_file
 from .sources import decode_text
 
 DELIMITERS = {"csv": ",;\t", "tsv": "\t"}  # of the line of names the first of these that is in it
+FIRST_LINE = re.compile(r"[\r\n]*([^\r\n]*)")
 QUOTED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
 csv.field_size_limit(1 << 30)
 
@@ -58,7 +59,8 @@ def _content(file: Path) -> bytes:
 
 
 def _read_delimited(text: str, file: Path, kind: str) -> Table:
-    first = text.lstrip("\r\n").partition("\n")[0]
+    names = FIRST_LINE.match(text)
+    first = names[1] if names else ""
     delimiter = next((sign for sign in DELIMITERS[kind] if sign in first), DELIMITERS[kind][0])
     if delimiter == "\t":  # often written without quoting: a quote is a sign like others
         try:
