@@ -12,6 +12,7 @@ SETTINGS = {
     "windows_per_update": 1,
     "steps_per_update": None,
     "reduction": "mean",
+    "class_weights": None,
     "clip_norm": None,
     "batch_size": 2,
     "eval_batch_size": 1,

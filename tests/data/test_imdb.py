@@ -10,7 +10,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from experiments.data.files import reviews as reviews_module
+from experiments.data.files.label_folders import LabelFolders
 from experiments.data.imdb import Imdb
 from experiments.data.labelled import batches
 from experiments.interfaces.data import IGNORE, PADDING
@@ -164,7 +164,7 @@ def test_an_archive_and_its_folder_and_a_folder_around_them_are_the_same_data(im
 
 def test_the_second_start_reads_the_cache(imdb, monkeypatch):
     first = imdb().fingerprint
-    monkeypatch.setattr(reviews_module, "read_reviews", lambda _: pytest.fail("tokenised again"))
+    monkeypatch.setattr(LabelFolders, "texts", lambda _: pytest.fail("tokenised again"))
     assert imdb().fingerprint == first
     assert imdb(vocabulary_size=3, max_length=2).num_inputs == 3
 
@@ -186,7 +186,7 @@ def test_two_processes_that_build_the_cache_at_once_get_the_same(reviews, tmp_pa
     for process in processes:
         process.join()
     assert len(prints) == 1
-    assert len([p for p in (tmp_path / "cache" / "reviews").iterdir() if p.is_dir()]) == 1
+    assert len([p for p in (tmp_path / "cache" / "labelled").iterdir() if p.is_dir()]) == 1
 
 
 def _edited(name, content=None, **attributes):
@@ -233,9 +233,11 @@ def _without(folder):
             "holds 'aclImdb/train/pos/99_9.txt', which is a link",
         ),
         (_edited("aclImdb/test/neg/9_1.txt", b"caf\xe9"), "test/neg/9_1.txt in .* is not UTF-8 text: byte 3 is 0xe9"),
-        (_edited("aclImdb/test/neg/9_1.txt", b" \n"), "test/neg/9_1.txt in .* is empty"),
+        (_edited("aclImdb/test/neg/9_1.txt", b"a\0b"), "test/neg/9_1.txt in .* is no text: it holds a NUL character"),
+        (_edited("aclImdb/test/neutral/9_1.txt", b"so so"), "holds test/neutral, which data=imdb does not read"),
+        (_edited("aclImdb/valid/neg/9_1.txt", b"dull"), "holds valid/neg, which data=imdb does not read"),
         (_edited("aclImdb/test/neg/9_1.txt", b"x" * 2_000_000), "2,000,000 bytes: no review is that long"),
-        (_without("test/neg"), "holds no review in test/neg"),
+        (_without("test/neg"), "holds no text in test/neg"),
     ],
 )
 def test_a_broken_archive_is_one_sentence_and_leaves_no_cache(imdb, reviews, tmp_path, spoil, part):
@@ -244,7 +246,7 @@ def test_a_broken_archive_is_one_sentence_and_leaves_no_cache(imdb, reviews, tmp
     with pytest.raises(ValueError, match=part) as caught:
         imdb(path=str(archive))
     assert "\n" not in str(caught.value)
-    assert not [path for path in (tmp_path / "cache" / "reviews").iterdir() if path.is_dir()]
+    assert not [path for path in (tmp_path / "cache" / "labelled").iterdir() if path.is_dir()]
 
 
 def test_a_broken_folder_is_one_sentence(imdb, reviews, tmp_path):
@@ -273,7 +275,7 @@ def test_a_broken_folder_is_one_sentence(imdb, reviews, tmp_path):
         ({"skip_top": 999}, "skip_top=999 leaves no word"),
         ({"pattern": "("}, "is no regular expression"),
         ({"pattern": r"\w*"}, "finds words without a letter"),
-        ({"pattern": "zzz"}, "finds no word in the reviews"),
+        ({"pattern": "zzz"}, "finds no word in the texts"),
         ({"valid_fraction": 0.99}, "none for training"),
         ({"valid_fraction": 0.001}, "none for validation"),
         ({"pattern": "(a)|b"}, "no groups that capture"),
@@ -293,8 +295,8 @@ def test_one_long_word_takes_no_more_memory_than_itself(imdb, reviews):
 
 def test_a_damaged_cache_is_one_sentence(imdb, tmp_path):
     imdb()
-    (entry,) = (path for path in (tmp_path / "cache" / "reviews").iterdir() if path.is_dir())
-    for name, content in (("symbols.int32", b"\0" * 8), ("starts.int64", b"\0" * 8), ("reviews.json", b"[]")):
+    (entry,) = (path for path in (tmp_path / "cache" / "labelled").iterdir() if path.is_dir())
+    for name, content in (("symbols.int32", b"\0" * 8), ("starts.int64", b"\0" * 8), ("texts.json", b"[]")):
         kept = (entry / name).read_bytes()
         (entry / name).write_bytes(content)
         with pytest.raises(ValueError, match=r"the cache entry .* is damaged .*: delete that folder"):

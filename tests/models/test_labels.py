@@ -41,9 +41,10 @@ def network(kind: str, **options):
     return KINDS[kind](SYMBOLS, 2, **{**OPTIONS, **options}).double()
 
 
-def train(kind: str, truncation: int | None, windows_per_update: int = 1, **options) -> list[float]:
+def train(kind: str, truncation: int | None, windows_per_update: int = 1, weights=None, **options) -> list[float]:
     """The loss of each of three epochs in shuffled batches of four."""
     model = network(kind, **options)
+    model.class_weights = weights
     tbptt = TruncatedBptt(model, torch.optim.Adam(model.parameters(), lr=0.05), CPU, reduction="mean", clip_norm=0.5)
     losses = []
     for epoch in range(3):
@@ -62,6 +63,40 @@ def test_training_losses_agree_to_1e_10(cell, sizes, reading):
     ours, theirs = train("numpy", **form), train("torch", **form)
     assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
     assert ours[0] != ours[-1]
+
+
+WEIGHTS = torch.tensor([0.25, 3.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("cell", "sizes", "reading"), [FORMS[k] for k in range(0, len(FORMS), 3)])
+@pytest.mark.parametrize("output", ["softmax", "logistic"])
+def test_weighted_training_losses_agree_to_1e_10(cell, sizes, reading, output):
+    num_layers, embedding_size = sizes
+    form = {"cell": cell, "num_layers": num_layers, "embedding_size": embedding_size, **reading, "output": output}
+    ours, theirs = train("numpy", weights=WEIGHTS, **form), train("torch", weights=WEIGHTS, **form)
+    assert ours == pytest.approx(theirs, abs=1e-10, rel=0)
+    assert ours != pytest.approx(train("numpy", **form), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("pooling", ["last", "mean_max"])
+def test_class_weights_are_those_of_torchs_cross_entropy_and_only_in_learning(kind, pooling):
+    model, reference = network(kind, pooling=pooling, dropout=0.0), network("torch", pooling=pooling, dropout=0.0)
+    model.class_weights = WEIGHTS
+    (window,) = sequences().windows("train", 11, None)
+    inputs, targets, start = torch.from_numpy(window.inputs), torch.from_numpy(window.targets), model.initial_state(11)
+    score, _ = model.learn(inputs, targets, start)
+    log_probs = reference.predict(inputs, start)[0][-1]
+    loss = torch.nn.functional.nll_loss(log_probs, targets[-1], weight=WEIGHTS, reduction="sum")
+    loss.backward()
+    assert float(score.loss) == pytest.approx(loss.item(), abs=1e-11)
+    for ours, theirs in zip(model.parameters(), reference.parameters()):
+        assert torch.allclose(ours.grad, theirs.grad, rtol=0, atol=1e-11)
+    plain, _ = model.score(inputs, targets, start)
+    unweighted = torch.nn.functional.nll_loss(log_probs, targets[-1], reduction="sum").item()
+    assert float(score.nats) == pytest.approx(unweighted, abs=1e-11)
+    assert plain.loss.item() == pytest.approx(unweighted, abs=1e-11)
+    assert int(score.correct) == int(plain.correct)
 
 
 @pytest.mark.parametrize("truncation", [None, 3])

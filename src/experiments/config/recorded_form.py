@@ -36,6 +36,7 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
     "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
+ADDED_KEYS = {"class_weights": None}  # root keys that were added later, each with the value that means what was before
 CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
@@ -53,14 +54,14 @@ ADDED: dict[str, dict[str, Any]] = {WORDS: READ_AS_BEFORE, CHARACTERS: READ_AS_B
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
-NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file", "data.text_column", "data.label_column")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config, perhaps recorded by an earlier version, in today's form."""
-    today = {key: _renamed(value, PUBLIC_NAMES) for key, value in config.items()}
+    today = ADDED_KEYS | {key: _renamed(value, PUBLIC_NAMES) for key, value in config.items()}
     data = today.get("data")
     if isinstance(data, dict) and data.get("_target_") == CHARACTERS:
         if data.get("path") is None and "text" in data:
@@ -79,6 +80,7 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config in the form from which identities are computed."""
     today = todays_form(config)
     recorded = {"windows_per_update": 1, **{key: _renamed(value, FORMER_NAMES) for key, value in today.items()}}
+    recorded = {k: v for k, v in recorded.items() if k not in ADDED_KEYS or v != ADDED_KEYS[k]}
     target = today["data"].get("_target_")
     if target == STRING:
         recorded["data"] |= OF_STRING

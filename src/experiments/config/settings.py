@@ -15,6 +15,7 @@ class Settings:
     truncation: int | None
     steps_per_update: int | None
     reduction: Literal["mean", "sum_over_time"]
+    class_weights: Literal["balanced"] | None
     clip_norm: float | None
     batch_size: int
     eval_batch_size: int

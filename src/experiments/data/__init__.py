@@ -10,6 +10,7 @@ PUBLIC = {
     "Subwords": "subwords",
     "PennTreebank": "ptb",
     "Imdb": "imdb",
+    "LabelledTexts": "labelled_texts",
     "StepTargets": "step_targets",
     "Steps": "step_targets",
 }

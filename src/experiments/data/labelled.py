@@ -15,14 +15,16 @@ Padding (.) leaves the state untouched, so a review costs the same in any compan
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from ..interfaces.data import IGNORE, PADDING, Dataset, Window
+from ..interfaces.data import IGNORE, PADDING, Dataset, SplitStatistics, Window
 from ..interfaces.vocabulary import Vocabulary
 from .windows import Windows
 
+NO_STATISTICS: Mapping[str, SplitStatistics] = MappingProxyType({})
 POOL = 50  # batches whose sequences are sorted by length before they are dealt out
 
 
@@ -31,7 +33,7 @@ class Sequences(NamedTuple):
 
     symbols: np.ndarray  # (N,) int32
     starts: np.ndarray  # (n+1,) int64: sequence i is symbols[starts[i] : starts[i+1]]
-    labels: np.ndarray  # (n,) int8
+    labels: np.ndarray  # (n,) int8, or wider for more than 128 classes
 
     @property
     def lengths(self) -> np.ndarray:
@@ -47,7 +49,15 @@ class LabelledSequences(Dataset):
 
     labelled = True
 
-    def __init__(self, vocabulary: Vocabulary, splits: Mapping[str, Sequences], labels: tuple[str, ...], *, seed: int):
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        splits: Mapping[str, Sequences],
+        labels: tuple[str, ...],
+        *,
+        seed: int,
+        statistics: Mapping[str, SplitStatistics] = NO_STATISTICS,
+    ):
         for split, sequences in splits.items():
             if not len(sequences.labels):
                 raise ValueError(f"the {split} split holds no sequence; at least 1 is needed")
@@ -55,6 +65,9 @@ class LabelledSequences(Dataset):
         self.sequences, self.splits = dict(splits), tuple(splits)
         self.num_inputs, self.num_outputs = len(vocabulary), len(labels)
         self._seed = seed
+        self.statistics = statistics
+        trained = splits["train"].labels if "train" in splits else np.zeros(0, np.int8)
+        self.label_counts = tuple(np.bincount(trained, minlength=len(labels)).tolist()) if len(trained) else ()
 
     def windows(
         self,

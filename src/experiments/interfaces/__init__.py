@@ -9,6 +9,7 @@ PUBLIC = {
     "PADDING": "data",
     "IGNORE": "data",
     "Vocabulary": "vocabulary",
+    "PatternVocabulary": "vocabulary",
     "Score": "model",
     "State": "model",
     "Model": "model",

@@ -66,6 +66,7 @@ class Dataset:
     real_targets = False  # whether the targets are numbers
     labelled_steps = False  # where labelled: whether there are targets at any step
     labels: tuple[str, ...] = ()  # the names of the K classes, where labelled
+    label_counts: tuple[int, ...] = ()  # the training targets of each class, where labelled
     sentence_end: int | None = None  # the symbol that ends a sentence
     statistics: Mapping[str, SplitStatistics] = MappingProxyType({})  # by split, where the dataset knows them
 

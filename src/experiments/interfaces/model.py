@@ -38,6 +38,8 @@ class Model(torch.nn.Module):
     real_targets = False  # it predicts numbers: `predict` gives them, (T, B, 1), not log-probabilities
     labels_only = False  # its output belongs to the whole sequence read so far, and is the same at every step
     needs_whole_sequences = False  # its state cannot be carried from window to window
+    takes_class_weights = True  # `learn` or `fit` uses them
+    class_weights: Tensor | None = None  # (K,) the training loop sets what a target of each class counts in learning
     sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients
 
     def initial_state(self, batch_size: int) -> State:
@@ -65,13 +67,24 @@ class Model(torch.nn.Module):
     def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, and add the gradients of the loss to those of the parameters; the state after has no graph.
 
-        Detaching the state truncates backpropagation through time: no gradient reaches an earlier window.
+        Detaching the state truncates backpropagation through time: no gradient reaches an earlier window. With
+        `class_weights` the loss is that of `weighted_score`.
         """
-        score, after = self(inputs, targets, state)
+        score_of = self if self.class_weights is None else self.weighted_score
+        score, after = score_of(inputs, targets, state)
         assert isinstance(score.loss, Tensor)
         with torch.autocast(inputs.device.type, enabled=False):  # autocast is for forward passes only
             score.loss.backward()
         return score, tuple(part.detach() for part in after)
+
+    def weighted_score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
+        """`score` with the loss sum_i w[y_i] * nats_i over the targets y_i, by `predict`; the nats have no weights."""
+        assert self.class_weights is not None
+        log_probs, after = self.predict(inputs, state)
+        classes = targets.clamp(min=0)
+        nats = -log_probs.gather(2, classes.unsqueeze(2)).squeeze(2).masked_fill(targets == IGNORE, 0.0)
+        loss = (nats * self.class_weights.to(nats)[classes]).sum()
+        return Score(loss, nats.detach().sum(), (log_probs.detach().argmax(dim=2) == targets).sum()), after
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """The rows of a table of layers for windows of (steps, batch_size): one row for each direct child."""
@@ -81,6 +94,8 @@ class Model(torch.nn.Module):
 
 class CountedModel(Model):
     """A model without parameters or gradients: it learns by reading the training split once."""
+
+    takes_class_weights = False
 
     def fit(self, windows: Iterable[Window]) -> None:
         """Learn from the training split in order, read as one column of text or as sequences with their labels."""

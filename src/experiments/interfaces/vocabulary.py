@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 INSTALL_TOKENIZERS = "pip install 'recurrent-experiments[subwords]'"
 NUM_CODE_POINTS = 0x110000  # of Unicode
+LINE_BREAK = re.compile(r"<br\s*/?>")
 
 
 class Vocabulary:
@@ -70,7 +72,11 @@ class Vocabulary:
     def from_state_dict(cls, state: Mapping[str, Any]) -> "Vocabulary":
         """The vocabulary whose `state_dict` this is. ValueError if sub-words' library is missing."""
         options = {key: value for key, value in state.items() if key != "unit"}
-        kinds: dict[str | None, type[Vocabulary]] = {"byte": ByteVocabulary, "sub-word": SubwordVocabulary}
+        kinds: dict[str | None, type[Vocabulary]] = {
+            "byte": ByteVocabulary,
+            "sub-word": SubwordVocabulary,
+            "pattern": PatternVocabulary,
+        }
         return kinds.get(state.get("unit"), Vocabulary)(**options)
 
     @property
@@ -248,3 +254,27 @@ def lines_of(text: str) -> list[str]:
 def code_points(text: str) -> np.ndarray:
     """Text -> its code points (n,) uint32."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+class PatternVocabulary(Vocabulary):
+    """Words that the regular expression `pattern` finds, once `<br />` became a space: those of labelled texts.
+
+    Raises ValueError for a pattern that is no regular expression.
+    """
+
+    def __init__(self, symbols: Sequence[str], *, pattern: str, unknown: str | None, lower_case: bool):
+        super().__init__(symbols, separator=" ", unknown=unknown, lower_case=lower_case)
+        self.pattern = pattern
+        try:
+            self._word = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"pattern {pattern!r} is no regular expression: {error}") from error
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain containers from which `from_state_dict` makes an equal vocabulary."""
+        own = {"unit": "pattern", "symbols": list(self.symbols), "pattern": self.pattern}
+        return own | {"unknown": self.unknown, "lower_case": self.lower_case}
+
+    def split(self, text: str) -> list[str]:
+        """Text -> words."""
+        return self._word.findall(LINE_BREAK.sub(" ", text.lower() if self.lower_case else text))

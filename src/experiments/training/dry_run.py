@@ -11,6 +11,7 @@ from ..config.errors import ConfigError, first_line
 from ..config.settings import Settings
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
+from .class_weights import check_class_weights
 
 KINDS = ("real_inputs", "real_targets", "labelled_steps")  # what a model is told of its data besides sizes
 
@@ -48,8 +49,10 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
     if model.labels_only and not dataset.labelled:
         raise ConfigError(
             "this model gives one label to a whole sequence (a bag of words, model.bidirectional or model.pooling), so "
-            "it is no language model: choose data=imdb, or model.bidirectional=false and model.pooling=last"
+            "it is no language model: choose data=imdb or data=labelled, or model.bidirectional=false and "
+            "model.pooling=last"
         )
+    check_class_weights(model, dataset, settings)
     if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(
             "the state of a bidirectional network cannot be carried from window to window: "

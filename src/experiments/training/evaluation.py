@@ -96,5 +96,5 @@ class Evaluation:
         scored = self.score(model, split, stop, predictions if self._dataset.labels else None)
         metrics = finite(scored.compute(), f"the evaluation of {split}")
         if predictions:
-            metrics |= report_classification(predictions, self._dataset.labels, split, run)
+            metrics |= report_classification(predictions, self._dataset, split, run)
         return metrics, scored.count

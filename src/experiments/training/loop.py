@@ -12,6 +12,7 @@ from ..interfaces.model import CountedModel, Model
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .best import Best
+from .class_weights import set_class_weights
 from .evaluation import Diverged, Evaluation, finite
 from .metrics import Metrics, TimedMetrics
 from .progress import Progress
@@ -34,6 +35,7 @@ class Training(abc.ABC):
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
         self.dataset, self.model = dataset, model
+        set_class_weights(model, dataset, self.settings, experiment.device)
         self.evaluation = Evaluation(dataset, self.settings, experiment.device, exact=False)
         self.exact_evaluation = Evaluation(dataset, self.settings, experiment.device, exact=True)
         if "valid" in dataset.splits:

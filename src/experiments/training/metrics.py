@@ -10,7 +10,7 @@ from ..checkpoints.training_state import AttributesAsState
 from ..interfaces.model import Score
 
 LN2 = math.log(2.0)
-FORMATS = {"loss": ".4g", "perplexity": ".2f", "accuracy": ".2%"}
+FORMATS = {"loss": ".4g", "perplexity": ".2f", "accuracy": ".2%", "macro_f1": ".4f", "majority_accuracy": ".2%"}
 
 
 class Metrics(AttributesAsState):
@@ -87,7 +87,7 @@ def perplexity(nats: float) -> float:
 
 
 def summary_line(metrics: Mapping[str, float]) -> str:
-    """The loss, and perplexity and accuracy where they exist, as one line."""
+    """The loss, and what else of FORMATS there is, as one line."""
     return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in FORMATS.items() if key in metrics)
 
 

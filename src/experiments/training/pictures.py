@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config.figure import empty_figure
+from ..config.figure import empty_figure, names_in_any_script
 from ..tracking.journal import Point
 
+MOST_NAMED, LONGEST = 30, 30  # classes whose names are drawn, and their letters
 COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
 
 
@@ -29,15 +30,29 @@ def draw_learning_curve(points: Sequence[Point], path: Path, title: str) -> None
 
 
 def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
-    """Draw counts (K, K), rows the true classes and columns the predicted ones, as a PNG with counts and shares."""
-    figure, axes = empty_figure(2.5 + 0.8 * len(names), 2 + 0.8 * len(names))
+    """Draw counts (K, K), rows the true classes and columns the predicted ones, as a PNG with counts and shares.
+
+    Of more than MOST_NAMED classes only the colours are drawn.
+    """
+    with names_in_any_script():
+        _draw_confusion_matrix(counts, names, path, title)
+
+
+def _draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
+    size = 0.8 * min(len(names), MOST_NAMED)
+    figure, axes = empty_figure(2.5 + size, 2 + size)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        text = f"{count:,}\n{shares[row, column]:.1%}"
-        axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
+    if len(names) <= MOST_NAMED:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            text = f"{count:,}\n{shares[row, column]:.1%}"
+            axes.text(column, row, text, ha="center", va="center", color=colour)
+        shown = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+        axes.set_xticks(range(len(names)), shown)
+        if sum(map(len, shown)) > 7 * len(shown):  # they would overlap
+            for label in axes.get_xticklabels():
+                label.set(rotation=30, ha="right")
+        axes.set_yticks(range(len(names)), shown)
     figure.savefig(path)

@@ -34,6 +34,7 @@ class BagOfWords(CountedModel):
     """
 
     labels_only = True
+    takes_class_weights = True
 
     def __init__(self, num_inputs: int, num_outputs: int, *, max_ngram: int, min_count: int, strengths: list[float]):
         super().__init__()
@@ -107,7 +108,8 @@ class BagOfWords(CountedModel):
     def _fit_regression(self, features: Any, labels: Array, num_folds: int) -> None:
         """Choose the strength and keep the weights, a row per class; of two classes the first is the constant 0."""
         binary = {"solver": "liblinear", "dual": True} if self.num_outputs == 2 else {}  # several times faster
-        regression = LogisticRegression(max_iter=1000, random_state=0, **binary)
+        weights = None if self.class_weights is None else dict(enumerate(self.class_weights.tolist()))
+        regression = LogisticRegression(max_iter=1000, random_state=0, class_weight=weights, **binary)
         splits = StratifiedKFold(num_folds, shuffle=True, random_state=0)
         search = GridSearchCV(regression, {"C": self.strengths}, scoring="neg_log_loss", cv=splits)
         best = search.fit(features, labels).best_estimator_

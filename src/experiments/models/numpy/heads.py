@@ -57,6 +57,21 @@ def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
     return (np.log(total) - at_target)[kept].sum(), correct
 
 
+def weighted_cross_entropy(outputs: Array, targets: Array, weights: Array) -> tuple[Any, Array, int, Any]:
+    """outputs (..., K), targets (...), weights (K,) of the classes -> what `cross_entropy` gives, and the nats.
+
+    The loss is the sum of weights[target] times the nats of each target; the nats have no weights.
+    """
+    kept, log_probs = targets != IGNORE, log_softmax(outputs)
+    classes = np.where(kept, targets, 0)[..., None]
+    w = weights.astype(outputs.dtype)[classes[..., 0]] * kept
+    nats = -np.take_along_axis(log_probs, classes, axis=-1)[..., 0] * kept
+    d_outputs = np.exp(log_probs)
+    np.put_along_axis(d_outputs, classes, np.take_along_axis(d_outputs, classes, axis=-1) - 1.0, axis=-1)
+    correct = int((log_probs.argmax(axis=-1) == targets).sum())
+    return (w * nats).sum(), d_outputs * w[..., None], correct, nats.sum()
+
+
 def squared_error(outputs: Array, targets: Array) -> tuple[Any, Array, int]:
     """outputs (..., K), targets (...) -> the same for the sum over targets of the mean over K of squared errors."""
     rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.ravel()

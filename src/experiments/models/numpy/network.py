@@ -44,16 +44,25 @@ class NumpyNetwork(RecurrentNetwork):
 
     @QUIET
     def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
-        """`score`, and add the gradients of its loss to those of the parameters; the loss is a plain number."""
+        """`score`, and add the gradients of its loss to those of the parameters; the loss is a plain number.
+
+        With `class_weights` the loss is that of `weighted_score`.
+        """
         stack, outputs, after, caches = self._forward(inputs, state)
-        loss, d_outputs, correct = self.loss_function(outputs, targets.numpy())
+        if self.class_weights is None:
+            loss, d_outputs, correct = self.loss_function(outputs, targets.numpy())
+            score = self._score(float(loss), correct)
+        else:
+            weights = self.class_weights.numpy()
+            loss, d_outputs, correct, nats = heads.weighted_cross_entropy(outputs, targets.numpy(), weights)
+            score = Score(float(loss), float(nats), correct)
         truncated = self.split(tuple(np.zeros_like(part) for part in _arrays(state)))  # no gradient from later windows
         _, _, gradients = stack.backward(d_outputs, truncated, caches)
         for name, W in self.named_weights():
             if W.requires_grad:
                 gradient = _gradient(gradients[name], W)
                 W.grad = gradient if W.grad is None else W.grad.add_(gradient)
-        return self._score(float(loss), correct), after
+        return score, after
 
     def _forward(self, inputs: Tensor, state: State) -> tuple[Stack, Array, State, list[Any]]:
         """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""

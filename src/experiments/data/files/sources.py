@@ -1,0 +1,145 @@
+"""What labelled texts are read from: a source yields texts, each with its split and its label."""
+
+import codecs
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.\w+)?|7z|rar)$", re.IGNORECASE)
+SPLITS = ("train", "valid", "test")
+SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("valid", "val", "validation", "dev"), "valid")
+MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+MAX_BYTES = 1 << 20  # of one text; the longest film review has 14 thousand
+
+
+class Key(NamedTuple):
+    """Where a text is: in a folder split/label/name, or in a table's row."""
+
+    split: str
+    label: str
+    name: str | int
+
+
+class TextOptions(NamedTuple):
+    """How labelled texts are found and read."""
+
+    text_column: str | None = None  # of a table; None: a usual name
+    label_column: str | None = None
+    labels: Sequence[str] | None = None  # the texts of these alone; None: all there are
+    encoding: str = "utf-8"
+    strict: bool = True  # every label must have training texts
+
+
+class Source(Protocol):
+    """Texts with labels on disk."""
+
+    @property
+    def place(self) -> Path:
+        """The file or the folder."""
+        ...
+
+    @property
+    def groups(self) -> Sequence[tuple[str, str]]:
+        """Splits and labels that must not be without texts."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences for the log, complete once the texts were read."""
+        ...
+
+    def digest(self) -> str:
+        """32 hexadecimal digits over all that decides what is read."""
+        ...
+
+    def texts(self) -> Iterator[tuple[Key, str]]:
+        """Every text, in any order. Raises ValueError that names what cannot be used."""
+        ...
+
+
+def split_of(name: str) -> str | None:
+    """The split that a file or a folder is named for, as in train, valid.csv, my-test.tsv; or None.
+
+    ValueError if it is named for several.
+    """
+    parts = re.split(r"[._\-\s]+", name.lower())
+    splits = {SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES}
+    if len(splits) > 1:
+        raise ValueError(f"{name} is named for several splits: {', '.join(sorted(splits))}")
+    return next(iter(splits), None)
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels in the order of their classes: whole numbers by value, others by the alphabet."""
+    labels = set(labels)
+    if all(re.fullmatch(r"[+-]?\d+", label, re.ASCII) for label in labels):
+        return sorted(labels, key=lambda label: (int(label), label))
+    return sorted(labels)
+
+
+def label_name(value: str | int | float | bool) -> str:
+    """A label as text: 1.0 is 1, true is true."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def decode_text(content: bytes, where: str, encoding: str) -> str:
+    """Bytes -> text; a mark of the byte order at the beginning wins over `encoding` and is left out.
+
+    Raises ValueError that says `where` it is from and which byte is wrong.
+    """
+    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
+    try:
+        text = content.decode(marked or encoding)
+    except LookupError:
+        raise ValueError(f"there is no encoding {encoding!r}: give data.encoding=utf-8, latin-1 or cp1252") from None
+    except UnicodeDecodeError as error:
+        name, wrong = marked or encoding, error.object[error.start]
+        raise ValueError(
+            f"{where} is not {name.removesuffix('-sig').upper()} text: byte {error.start} is {wrong:#x}; "
+            "data.encoding=NAME names another encoding, such as latin-1 or cp1252"
+        ) from None
+    if "\0" in text:
+        raise ValueError(f"{where} is no text: it holds a NUL character")
+    return text
+
+
+def unpacking(file: Path) -> str:
+    """The commands that unpack an archive, and the option that reads what was in it."""
+    folder = file.with_name(ARCHIVE.sub("", file.name))
+    source, target = shlex.quote(str(file)), shlex.quote(str(folder))
+    command = f"unzip {source} -d {target}"
+    if file.suffix.lower() != ".zip":
+        command = f"mkdir {target} && tar -xf {source} -C {target}"
+    return f"{command}, then {typed(folder)}"
+
+
+def typed(path: Path) -> str:
+    """The option that names a file or a folder, as it is typed into a shell."""
+    return shlex.quote(f"data.path={path}")
+
+
+def digest_of(parts: Iterable[bytes]) -> str:
+    """32 hexadecimal digits over some parts, in their order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(hashlib.blake2b(part).digest())
+    return digest.hexdigest()
+
+
+def shown(names: Sequence[str], most: int = 6) -> str:
+    """Some names for a message; of many only the first."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
