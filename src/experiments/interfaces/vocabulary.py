@@ -120,9 +120,13 @@ class Vocabulary:
         return self.separator.join(self.symbols[int(k)] for k in ids)
 
     def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
-        """ids one at a time -> pieces of text, each as soon as it is complete; together what `decode` gives."""
-        for k, symbol in enumerate(self.symbols[int(k)] for k in ids):
-            yield (self.separator if k else "") + symbol
+        """ids one at a time -> text as people write it, in pieces as they are complete: `end_of_line` is a line end."""
+        before = "\n"
+        for k in ids:
+            symbol = self.symbols[int(k)]
+            piece = "\n" if symbol == self.end_of_line else symbol
+            yield piece if "\n" in (before, piece) else self.separator + piece
+            before = piece
 
     def _table(self) -> np.ndarray:
         """Code point -> id, -1 where there is none."""
