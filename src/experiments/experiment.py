@@ -39,8 +39,9 @@ from .training.dry_run import check_compatible, dry_run
 
 log = logging.getLogger("experiments")
 
-OF_DATA = ("num_inputs", "num_outputs", "sentence_end", "real_inputs", "real_targets", "labelled_steps")
-LATE = {"model": OF_DATA, "optimizer": ("params",)}  # what `build` adds
+SIZES = ("num_inputs", "num_outputs")
+OF_DATA = ("sentence_end", "real_inputs", "real_targets", "labelled_steps")  # what a model may want to know besides
+LATE = {"model": (*SIZES, *OF_DATA), "optimizer": ("params",), "data": ("vocabulary", "classes")}  # what `build` adds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,19 +108,29 @@ class Experiment:
         return score
 
     def build_dataset(self) -> Dataset:
-        """Read the data. ConfigError if it cannot be used."""
-        dataset = self.data.build()
+        """Read the data, through the checkpoint's vocabulary if it holds one. ConfigError if it cannot be used."""
+        stored = None if self.initial_weights is None else self.initial_weights.dataset
+        vocabulary = None if stored is None or not self.data.takes("vocabulary") else stored.vocabulary
+        dataset = self.data.build({"vocabulary": vocabulary})
         if not isinstance(dataset, Dataset):
             name = type(dataset).__name__
             raise ConfigError(
                 f"data: {name} must derive from experiments.interfaces.Dataset: write class {name}(Dataset)"
             )
+        if vocabulary is not None and self.initial_weights is not None:
+            log.info("%s", share_of_unknown(dataset, self.initial_weights.source))
         return dataset
+
+    def trained_dataset(self) -> Dataset:
+        """What the checkpoint holds of its data, without splits; one of an earlier version has to read the data."""
+        stored = None if self.initial_weights is None else self.initial_weights.dataset
+        return self.build_dataset() if stored is None else stored
 
     def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
-        model = self.model.build(**{name: getattr(dataset, name) for name in OF_DATA})
+        sizes, others = ({name: getattr(dataset, name) for name in names} for names in (SIZES, OF_DATA))
+        model = self.model.build(others, **sizes)
         check_compatible(model, dataset, self.settings)
         model = self.device.place(model)
         if self.initial_weights is not None:
@@ -215,6 +226,16 @@ class Experiment:
         return {f"choice.{kind}": choice for kind, choice in self.choices.items()}
 
 
+def share_of_unknown(dataset: Dataset, source: str) -> str:
+    """One line on how much of each split the vocabulary of a checkpoint does not hold, where the dataset knows."""
+    vocabulary = dataset.vocabulary
+    shares = [f"{split} {s.unknown / max(1, s.tokens):.2%}" for split, s in dataset.statistics.items()]
+    read = f"data read through the vocabulary of {source} ({len(vocabulary):,} symbols)"
+    if vocabulary.unknown is None:
+        return f"{read}, which has no symbol for unknown: it holds all of the text"
+    return f"{read}; unknown: {', '.join(shares)}" if shares else read
+
+
 @contextlib.contextmanager
 def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
     """Do work that may have to wait for a store while the block runs; then wait at most 10 seconds for it to end."""
@@ -226,10 +247,16 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
         thread.join(timeout=10.0)
 
 
+def late_arguments(config: Mapping[str, Any], section: str) -> list[str]:
+    """What `build` adds to a section; not what a dataset of the user's own has as an option."""
+    own = config[section] if section == "data" and isinstance(config[section], Mapping) else ()
+    return [name for name in LATE.get(section, ()) if name not in own]
+
+
 def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
     """Root keys, device and sections, checked one by one and together; the tracker last, as mlflow takes seconds."""
     settings = bind_settings(config, typed)
-    sections = {key: bind(config, key, LATE.get(key, ()), typed) for key in SECTIONS if key != "tracker"}
+    sections = {key: bind(config, key, late_arguments(config, key), typed) for key in SECTIONS if key != "tracker"}
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         path = os.path.abspath(os.path.expanduser(path))  # a checkpoint may be used in another folder

@@ -1,6 +1,7 @@
 """The option `checkpoint=`: weights to start from, and the options of the run that wrote them."""
 
 import dataclasses
+import functools
 import os
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..interfaces.data import Dataset
 from ..tracking.store import Store
 from . import checkpoint
 from .allowed_targets import check_targets
+from .stored_dataset import StoredDataset
 
 # Keys taken from the config of the run that wrote the checkpoint, unless they are typed.
 TAKEN = ("model", "data", "precision", "truncation", "batch_size", "epochs")
@@ -29,6 +31,16 @@ class InitialWeights:
     source: str  # the file, or the run in the store, for messages
     run_id: str
     content: dict[str, Any]
+
+    @functools.cached_property
+    def dataset(self) -> StoredDataset | None:
+        """What it holds of the data it was trained on; None if an earlier version wrote it. ConfigError if damaged."""
+        if "dataset" not in self.content:
+            return None
+        try:
+            return StoredDataset.from_state_dict(self.content["dataset"])
+        except ValueError as error:
+            raise ConfigError(f"{self.source} is a damaged checkpoint: {error}") from error
 
     def merged_into(self, composition: Composition) -> Composition:
         """The composition with the model, data and sizes of the checkpoint's run; typed options win.

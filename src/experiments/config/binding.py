@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,7 @@ from .settings import SECTIONS, Settings
 from .signature import NOTHING_TYPED, check_options
 
 T = TypeVar("T")
+NO_ARGUMENTS: Mapping[str, Any] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,20 +31,26 @@ class Bound(Generic[T]):
     target: type[T]  # or a function that returns one
     options: dict[str, Any]
 
-    def build(self, **late: Any) -> T:
-        """Call the constructor with the options and those of the `late` arguments that it has.
+    def build(self, offered: Mapping[str, Any] = NO_ARGUMENTS, **late: Any) -> T:
+        """Call the constructor with the options and those of the `late` and `offered` arguments that it takes.
 
+        It takes what it names. With `**options` it also takes every late argument, as a model cannot do without its
+        sizes, but of the offered ones only those that a base class names, to whose constructor the options may go on.
         ConfigError if it raises ValueError or OSError.
         """
-        taken = inspect.signature(self.target).parameters.values()
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
-            late = {parameter.name: late[parameter.name] for parameter in taken if parameter.name in late}
+        names, takes_any = _arguments(self.target)
+        taken = {name: value for name, value in late.items() if takes_any or name in names}
+        taken |= {name: value for name, value in offered.items() if name in names and name not in self.options}
         try:
-            return self.target(**self.options, **late)
+            return self.target(**self.options, **taken)
         except ConfigError:
             raise
         except (ValueError, OSError) as error:
             raise ConfigError(f"{self.path}: {error}" if self.path else str(error)) from error
+
+    def takes(self, argument: str) -> bool:
+        """Whether `build` hands on an offered argument of this name."""
+        return argument in _arguments(self.target)[0] and argument not in self.options
 
     def config(self) -> dict[str, Any]:
         """The section as it would stand in a config."""
@@ -87,6 +95,23 @@ def locate(name: str, section: str) -> Any:
     if not callable(target):
         raise ConfigError(f"{section}._target_={name!r} is no class or function")
     return target
+
+
+def _arguments(target: Callable[..., Any]) -> tuple[set[str], bool]:
+    """What a constructor names, with `**options` also what its base classes name; and whether it has `**options`."""
+    parameters = inspect.signature(target).parameters.values()
+    names, takes_any = {parameter.name for parameter in parameters}, _is_open(parameters)
+    is_open = takes_any
+    for base in inspect.getmro(target)[1:] if inspect.isclass(target) else ():
+        if is_open and "__init__" in vars(base):
+            parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+            names |= {parameter.name for parameter in parameters}
+            is_open = _is_open(parameters)
+    return names, takes_any
+
+
+def _is_open(parameters: Iterable[inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def name_of(target: Callable[..., Any]) -> str:

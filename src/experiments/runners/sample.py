@@ -1,5 +1,6 @@
 """The runner that samples text from a checkpoint."""
 
+import itertools
 import sys
 
 import numpy as np
@@ -9,7 +10,7 @@ from ..config.checks import at_least, fractions
 from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
-from ..training.sampling import SamplingOptions, first_symbol, generate
+from ..training.sampling import SamplingOptions, first_ids, generate
 
 
 class Sample:
@@ -34,7 +35,7 @@ class Sample:
     def run(self, experiment: Experiment) -> None:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
-        dataset = experiment.build_dataset()
+        dataset = experiment.trained_dataset()
         if dataset.real_inputs:
             raise ConfigError(
                 "runner=sample continues a text, but the inputs of this data are vectors: use runner=evaluate"
@@ -48,17 +49,18 @@ class Sample:
         model = experiment.build_model(dataset).eval()
         generator = torch.Generator().manual_seed(experiment.settings.seed)
         for _ in range(self.samples):
-            sys.stdout.write(vocabulary.decode(ids))
-            for symbol in generate(model, experiment.device, ids, self.length, self.options, generator):
-                sys.stdout.write(vocabulary.separator + vocabulary.symbols[symbol])
+            drawn = generate(model, experiment.device, ids, self.length, self.options, generator)
+            for piece in vocabulary.detokenize(itertools.chain(ids, drawn)):
+                sys.stdout.write(piece)
                 sys.stdout.flush()  # each symbol appears as soon as it is drawn
             print()
 
     def _prompt_ids(self, dataset: Dataset) -> np.ndarray:
         """The ids (n,) of the prompt. Raises ConfigError if it is empty or not in the vocabulary."""
-        prompt = first_symbol(dataset) if self.prompt is None else self.prompt
+        if self.prompt is None:
+            return first_ids(dataset)
         try:
-            ids = dataset.vocabulary.encode(dataset.vocabulary.split(prompt), "runner.prompt", strict=True)
+            ids = dataset.vocabulary.encode(dataset.vocabulary.split(self.prompt), "runner.prompt", strict=True)
         except ValueError as error:
             raise ConfigError(str(error)) from error
         if not len(ids):

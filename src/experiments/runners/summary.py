@@ -62,7 +62,7 @@ class Summary:
         num_outputs = self.outputs or (self.inputs if options.get("tied") else 2)
         sizes = {"num_inputs": self.inputs, "num_outputs": num_outputs}
         what = f"vectors of {self.inputs} numbers" if real_inputs else f"{self.inputs} symbols"
-        return experiment.model.build(**sizes, real_inputs=real_inputs), what
+        return experiment.model.build({"real_inputs": real_inputs}, **sizes), what
 
 
 def up_to_the_last_layer(rows: list[SummaryRow]) -> list[SummaryRow]:

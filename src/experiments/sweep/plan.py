@@ -73,7 +73,8 @@ class Planner:
         return Job(name, point, seed, experiment.settings.epochs, plan, trial)
 
     def _fingerprint(self, experiment: Experiment) -> str:
-        section = json.dumps(experiment.data.config(), sort_keys=True)
+        weights = experiment.initial_weights  # whose vocabulary the data is read through
+        section = json.dumps([experiment.data.config(), weights and weights.run_id], sort_keys=True)
         if section not in self._fingerprints:
             self._fingerprints[section] = experiment.build_dataset().fingerprint
         return self._fingerprints[section]

@@ -34,7 +34,7 @@ def _build_model(model: Bound[Model], data: object, settings: Settings) -> None:
     kinds = {} if dataset is None else {name: getattr(dataset, name) for name in KINDS}
     try:
         with torch.device("meta"):
-            built = model.build(num_inputs=2, num_outputs=1 if kinds.get("real_targets") else 2, **kinds)
+            built = model.build(kinds, num_inputs=2, num_outputs=1 if kinds.get("real_targets") else 2)
         if dataset is not None:
             check_compatible(built, dataset, settings)
     except NotImplementedError:

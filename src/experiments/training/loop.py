@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints import checkpoint, training_state
+from ..checkpoints.stored_dataset import StoredDataset
 from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
@@ -41,6 +42,7 @@ class Training(abc.ABC):
         if "valid" in dataset.splits:
             self.evaluation.windows("valid")  # raises if the batch has more columns than the split fills
         self.schedule = experiment.schedule.build()
+        self._stored_dataset = StoredDataset.of(dataset).state_dict()
         self.epoch = self.updates = self.targets = 0  # epochs and updates done, training targets seen
         self.best = Best()
         self._best_saved: int | None = None
@@ -97,6 +99,7 @@ class Training(abc.ABC):
             "run": self.run.name,
             "run_id": self.run.run_id,
             "vocabulary": self.dataset.vocabulary.fingerprint,
+            "dataset": self._stored_dataset,
             "best": self.best.summary(),
         }
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..checkpoints.stored_dataset import StoredDataset
+from ..config.errors import ConfigError
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from .device import Device
@@ -48,18 +50,21 @@ def draw(log_probs: torch.Tensor, options: SamplingOptions, generator: torch.Gen
     return int(order[drawn])
 
 
-def first_symbol(dataset: Dataset) -> str:
-    """The first symbol of the training text."""
-    return dataset.vocabulary.decode(dataset.windows("train", 1, 1)[0].inputs[:, 0])
+def first_ids(dataset: Dataset) -> np.ndarray:
+    """The id (1,) of the training text's first symbol. ConfigError if this is no data with a text."""
+    stored = dataset if isinstance(dataset, StoredDataset) else StoredDataset.of(dataset)
+    if stored.first_id is None:
+        raise ConfigError("the training data has no first symbol to begin with: give runner.prompt=TEXT")
+    return np.array([stored.first_id])
 
 
 def sample_texts(model: Model, device: Device, dataset: Dataset, length: int = 200) -> str:
     """A greedy text and one at temperature 1, each after the training text's first symbol, with headings."""
     vocabulary = dataset.vocabulary
-    ids = vocabulary.encode(vocabulary.split(first_symbol(dataset)))
+    ids = first_ids(dataset)
     texts = []
     for temperature in (0.0, 1.0):
         generator = torch.Generator().manual_seed(0)
         symbols = generate(model, device, ids, length, SamplingOptions(temperature), generator)
-        texts.append(f"temperature {temperature:g}\n{vocabulary.decode([*ids, *symbols])}\n")
+        texts.append(f"temperature {temperature:g}\n{''.join(vocabulary.detokenize([*ids, *symbols]))}\n")
     return "\n".join(texts)
