@@ -1,11 +1,130 @@
 """Checkpoints hold their vocabulary: sampling needs no text, and other texts are read through it."""
 
+import pytest
+
+from experiments.checkpoints import checkpoint
+from experiments.config.binding import Bound
 from experiments.interfaces.vocabulary import Vocabulary
 
 
 def test_words_are_detokenized_piece_by_piece_with_line_ends():
     vocabulary = Vocabulary(["<eos>", "a", "b"], separator=" ", end_of_line="<eos>")
-    pieces = list(vocabulary.decode_stream([1, 2, 0, 1, 0, 0, 2]))
+    pieces = list(vocabulary.detokenize([1, 2, 0, 1, 0, 0, 2]))
     assert pieces == ["a", " b", "\n", "a", "\n", "\n", "b"]
     assert vocabulary.split("".join(pieces)) == vocabulary.decode([1, 2, 0, 1, 0, 0, 2]).split()
-    assert "".join(Vocabulary("ab\n", separator="").decode_stream([0, 1, 2, 0])) == "ab\na"
+    assert "".join(Vocabulary("ab\n", separator="").detokenize([0, 1, 2, 0])) == "ab\na"
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """a.txt, on which networks are trained, and b.txt with a fifth of its words new."""
+    (tmp_path / "a.txt").write_text("the cat sat on the mat\nthe dog sat on the log\nthe zebra\n" * 60)
+    (tmp_path / "b.txt").write_text("the cat sat on ice\n" * 60)
+
+
+WORDS = ("data=words", "data.path=a.txt", "model.hidden_size=16", "epochs=2", "batch_size=4", "threads=1")
+CHARACTERS = ("data=characters", *WORDS[1:])
+
+
+@pytest.mark.parametrize("options", [WORDS, CHARACTERS], ids=["words", "characters"])
+@pytest.mark.parametrize("name", ["best.pt", "last.pt"])
+def test_sampling_needs_no_text(command, train, texts, tmp_path, options, name):
+    run = train(*options)
+    again = ("runner=sample", f"checkpoint={run.folder / name}", "tracker=memory", "runner.length=30")
+    with_text = command(*again)
+    assert with_text.code == 0, with_text.error
+    assert with_text.out.startswith("the" if options is WORDS else "t")
+    assert "\n" in with_text.out.rstrip("\n") and "<eos>" not in with_text.out
+    (tmp_path / "a.txt").write_text("another text\n")
+    assert command(*again).out == with_text.out
+    (tmp_path / "a.txt").unlink()
+    assert command(*again).out == with_text.out
+
+
+@pytest.mark.parametrize("model", ["torch_lstm", "numpy_rnn", "ngram"])
+def test_another_text_is_read_through_the_vocabulary(command, train, texts, tmp_path, model):
+    """By hand: ice is not among the training words, and cat occurs too rarely: two of six symbols of a line are unknown."""
+    run = train("data.min_count=61", f"model={model}", *[o for o in WORDS if model != "ngram" or "model." not in o])
+    (tmp_path / "a.txt").unlink()
+    outcome = command(
+        "runner=evaluate", f"checkpoint={run.folder}", "data.path=b.txt", "tracker=memory", "data.test_fraction=0.5"
+    )
+    assert outcome.code == 0, outcome.error
+    assert f"data read through the vocabulary of {run.folder / 'best.pt'} (5 symbols)" in outcome.out
+    assert "test 33.33%" in outcome.out
+    on = train(f"checkpoint={run.folder}", "data.path=b.txt", "epochs=1", "batch_size=2")
+    assert on.status == "FINISHED"
+    content = checkpoint.load(on.folder / "best.pt")
+    assert content["dataset"]["vocabulary"] == checkpoint.load(run.folder / "best.pt")["dataset"]["vocabulary"]
+
+
+def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, texts, tmp_path):
+    run = train(*CHARACTERS)
+    (tmp_path / "c.txt").write_text("the cat sat quietly\n" * 20)
+    for runner in ("evaluate", "train"):
+        error = command(f"runner={runner}", f"checkpoint={run.folder}", "data.path=c.txt", "tracker=memory").error
+        assert "'q' at position 12 of the train split of" in error
+        assert "nor are 'u', 'i', 'y'" in error
+        assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "option", ["data.min_count=3", "data.vocabulary_size=5", "data.unknown=null", "data.lower_case=true"]
+)
+def test_a_new_vocabulary_for_old_weights_is_refused_with_the_reason(command, train, texts, option):
+    run = train(*WORDS)
+    error = command(f"checkpoint={run.folder}", option, "tracker=memory").error
+    assert f"{option} would choose another vocabulary, but the weights in {run.folder / 'best.pt'}" in error
+    assert "leave it out, or train new weights without checkpoint=" in error
+    same = command("runner=evaluate", f"checkpoint={run.folder}", "data.min_count=2", "tracker=memory")
+    assert same.code == 0, same.error  # what the training had anyway
+
+
+def test_a_checkpoint_with_a_damaged_vocabulary_is_refused(command, train, texts, tmp_path):
+    run = train(*WORDS)
+    content = checkpoint.load(run.folder / "best.pt")
+    for damage in ({}, {**content["dataset"], "vocabulary": {"symbols": 3}}, {**content["dataset"], "labels": None}):
+        checkpoint.save(tmp_path / "damaged.pt", {**content, "dataset": damage})
+        error = command("runner=sample", f"checkpoint={tmp_path / 'damaged.pt'}", "tracker=memory").error
+        assert f"{tmp_path / 'damaged.pt'} is a damaged checkpoint: it" in error, error
+
+
+class Sized:
+    def __init__(self, num_inputs: int, *, sentence_end: int | None = None):
+        self.given = {"num_inputs": num_inputs, "sentence_end": sentence_end}
+
+
+class Open:
+    def __init__(self, **options):
+        self.given = options
+
+
+class Forwarding(Sized):
+    def __init__(self, *, extra: int = 1, **options):
+        super().__init__(**options)
+
+
+class Deaf(Sized):
+    def __init__(self, num_inputs: int):
+        super().__init__(num_inputs)
+
+
+class OverDeaf(Deaf):
+    def __init__(self, **options):
+        super().__init__(**options)
+
+
+@pytest.mark.parametrize(
+    ("target", "late", "given"),
+    [
+        (Sized, {"num_inputs": 2, "num_outputs": 3}, {"num_inputs": 2, "sentence_end": 7}),
+        (Open, {"num_inputs": 2, "num_outputs": 3}, {"num_inputs": 2, "num_outputs": 3}),
+        (lambda **options: Open(**options), {"num_inputs": 2}, {"num_inputs": 2}),
+        (Forwarding, {"num_inputs": 2}, {"num_inputs": 2, "sentence_end": 7}),
+        (Deaf, {"num_inputs": 2}, {"num_inputs": 2, "sentence_end": None}),
+        (OverDeaf, {"num_inputs": 2}, {"num_inputs": 2, "sentence_end": None}),
+    ],
+)
+def test_a_constructor_with_options_gets_the_sizes_and_of_the_rest_what_is_named(target, late, given):
+    """What a base class names is given too, where the options go on to it."""
+    assert Bound("model", target, {}).build({"sentence_end": 7}, **late).given == given

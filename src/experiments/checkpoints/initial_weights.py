@@ -4,11 +4,13 @@ import dataclasses
 import functools
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..config.binding import locate
 from ..config.composition import Composition, merge
 from ..config.errors import ConfigError
 from ..config.paths import cache_folder
@@ -45,7 +47,7 @@ class InitialWeights:
     def merged_into(self, composition: Composition) -> Composition:
         """The composition with the model, data and sizes of the checkpoint's run; typed options win.
 
-        Raises ConfigError together with `recipe=`.
+        Raises ConfigError together with `recipe=`, and for an option that would choose another vocabulary.
         """
         if composition.choices.get("recipe"):
             raise ConfigError("recipe= and checkpoint= do not go together: a checkpoint has model and data itself")
@@ -54,11 +56,25 @@ class InitialWeights:
             stored["data"] = {**stored["data"], "cache": cache_folder()}  # of this machine
         keys = TAKEN if "data" not in typed else TAKEN_WITH_OTHER_DATA
         config = merge(stored, composition.config, typed, keys)
+        if self.dataset is not None:
+            self._refuse_another_vocabulary(config["data"], stored["data"], composition.typed_texts)
         taken = [key for key in keys if key not in typed and key in self.content["choices"]]
         choices |= {key: self.content["choices"][key] for key in taken}
         if "seed" in typed and "data" not in typed and config["data"].get("seed") == stored["seed"]:
             config["data"] = {**config["data"], "seed": config["seed"]}  # the data's seed follows the root key
         return dataclasses.replace(composition, config=config, choices=choices)
+
+    def _refuse_another_vocabulary(
+        self, options: Mapping[str, Any], stored: Mapping[str, Any], typed: Mapping[str, str]
+    ) -> None:
+        """Raise ConfigError if an option is typed that chooses the symbols and is not as it was in training."""
+        for name in getattr(locate(options["_target_"], "data"), "vocabulary_options", ()):
+            key, value = f"data.{name}", options.get(name)
+            if key in typed and (name not in stored or stored[name] not in (value, typed[key])):
+                raise ConfigError(
+                    f"{key}={typed[key]} would choose another vocabulary, but the weights in {self.source} belong to "
+                    f"the symbols they were trained with: leave it out, or train new weights without checkpoint="
+                )
 
     def load_into(self, model: torch.nn.Module, dataset: Dataset) -> None:
         """Load the weights into a model. Raises ConfigError if the network or the vocabulary differs."""

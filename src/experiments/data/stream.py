@@ -14,6 +14,8 @@ from .windows import stream_windows, wrapped_windows
 class SymbolStreams(Dataset):
     """One stream of ids (N,) per split over one vocabulary; a new text dataset only has to build these."""
 
+    vocabulary_options = ("alphabet", "unknown", "lower_case", "end_of_line", "min_count", "vocabulary_size")
+
     def __init__(
         self,
         vocabulary: Vocabulary,
