@@ -9,10 +9,13 @@ from experiments.interfaces.vocabulary import Vocabulary
 
 def test_words_are_detokenized_piece_by_piece_with_line_ends():
     vocabulary = Vocabulary(["<eos>", "a", "b"], separator=" ", end_of_line="<eos>")
-    pieces = list(vocabulary.detokenize([1, 2, 0, 1, 0, 0, 2]))
+    pieces = list(vocabulary.decode_stream([1, 2, 0, 1, 0, 0, 2]))
     assert pieces == ["a", " b", "\n", "a", "\n", "\n", "b"]
     assert vocabulary.split("".join(pieces)) == vocabulary.decode([1, 2, 0, 1, 0, 0, 2]).split()
-    assert "".join(Vocabulary("ab\n", separator="").detokenize([0, 1, 2, 0])) == "ab\na"
+    assert "".join(Vocabulary("ab\n", separator="").decode_stream([0, 1, 2, 0])) == "ab\na"
+
+
+pytestmark = pytest.mark.usefixtures("texts")
 
 
 @pytest.fixture
@@ -28,13 +31,14 @@ CHARACTERS = ("data=characters", *WORDS[1:])
 
 @pytest.mark.parametrize("options", [WORDS, CHARACTERS], ids=["words", "characters"])
 @pytest.mark.parametrize("name", ["best.pt", "last.pt"])
-def test_sampling_needs_no_text(command, train, texts, tmp_path, options, name):
+def test_sampling_needs_no_text(command, train, tmp_path, options, name):
     run = train(*options)
     again = ("runner=sample", f"checkpoint={run.folder / name}", "tracker=memory", "runner.length=30")
     with_text = command(*again)
     assert with_text.code == 0, with_text.error
     assert with_text.out.startswith("the" if options is WORDS else "t")
-    assert "\n" in with_text.out.rstrip("\n") and "<eos>" not in with_text.out
+    assert "\n" in with_text.out.rstrip("\n")
+    assert "<eos>" not in with_text.out
     (tmp_path / "a.txt").write_text("another text\n")
     assert command(*again).out == with_text.out
     (tmp_path / "a.txt").unlink()
@@ -42,8 +46,8 @@ def test_sampling_needs_no_text(command, train, texts, tmp_path, options, name):
 
 
 @pytest.mark.parametrize("model", ["torch_lstm", "numpy_rnn", "ngram"])
-def test_another_text_is_read_through_the_vocabulary(command, train, texts, tmp_path, model):
-    """By hand: ice is not among the training words, and cat occurs too rarely: two of six symbols of a line are unknown."""
+def test_another_text_is_read_through_the_vocabulary(command, train, tmp_path, model):
+    """By hand: ice is not among the training words and cat is too rare: two of six symbols of a line are unknown."""
     run = train("data.min_count=61", f"model={model}", *[o for o in WORDS if model != "ngram" or "model." not in o])
     (tmp_path / "a.txt").unlink()
     outcome = command(
@@ -58,7 +62,7 @@ def test_another_text_is_read_through_the_vocabulary(command, train, texts, tmp_
     assert content["dataset"]["vocabulary"] == checkpoint.load(run.folder / "best.pt")["dataset"]["vocabulary"]
 
 
-def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, texts, tmp_path):
+def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, tmp_path):
     run = train(*CHARACTERS)
     (tmp_path / "c.txt").write_text("the cat sat quietly\n" * 20)
     for runner in ("evaluate", "train"):
@@ -71,7 +75,7 @@ def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, texts,
 @pytest.mark.parametrize(
     "option", ["data.min_count=3", "data.vocabulary_size=5", "data.unknown=null", "data.lower_case=true"]
 )
-def test_a_new_vocabulary_for_old_weights_is_refused_with_the_reason(command, train, texts, option):
+def test_a_new_vocabulary_for_old_weights_is_refused_with_the_reason(command, train, option):
     run = train(*WORDS)
     error = command(f"checkpoint={run.folder}", option, "tracker=memory").error
     assert f"{option} would choose another vocabulary, but the weights in {run.folder / 'best.pt'}" in error
@@ -80,7 +84,7 @@ def test_a_new_vocabulary_for_old_weights_is_refused_with_the_reason(command, tr
     assert same.code == 0, same.error  # what the training had anyway
 
 
-def test_a_checkpoint_with_a_damaged_vocabulary_is_refused(command, train, texts, tmp_path):
+def test_a_checkpoint_with_a_damaged_vocabulary_is_refused(command, train, tmp_path):
     run = train(*WORDS)
     content = checkpoint.load(run.folder / "best.pt")
     for damage in ({}, {**content["dataset"], "vocabulary": {"symbols": 3}}, {**content["dataset"], "labels": None}):
@@ -100,7 +104,7 @@ class Open:
 
 
 class Forwarding(Sized):
-    def __init__(self, *, extra: int = 1, **options):
+    def __init__(self, **options):
         super().__init__(**options)
 
 

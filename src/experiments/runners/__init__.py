@@ -6,6 +6,7 @@ PUBLIC = {
     "Train": "train",
     "Evaluate": "evaluate",
     "Sample": "sample",
+    "Score": "score",
     "Summary": "summary",
     "Compare": "compare",
     "Dashboard": "dashboard",

@@ -50,7 +50,7 @@ class Sample:
         generator = torch.Generator().manual_seed(experiment.settings.seed)
         for _ in range(self.samples):
             drawn = generate(model, experiment.device, ids, self.length, self.options, generator)
-            for piece in vocabulary.detokenize(itertools.chain(ids, drawn)):
+            for piece in vocabulary.decode_stream(itertools.chain(ids, drawn)):
                 sys.stdout.write(piece)
                 sys.stdout.flush()  # each symbol appears as soon as it is drawn
             print()

@@ -66,5 +66,5 @@ def sample_texts(model: Model, device: Device, dataset: Dataset, length: int = 2
     for temperature in (0.0, 1.0):
         generator = torch.Generator().manual_seed(0)
         symbols = generate(model, device, ids, length, SamplingOptions(temperature), generator)
-        texts.append(f"temperature {temperature:g}\n{''.join(vocabulary.detokenize([*ids, *symbols]))}\n")
+        texts.append(f"temperature {temperature:g}\n{''.join(vocabulary.decode_stream([*ids, *symbols]))}\n")
     return "\n".join(texts)
