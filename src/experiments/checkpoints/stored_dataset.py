@@ -16,6 +16,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "sentence_end": OPTIONAL_ID,
     "first_id": OPTIONAL_ID,
 }
+KINDS = ("real_inputs", "real_targets", "labelled_steps")  # of data, where a dataset says so
 
 
 class StoredDataset(Dataset):
@@ -31,12 +32,15 @@ class StoredDataset(Dataset):
         labels: tuple[str, ...],
         sentence_end: int | None,
         first_id: int | None,
+        **kinds: bool,
     ):
-        """`first_id` is the first symbol of the training text; None if it is no text."""
+        """`first_id` is the first symbol of the training text, None if it is no text; `kinds` are those of KINDS."""
         self.vocabulary, self.splits = vocabulary, ()
         self.num_inputs, self.num_outputs = num_inputs, num_outputs
         self.labelled, self.labels = labelled, labels
         self.sentence_end, self.first_id = sentence_end, first_id
+        self.kinds = {name: bool(kinds.get(name, False)) for name in KINDS}
+        vars(self).update(self.kinds)
 
     @classmethod
     def of(cls, dataset: Dataset) -> "StoredDataset":
@@ -49,11 +53,12 @@ class StoredDataset(Dataset):
             labels=tuple(map(str, dataset.labels)),
             sentence_end=None if dataset.sentence_end is None else int(dataset.sentence_end),
             first_id=_first_id(dataset),
+            **{name: getattr(dataset, name, False) for name in KINDS},
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers from which `from_state_dict` makes it again."""
-        kept = {name: getattr(self, name) for name in FIELDS}
+        kept = {name: getattr(self, name) for name in FIELDS} | self.kinds
         return kept | {"vocabulary": self.vocabulary.state_dict(), "labels": list(self.labels)}
 
     @classmethod
@@ -66,7 +71,7 @@ class StoredDataset(Dataset):
             vocabulary = Vocabulary.from_state_dict(state["vocabulary"])
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("its vocabulary cannot be read") from error
-        others = {name: state[name] for name in FIELDS if name != "vocabulary"}
+        others = {name: state[name] for name in (*FIELDS, *KINDS) if name in state and name != "vocabulary"}
         return cls(vocabulary, **{**others, "labels": tuple(map(str, state["labels"]))})
 
 

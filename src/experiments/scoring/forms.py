@@ -100,15 +100,17 @@ def _to_html(lines: Sequence[ScoredLine], show: str, title: str, unknown: str | 
 
 
 def _span(token: Row) -> Row:
-    """A token of the page: its text, how strong its colour is, and what is said of it."""
-    name, bits = shown(token["token"], token["text"]), token["surprisal_bits"]
+    """A token of the page: the space before a word, its text, how strong its colour is, and what is said of it."""
+    name, bits, piece = shown(token["token"], token["text"]), token["surprisal_bits"], token["text"]
+    space = " " if piece.startswith(" ") and len(piece) > 1 else ""
+    texts = {"space": space, "text": piece.removeprefix(space).replace("\n", "↵")}
     if bits is None:
-        return {"text": token["text"], "share": None, "note": f"{name}: only read"}
+        return texts | {"share": None, "note": f"{name}: only read"}
     note = (
         f"{name}: p {token['probability']:.4g}, {bits:.2f} bits, ln p {token['log_probability']:.4f}, "
         f"sum {token['running_log_probability']:.4f}, perplexity so far {token['running_perplexity']:.2f}"
     )
-    return {"text": token["text"], "share": min(1.0, bits / FULL), "note": note, "unknown": token["unknown"]}
+    return texts | {"share": min(1.0, bits / FULL), "note": note, "unknown": token["unknown"]}
 
 
 def _class_row(text: ClassifiedText) -> Row:
