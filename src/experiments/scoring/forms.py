@@ -59,11 +59,12 @@ def _to_screen(lines: Iterable[ScoredLine], show: str, unknown: str | None) -> I
     if show == "ranking":
         yield screen.ranking_table(list(lines)) + "\n"
         return
-    total, lines = Likelihood(), iter(lines)
+    total, number, lines = Likelihood(), 0, iter(lines)
     while part := list(itertools.islice(lines, 1 if show == "tokens" else 500)):
-        total = sum((line.likelihood for line in part), total)
+        total, number = sum((line.likelihood for line in part), total), number + len(part)
         yield screen.token_table(part[0], unknown) + "\n" if show == "tokens" else screen.line_table(part) + "\n"
-    yield screen.sums(TOTAL, total) + "\n"
+    if number > 1 or show == "lines":
+        yield screen.sums(TOTAL, total) + "\n"
 
 
 def _rows(lines: Iterable[ScoredLine], show: str) -> Iterator[Iterable[Row]]:

@@ -53,13 +53,13 @@ def ranking_table(lines: Sequence[ScoredLine]) -> str:
     odds = [(line.likelihood.product / Likelihood(-best).product) for line in lines]
     rows = []
     for rank, (line, share) in enumerate(zip(lines, odds), 1):
-        rows.append([str(rank), f"{share / sum(odds):.4f}", str(line.number), *_line_cells(line)])
+        rows.append([str(rank), _probability(float(share / sum(odds))), str(line.number), *_line_cells(line)])
     return _table(("rank", "share", *LINE_HEADS), rows)
 
 
 def _line_cells(line: ScoredLine) -> list[str]:
     scored = line.likelihood
-    sums = [f"{scored.log_probability:.4f}", f"{scored.bits:.2f}", _large(scored.perplexity), f"{scored.product:.3e}"]
+    sums = [f"{scored.log_probability:.4f}", f"{scored.bits:.2f}", _large(scored.perplexity), _product(scored)]
     return [str(scored.tokens), *sums, _short(line.text)]
 
 
@@ -70,7 +70,7 @@ def sums(name: str, scored: Likelihood) -> str:
     unknown = f" ({scored.unknown:,} unknown, {scored.unknown / scored.tokens:.1%})" if scored.unknown else ""
     return (
         f"{name}: {scored.tokens:,} tokens{unknown}  ln p {scored.log_probability:.6f} ({scored.bits:.2f} bits)  "
-        f"perplexity {_large(scored.perplexity)}  product of p {scored.product:.6e}"
+        f"perplexity {_large(scored.perplexity)}  product of p {_product(scored)}"
     )
 
 
@@ -97,6 +97,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _probability(p: float) -> str:
     return f"{p:.4f}" if p >= 0.001 else f"{p:.2e}"
+
+
+def _product(scored: Likelihood) -> str:
+    return f"{scored.product:.4f}" if scored.product >= 0.001 else f"{scored.product:.3e}"
 
 
 def _large(value: float) -> str:
