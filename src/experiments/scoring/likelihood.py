@@ -82,7 +82,7 @@ def score_lines(
     With `carry` the state goes on from line to line, else each begins with the initial one and the context. Without a
     context the first symbol is only read. Raises ValueError that names symbols which the vocabulary lacks.
     """
-    unknown = -1 if vocabulary.unknown is None else int(vocabulary.encode([vocabulary.unknown])[0])
+    unknown = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
     state, before, at_once = model.initial_state(1), context, max(1, NUMBERS // len(vocabulary))
     for number, symbols in enumerate(lines, 1):
         if not carry:

@@ -77,5 +77,6 @@ def pieces_of(vocabulary: Vocabulary, ids: np.ndarray) -> list[str]:
             yield k
 
     for piece in vocabulary.decode_stream(counted()):
-        pieces[read] += piece
+        if piece:
+            pieces[read] += piece
     return pieces
