@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import torch
 
+from ..config.errors import ConfigError
 from ..interfaces.data import Window
 from ..interfaces.model import Model, State
 from ..interfaces.vocabulary import Vocabulary
@@ -80,14 +81,14 @@ def score_lines(
     """The symbols of lines -> every line scored, after the context (n,), which is not.
 
     With `carry` the state goes on from line to line, else each begins with the initial one and the context. Without a
-    context the first symbol is only read. Raises ValueError that names symbols which the vocabulary lacks.
+    context the first symbol is only read. Raises ConfigError that names symbols which the vocabulary lacks.
     """
     unknown = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
     state, before, at_once = model.initial_state(1), context, max(1, NUMBERS // len(vocabulary))
     for number, symbols in enumerate(lines, 1):
         if not carry:
             state, before = model.initial_state(1), context
-        ids = vocabulary.encode(symbols, f"line {number}")
+        ids = _encoded(vocabulary, symbols, number)
         read = np.concatenate([before, ids]).astype(np.int64)
         nats = np.full(len(ids), math.nan)
         if len(read) > 1:
@@ -96,6 +97,13 @@ def score_lines(
             nats[len(ids) - len(own) :] = own
         before = read[-1:]
         yield ScoredLine(number, symbols, _as_written(vocabulary, symbols, ids), ids == unknown, nats)
+
+
+def _encoded(vocabulary: Vocabulary, symbols: Sequence[str], number: int) -> np.ndarray:
+    try:
+        return vocabulary.encode(symbols, f"line {number}")
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _as_written(vocabulary: Vocabulary, symbols: Sequence[str], ids: np.ndarray) -> list[str]:
