@@ -110,14 +110,15 @@ class Experiment:
     def build_dataset(self) -> Dataset:
         """Read the data, through the checkpoint's vocabulary if it holds one. ConfigError if it cannot be used."""
         stored = None if self.initial_weights is None else self.initial_weights.dataset
-        vocabulary = None if stored is None or not self.data.takes("vocabulary") else stored.vocabulary
-        dataset = self.data.build({"vocabulary": vocabulary})
+        is_read_through_it = stored is not None and self.data.takes("vocabulary")
+        offered = {} if stored is None else {"vocabulary": stored.vocabulary, "classes": stored.labels or None}
+        dataset = self.data.build(offered)
         if not isinstance(dataset, Dataset):
             name = type(dataset).__name__
             raise ConfigError(
                 f"data: {name} must derive from experiments.interfaces.Dataset: write class {name}(Dataset)"
             )
-        if vocabulary is not None and self.initial_weights is not None:
+        if is_read_through_it and self.initial_weights is not None:
             log.info("%s", share_of_unknown(dataset, self.initial_weights.source))
         return dataset
 

@@ -45,6 +45,9 @@ class Score:
         if weights is None:
             raise ConfigError("runner=score needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.trained_dataset()
+        if dataset.real_inputs or dataset.labelled_steps:
+            kind = "inputs that are vectors" if dataset.real_inputs else "a label at every step"
+            raise ConfigError(f"runner=score reads a text, but this data has {kind}: use runner=evaluate")
         model = experiment.build_model(dataset).eval()
         title = f"{experiment.choices['model']} of {weights.source}"
         lines = read_lines(self.text, self.file)
