@@ -1,7 +1,9 @@
 """What a symbol is: words, characters, bytes and sub-words read by one pipeline."""
 
 import json
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -157,6 +159,36 @@ def test_symbols_of_another_unit_are_refused(build, mixed):
     vocabulary = build("characters", mixed).vocabulary
     with pytest.raises(ValueError, match="the symbols to read it with are characters, not words"):
         build("words", mixed, vocabulary=vocabulary)
+
+
+BUILD = """
+import re, sys, yaml
+import experiments.data
+from experiments.config.paths import HOME
+options = yaml.safe_load((HOME / "conf" / "data" / "characters.yaml").read_text())
+del options["_target_"]
+data = experiments.data.Characters(**{**options, "path": sys.argv[1], "cache": sys.argv[2]})
+print(data.fingerprint, re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_hundred_megabytes_of_characters_are_read_in_bounded_memory_and_once(tmp_path):
+    with (tmp_path / "text.txt").open("w") as file:
+        for k in range(2000):
+            file.write(f"line {k} of a long text 나는 간다\n" * 1400)
+    runs = []
+    time.sleep(3)  # so that the file's time is believed
+    for _ in range(2):
+        began = time.monotonic()
+        arguments = [sys.executable, "-c", BUILD, str(tmp_path / "text.txt"), str(tmp_path / "cache")]
+        out = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
+        runs.append((out[0], int(out[1]) // 1024, time.monotonic() - began))
+    print(runs)
+    (first, peak, seconds), (second, _, again) = runs
+    assert first == second
+    assert peak < 150  # MiB; Python and NumPy alone need about 40
+    assert again < seconds / 2
 
 
 def test_the_held_out_files_of_wikitext_2_have_the_published_numbers_of_tokens(build, real_data):
