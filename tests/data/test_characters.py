@@ -28,7 +28,7 @@ def characters(tmp_path):
 
 
 def string(**options):
-    return String(**{"text": None, "alphabet": None, "unknown": None, "wrap": False, **options})
+    return String(**{"text": None, "alphabet": None, "unknown": None, "lower_case": False, "wrap": False, **options})
 
 
 def test_the_embedded_string_stands_between_start_and_end():
@@ -37,6 +37,11 @@ def test_the_embedded_string_stands_between_start_and_end():
     assert "".join(data.vocabulary.symbols) == ALPHABET == "abcdefghijklmnopqrstuvwxyz ?!.,;01"
     assert (data.num_inputs, data.num_outputs, data.splits) == (34, 34, ("train",))
     assert sum(w.count for w in data.windows("train", 1, 35, epoch=0)) == 49
+
+
+def test_a_string_may_be_lowered():
+    data = string(text="Hello", lower_case=True)
+    assert data.vocabulary.decode(data.streams["train"]) == "0hello1"
 
 
 def test_a_file_is_cut_into_train_valid_and_test_in_order(characters, tmp_path):

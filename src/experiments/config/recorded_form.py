@@ -49,7 +49,11 @@ COUNTED_AS_BEFORE = {
     "min_count": 1,
     "vocabulary_size": None,
 }
-ADDED: dict[str, dict[str, Any]] = {WORDS: READ_AS_BEFORE, CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE}
+ADDED: dict[str, dict[str, Any]] = {
+    STRING: {"lower_case": False},
+    WORDS: READ_AS_BEFORE,
+    CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE,
+}
 
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run.

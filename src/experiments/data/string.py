@@ -11,9 +11,9 @@ START, END = "0", "1"
 class String(SymbolStreams):
     """One string, all of it training: `text` between the start symbol 0 and the end symbol 1.
 
-    `text` None is EMBEDDED, `alphabet` None the 34 symbols of ALPHABET; `unknown` is the symbol for characters outside
-    the alphabet, None refuses them. Where `vocabulary` is given, the text is read through it instead.
-    Raises ValueError for a text that cannot be used.
+    `text` None is EMBEDDED, `alphabet` None the 34 symbols of ALPHABET; `unknown` is the symbol for characters
+    outside the alphabet, None refuses them. With `lower_case` the text is lowered first. Where `vocabulary` is given,
+    the text is read through it instead. Raises ValueError for a text that cannot be used.
     """
 
     def __init__(
@@ -22,6 +22,7 @@ class String(SymbolStreams):
         text: str | None,
         alphabet: str | None,
         unknown: str | None,
+        lower_case: bool,
         wrap: bool,
         vocabulary: Vocabulary | None = None,
     ):
@@ -32,7 +33,7 @@ class String(SymbolStreams):
             if unknown is not None and len(unknown) != 1:
                 raise ValueError(f"unknown must be one character or null, got {unknown!r}")
             own = "" if unknown is None or unknown in alphabet else unknown
-            vocabulary = Vocabulary(alphabet + own, separator="", unknown=unknown)
+            vocabulary = Vocabulary(alphabet + own, separator="", unknown=unknown, lower_case=lower_case)
         marked = START + (EMBEDDED if text is None else text) + END
         ids = vocabulary.encode_text(marked, "the text")
         statistics = {"train": statistics_of(marked, ids, vocabulary)}
