@@ -77,11 +77,17 @@ class InitialWeights:
                 )
 
     def load_into(self, model: torch.nn.Module, dataset: Dataset) -> None:
-        """Load the weights into a model. Raises ConfigError if the network or the vocabulary differs."""
+        """Load the weights into a model. Raises ConfigError if the network, vocabulary or labels differ."""
         if dataset.vocabulary.fingerprint != self.content["vocabulary"]:
             raise ConfigError(
                 f"the weights in {self.source} were trained with another vocabulary than that of this data "
                 f"({len(dataset.vocabulary)} symbols): choose the data they were trained on"
+            )
+        labels = tuple(self.content.get("dataset", {}).get("labels", ()))
+        if labels and tuple(dataset.labels) != labels:
+            raise ConfigError(
+                f"the weights in {self.source} tell {', '.join(labels)} apart, in this order, and the data has "
+                f"{', '.join(dataset.labels)}: give data.labels=[{','.join(labels)}]"
             )
         checkpoint.load_weights(model, self.content["model"], self.source)
 
