@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from experiments.checkpoints.allowed_targets import targets_in
 from experiments.runners.sample import Sample
 from experiments.tracking.memory import MemoryStore
 from experiments.training.sampling import SamplingOptions, draw
@@ -182,3 +183,13 @@ def test_summary_prints_shapes_and_parameters(command):
     assert rows[2][0] == "embedding"
     assert rows[3] == ["layers.0", "(35,", "1,", "3)", str(3 * 100 + 3 * 3 + 3)]
     assert rows[-1] == ["total", str(34 * 100 + 312 + 21 + 34 * 3 + 34).replace("3869", "3,869")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["_target_: mine.Model\n", "{_target_: mine.Model, size: 3}\n", 'model:\n  "_target_": "mine.Model"  # ours\n'],
+)
+def test_a_class_may_be_named_in_every_form_of_yaml(tmp_path, text):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(f"# _target_: other.Model\n{text}")
+    assert targets_in("model", [tmp_path]) == {"mine.Model"}

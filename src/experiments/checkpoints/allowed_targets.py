@@ -18,7 +18,7 @@ ALLOWED = {
     "schedule": ("experiments.training.", "factor"),
     "runner": ("experiments.runners.", "run"),
 }
-TARGET = re.compile(r"^ *_target_: *[\"']?([\w.]+)", re.MULTILINE)
+TARGET = re.compile(r"^[^#\n]*?\b_target_[\"']?: *[\"']?([\w.]+)", re.MULTILINE)  # also in {_target_: NAME}
 
 
 def check_targets(config: Mapping[str, Any], folders: Iterable[Path], source: str) -> None:
