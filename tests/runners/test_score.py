@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import shutil
 import sys
 from pathlib import Path
 
@@ -197,3 +198,33 @@ def test_bad_input_is_one_sentence_and_leaves_no_file(command, train, tmp_path):
         assert len(outcome.error.splitlines()) == 1
         assert not list(tmp_path.glob("out.csv*"))
     assert "runner=score needs weights" in command("runner=score", "tracker=memory").error
+
+
+def test_a_label_network_gives_the_probabilities_of_the_classes_of_every_text(train, scored, reviews, tmp_path):
+    """By hand: the last words of each text in one forward pass; an empty text is one step of padding."""
+    run = train(
+        *("data=imdb", f"data.path={reviews}", "data.max_length=6", "data.valid_fraction=0", "epochs=1"),
+        *("model=torch_lstm", "model.hidden_size=8", "threads=1", "precision=float64"),
+    )
+    content = checkpoint.load(run.folder / "best.pt")
+    symbols = content["dataset"]["vocabulary"]["symbols"]
+    options = {key: value for key, value in content["config"]["model"].items() if key != "_target_"}
+    network = TorchNetwork(len(symbols), 2, **options).double().eval()
+    network.load_state_dict(content["model"])
+    texts = ["the film was great", "dull film the film was a poor silly zebra", ""]
+    shutil.rmtree(reviews)  # which scoring does not read
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
+    rows = scored(run, f"runner.file={tmp_path / 'texts.txt'}")
+    for row, text in zip(rows, texts, strict=True):
+        ids = [symbols.index(word) if word in symbols else 0 for word in text.split()][-6:] or [-1]
+        log_probs, _ = network.predict(torch.tensor(ids)[:, None], network.initial_state(1))
+        expected = log_probs[-1, 0].exp().tolist()
+        assert [float(row["p(neg)"]), float(row["p(pos)"])] == pytest.approx(expected, abs=1e-12)
+        assert row["text"] == text
+    assert [row["unknown"] for row in rows] == ["0", "2", "0"]
+    out = scored(run, "runner.text=the film was great", to="screen")
+    assert out.split()[:5] == ["line", "class", "p(neg)", "p(pos)", "unknown"]
+    page = json.loads(scored(run, "runner.text=the film was great", to="jsonl"))
+    assert sum(page["probabilities"].values()) == pytest.approx(1.0)
+    scored(run, f"runner.file={tmp_path / 'texts.txt'}", to="html")
+    assert f"{float(rows[0]['p(neg)']):.4f} neg" in (tmp_path / "score.html").read_text()
