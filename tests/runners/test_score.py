@@ -211,17 +211,18 @@ def test_a_label_network_gives_the_probabilities_of_the_classes_of_every_text(tr
     options = {key: value for key, value in content["config"]["model"].items() if key != "_target_"}
     network = TorchNetwork(len(symbols), 2, **options).double().eval()
     network.load_state_dict(content["model"])
-    texts = ["the film was great", "dull film the film was a poor silly zebra", ""]
+    texts = ["The <br />film was GREAT!", "dull film the film was a poor silly zebra", ""]
     shutil.rmtree(reviews)  # which scoring does not read
     (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
     rows = scored(run, f"runner.file={tmp_path / 'texts.txt'}")
-    for row, text in zip(rows, texts, strict=True):
-        ids = [symbols.index(word) if word in symbols else 0 for word in text.split()][-6:] or [-1]
+    found = ("the film was great !", *texts[1:])  # what the pattern of the data finds
+    for row, text, words in zip(rows, texts, found, strict=True):
+        ids = [symbols.index(word) if word in symbols else 0 for word in words.split()][-6:] or [-1]
         log_probs, _ = network.predict(torch.tensor(ids)[:, None], network.initial_state(1))
         expected = log_probs[-1, 0].exp().tolist()
         assert [float(row["p(neg)"]), float(row["p(pos)"])] == pytest.approx(expected, abs=1e-12)
         assert row["text"] == text
-    assert [row["unknown"] for row in rows] == ["0", "2", "0"]
+    assert [row["unknown"] for row in rows] == ["1", "2", "0"]
     out = scored(run, "runner.text=the film was great", to="screen")
     assert out.split()[:5] == ["line", "class", "p(neg)", "p(pos)", "unknown"]
     page = json.loads(scored(run, "runner.text=the film was great", to="jsonl"))
