@@ -89,7 +89,7 @@ def test_class_weights_are_those_of_torchs_cross_entropy_and_only_in_learning(ki
     log_probs = reference.predict(inputs, start)[0][-1]
     loss = torch.nn.functional.nll_loss(log_probs, targets[-1], weight=WEIGHTS, reduction="sum")
     loss.backward()
-    assert torch.as_tensor(score.loss).item() == pytest.approx(loss.item(), abs=1e-11)
+    assert torch.as_tensor(score.loss, dtype=torch.float64).item() == pytest.approx(loss.item(), abs=1e-11)
     for ours, theirs in zip(model.parameters(), reference.parameters()):
         assert torch.allclose(ours.grad, theirs.grad, rtol=0, atol=1e-11)
     plain, _ = model.score(inputs, targets, start)

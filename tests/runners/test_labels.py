@@ -116,6 +116,8 @@ def test_classification_metrics_are_those_of_scikit_learn():
         assert found["recall"] == pytest.approx(reference.recall_score(labels, predicted, average=average))
         score = p[:, 1] if classes == 2 else p
         assert found["auc"] == pytest.approx(reference.roc_auc_score(labels, score, multi_class="ovr"))
+    absent = classification_metrics(np.array([0, 0, 1, 1]), np.log(np.eye(3)[[0, 1, 1, 1]] + 0.1))
+    assert absent["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)  # the third class neither occurs nor is predicted
     assert "auc" not in classification_metrics(np.ones(3, int), np.log(np.full((3, 2), 0.5)))
 
 

@@ -73,7 +73,7 @@ def classification_metrics(labels: np.ndarray, log_probs: np.ndarray) -> dict[st
     """Labels (n,), log-probabilities (n, K) -> precision, recall, f1, auc, macro_f1.
 
     With two classes the first three are those of class 1, otherwise macro averages (auc: one against the rest). There
-    is no auc if a class does not occur. `macro_f1` is the mean over all classes in any case.
+    is no auc if a class does not occur. `macro_f1` is the mean over the classes that occur or are predicted.
     """
     from sklearn import metrics
 
@@ -84,5 +84,5 @@ def classification_metrics(labels: np.ndarray, log_probs: np.ndarray) -> dict[st
     if len(np.unique(labels)) == K:
         score = log_probs[:, 1] - log_probs[:, 0] if K == 2 else np.exp(log_probs)
         results["auc"] = float(metrics.roc_auc_score(labels, score, multi_class="ovr"))
-    macro = {"average": "macro", "labels": list(range(K)), "zero_division": 0}
-    return results | {"macro_f1": float(metrics.f1_score(labels, log_probs.argmax(axis=1), **macro))}
+    macro = metrics.f1_score(labels, log_probs.argmax(axis=1), average="macro", zero_division=0)
+    return results | {"macro_f1": float(macro)}
