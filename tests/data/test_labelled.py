@@ -407,7 +407,7 @@ WRONG = {
     "latin-1": (
         named(("a.csv", f"text,label\n{LINES}caf\xe9,a\n".encode("latin-1"))),
         {},
-        "is not UTF-8 text: byte 484 is 0xe9; data.encoding=NAME names another encoding, such as latin-1",
+        "is not UTF-8 text: byte 484 is 0xe9; give data.encoding=latin-1, or the encoding it is in",
     ),
     "NUL bytes": (named(("a.csv", f"text,label\n{LINES}a\0b,a\n")), {}, "is no text: it holds a NUL character"),
     "an unknown encoding": (named(("a.csv", LINES)), {"encoding": "latn"}, "there is no encoding 'latn'"),

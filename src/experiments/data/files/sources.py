@@ -1,6 +1,5 @@
 """What labelled texts are read from: a source yields texts, each with its split and its label."""
 
-import codecs
 import hashlib
 import re
 import shlex
@@ -8,16 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from .reading import MARKS, OTHER_ENCODING, check_encoding
+from .splits import NAMES
+
 ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.\w+)?|7z|rar)$", re.IGNORECASE)
 SPLITS = ("train", "valid", "test")
-SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("valid", "val", "validation", "dev"), "valid")
-MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+SPLIT_NAMES = {name: split for split, names in NAMES.items() for name in names}
 MAX_BYTES = 1 << 20  # of one text; the longest film review has 14 thousand
 
 
@@ -100,17 +95,13 @@ def decode_text(content: bytes, where: str, encoding: str) -> str:
 
     Raises ValueError that says `where` it is from and which byte is wrong.
     """
-    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
+    check_encoding(encoding)
+    name = next((marked for mark, marked in MARKS.items() if content.startswith(mark)), encoding)
     try:
-        text = content.decode(marked or encoding)
-    except LookupError:
-        raise ValueError(f"there is no encoding {encoding!r}: give data.encoding=utf-8, latin-1 or cp1252") from None
+        text = content.decode(name)
     except UnicodeDecodeError as error:
-        name, wrong = marked or encoding, error.object[error.start]
-        raise ValueError(
-            f"{where} is not {name.removesuffix('-sig').upper()} text: byte {error.start} is {wrong:#x}; "
-            "data.encoding=NAME names another encoding, such as latin-1 or cp1252"
-        ) from None
+        wrong = f"{where} is not {name.removesuffix('-sig').upper()} text: byte {error.start} is"
+        raise ValueError(f"{wrong} {error.object[error.start]:#x}; {OTHER_ENCODING}") from None
     if "\0" in text:
         raise ValueError(f"{where} is no text: it holds a NUL character")
     return text

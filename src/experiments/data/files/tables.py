@@ -1,18 +1,16 @@
 """Tables of texts in files: CSV, TSV, JSON lines and Parquet, as columns of plain values."""
 
 import csv
-import gzip
 import io
 import json
 import re
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...config.errors import first_line
-from .reading import checked_file
+from .reading import blocks, checked_file
 from .sources import decode_text
 
 DELIMITERS = {"csv": ",;\t", "tsv": "\t"}  # of the line of names the first of these that is in it
@@ -42,20 +40,10 @@ def read_table(file: Path, kind: str, encoding: str) -> Table:
     checked_file(file)
     if kind == "parquet":
         return _read_parquet(file)
-    text = decode_text(_content(file), str(file), encoding)
+    text = decode_text(b"".join(blocks(file)), str(file), encoding)
     if kind in DELIMITERS:
         return _read_delimited(text, file, kind)
     return _read_json(text, file)
-
-
-def _content(file: Path) -> bytes:
-    content = file.read_bytes()
-    if file.suffix.lower() != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{file} is no gzip file or a damaged one: {first_line(error)}") from error
 
 
 def _read_delimited(text: str, file: Path, kind: str) -> Table:
