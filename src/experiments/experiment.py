@@ -176,19 +176,23 @@ class Experiment:
         return {section: code.digest for section, code in self.code.items()}
 
     @contextlib.contextmanager
-    def open_run(self, fingerprint: str, resumed: Path | None = None, **tags: str) -> Iterator[tuple[Run, Stop]]:
+    def open_run(
+        self, fingerprint: str, resumed: Path | None = None, facts: Mapping[str, str] | None = None, **tags: str
+    ) -> Iterator[tuple[Run, Stop]]:
         """Record a run of this experiment in a folder of its own, or resume the one in the folder `resumed`.
 
+        `facts` about its data become parameters and tags.
         Until the run has ended, a signal only sets the Stop, so that no run stays RUNNING.
         """
         name = self._name_of_new_run() if resumed is None else resumed.name
-        run = Run(self.store, name, tags | self._tags(fingerprint))
+        facts = dict(facts or {})
+        run = Run(self.store, name, tags | facts | self._tags(fingerprint))
         signals = interruptible() if self.job is None else interruptible(self.job.stop_signal)
         closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
         with signals as stop, run, in_background(closing, name):
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
-            run.log_parameters(self.parameters())
+            run.log_parameters(self.parameters() | facts)
             run.log_text("config.yaml", to_yaml(self.config))
             if diff := code_diff([code.folder for code in self.code.values()]):
                 run.log_text("code.patch", diff)

@@ -51,7 +51,7 @@ def test_on_a_gpu_ignored_targets_are_masked_instead_of_left_out():
     weights, targets = tensors(ignored=(0, 3))
     loss, correct, gradients = expected(weights, targets)
     kept = targets != IGNORE
-    nats, ours = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, True)
+    nats, ours = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, True, None)
     assert (nats.item(), ours) == (pytest.approx(loss.item(), rel=1e-13), correct)
     for mine, theirs in zip(torch.autograd.grad(nats, weights), gradients):
         torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
@@ -75,7 +75,7 @@ def test_infinite_logits_of_an_ignored_target_do_no_harm(masked):
     loss, _, gradients = expected([weights[0][[0, *range(2, ROWS)]], *weights[1:]], targets[targets != IGNORE])
     kept = targets != IGNORE
     if masked:
-        nats, _ = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, False)
+        nats, _ = softmax_loss._SoftmaxLoss.apply(*weights, targets.clamp(min=0), kept, False, None)
     else:
         nats, _ = softmax_loss.softmax_loss(*weights, targets)
     outputs = (weights[0] @ weights[1].T + weights[2]).detach().numpy()

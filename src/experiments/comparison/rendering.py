@@ -72,11 +72,11 @@ def to_markdown(table: pd.DataFrame) -> str:
     return tabulate(rows, list(texts), "pipe", disable_numparse=True, colalign=["right"] * len(texts)) + "\n"
 
 
-def to_html(table: pd.DataFrame, title: str, figures: Mapping[str, str]) -> str:
-    """One page that needs no other file: the table and the figures (name -> base64 of a PNG)."""
+def to_html(table: pd.DataFrame, title: str, figures: Mapping[str, str], note: str = "") -> str:
+    """One page that needs no other file: the table, a note if there is one, the figures (name -> base64 of a PNG)."""
     texts, loss = rounded(table), loss_column(table).removesuffix(f" {BEST}")
     exact = table.astype(object).where(table.notna(), "")  # every digit, for sorting by a column
     columns = [list(zip(exact[name], texts[name])) for name in texts]
     rows = [(row == best_row(table), cells) for row, cells in enumerate(zip(*columns))]
     template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
-    return str(template.render(title=title, loss=loss, heads=list(texts), rows=rows, figures=figures))
+    return str(template.render(title=title, loss=loss, note=note, heads=list(texts), rows=rows, figures=figures))

@@ -13,6 +13,7 @@ from ..config.atomic import atomic_write
 from ..tracking.record import RunRecord
 from . import figures as drawing
 from . import rendering
+from .comparability import note
 from .table import compare
 
 
@@ -30,6 +31,11 @@ class Report:
         return compare(self.runs, self.axes)
 
     @functools.cached_property
+    def note(self) -> str:
+        """Why the rows' perplexities cannot be compared, as one sentence; empty if they can."""
+        return note(self.runs) or ""
+
+    @functools.cached_property
     def figures(self) -> dict[str, bytes]:
         """File name -> PNG."""
         pngs = {}
@@ -39,18 +45,19 @@ class Report:
         return pngs
 
     def screen(self) -> str:
-        return f"{self.title}\n{rendering.to_screen(self.table)}\n"
+        warning = f"warning: {self.note}\n" if self.note else ""
+        return f"{self.title}\n{rendering.to_screen(self.table)}\n{warning}"
 
     def csv(self) -> str:
         """All columns and every digit."""
         return self.table.to_csv(index=False)
 
     def markdown(self) -> str:
-        return rendering.to_markdown(self.table)
+        return rendering.to_markdown(self.table) + (f"\nWarning: {self.note}.\n" if self.note else "")
 
     def html(self) -> str:
         encoded = {name: base64.b64encode(figure).decode() for name, figure in self.figures.items()}
-        return rendering.to_html(self.table, self.title, encoded)
+        return rendering.to_html(self.table, self.title, encoded, self.note)
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..tracking.record import RunRecord
+from .comparability import TYPES, unknown_share
 from .grouping import compared_axes, group
 from .measures import Criterion, Mean, completed, criterion_of, mean
 
 BEST, HALF_WIDTH = "best", "±"  # the ends of columns' names
+BITS = "test/bits_per_character"
 
 
 def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFrame:
     """One row per combination of values on the axes (None: those on which the runs differ), over all seeds.
 
     Columns: the axes; `runs` and `outcome`, of all runs; SPLIT/loss best and SPLIT/METRIC best, at the epoch of the
-    lowest loss; SPLIT/METRIC last; test/METRIC; updates, seconds, targets_per_second, num_parameters. A column named
-    `±` is the half width of the 95 % confidence interval, by Student's t, of the mean before it.
+    lowest loss; SPLIT/METRIC last; test/METRIC; updates, seconds, targets_per_second, num_parameters; and of texts
+    test/bits_per_character, vocabulary_size and test/unknown_share. A column named `±` is the half width of the 95 %
+    confidence interval, by Student's t, of the mean before it.
 
     Scores are means over the completed runs, each seed once: a run that was stopped had no chance to get better. A row
     without a completed run has no scores, and its costs are means over all its runs. ValueError without runs.
@@ -29,12 +32,13 @@ def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFra
     for combination, members in group(runs, axes).items():
         done = completed(members)
         counts = {"runs": len(members), "outcome": count_outcomes(members)}
-        numbers = score_columns(done, criterion) | cost_columns(done or members)
+        numbers = score_columns(done, criterion) | cost_columns(done or members) | text_columns(members)
         rows.append({**dict(zip(axes, combination)), **counts, **numbers})
     table = pd.DataFrame(rows)
     table = table.astype(dict.fromkeys(table.columns[len(axes) + 2 :], float))
-    test = f"test/{criterion.metric}"
-    return table.drop(columns=[test, f"{test} {HALF_WIDTH}"]) if table[test].isna().all() else table
+    optional = [f"test/{criterion.metric}", BITS, *text_columns([])]
+    empty = {name for name in optional if table[name].isna().all()}
+    return table.drop(columns=[name for name in table.columns if name.removesuffix(f" {HALF_WIDTH}") in empty])
 
 
 def count_outcomes(runs: Sequence[RunRecord]) -> str:
@@ -50,8 +54,9 @@ def score_columns(runs: Sequence[RunRecord], criterion: Criterion) -> dict[str, 
         found = mean([run.at_best(metric, criterion.split) for run in runs])
         columns |= with_half_width(f"{criterion.split}/{metric} {BEST}", found)
     columns[f"{criterion.key} last"] = mean([run.last(criterion.key) for run in runs]).value
-    test = f"test/{criterion.metric}"
-    return columns | with_half_width(test, mean([run.last(test) for run in runs]))
+    for test in (f"test/{criterion.metric}", BITS):
+        columns |= with_half_width(test, mean([run.last(test) for run in runs]))
+    return columns
 
 
 def with_half_width(name: str, found: Mean) -> dict[str, float]:
@@ -66,6 +71,14 @@ def cost_columns(runs: Sequence[RunRecord]) -> dict[str, float]:
         "seconds": mean([float(run.tags.get("seconds", "nan")) for run in runs]).value,
         "targets_per_second": mean([average(run, "train/targets_per_second") for run in runs]).value,
         "num_parameters": mean([float(run.tags.get("num_parameters", "nan")) for run in runs]).value,
+    }
+
+
+def text_columns(runs: Sequence[RunRecord]) -> dict[str, float]:
+    """The columns that say whether perplexities can be compared."""
+    return {
+        "vocabulary_size": mean([float(run.tags.get(TYPES, "nan")) for run in runs]).value,
+        "test/unknown_share": mean([unknown_share(run) for run in runs]).value,
     }
 
 

@@ -20,6 +20,7 @@ class Score(NamedTuple):
     loss: Tensor | float  # the objective, 0-d; differentiable if it comes from `score`
     nats: Tensor | float | None  # negative log-likelihood: the loss itself or another number; None if there is none
     correct: Tensor | int | None  # targets that were the most probable symbol; None where targets are numbers
+    target_nats: Tensor | None = None  # nats of every target (T, B), 0 where IGNORE; None if not kept, as in training
 
 
 class Model(torch.nn.Module):
@@ -54,11 +55,18 @@ class Model(torch.nn.Module):
         """inputs and targets (T, B) -> Score, state after."""
         raise NotImplementedError
 
+    @torch.no_grad()
     def target_nats(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs and targets (T, B) -> negative log-likelihood of every target (T, B), 0 where IGNORE; state after."""
+        """inputs and targets (T, B) -> negative log-likelihood of every target (T, B), 0 where IGNORE; state after.
+
+        Those of `score` if it returns them, so that they add up to its `nats`, else those of `predict`. Not
+        differentiable.
+        """
+        score, after = self.score(inputs, targets, state)
+        if score.target_nats is not None:
+            return score.target_nats, after
         log_probs, after = self.predict(inputs, state)
-        nats = -log_probs.gather(2, targets.clamp(min=0).unsqueeze(2)).squeeze(2)
-        return nats.masked_fill(targets == IGNORE, 0.0), after
+        return nats_of(log_probs, targets), after
 
     def forward(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """`score`, so that calling the module scores."""
@@ -100,6 +108,12 @@ class CountedModel(Model):
     def fit(self, windows: Iterable[Window]) -> None:
         """Learn from the training split in order, read as one column of text or as sequences with their labels."""
         raise NotImplementedError
+
+
+def nats_of(log_probs: Tensor, targets: Tensor) -> Tensor:
+    """Log-probabilities (..., K), targets (...) -> negative log-likelihood of every target (...), 0 where IGNORE."""
+    nats = -log_probs.gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return nats.masked_fill(targets == IGNORE, 0.0)
 
 
 def check_model(target: object, name: str) -> None:

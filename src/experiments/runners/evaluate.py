@@ -7,6 +7,7 @@ from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..training.evaluation import Evaluation
 from ..training.metrics import summary_line
+from ..training.text_statistics import announce, recorded
 
 log = logging.getLogger("experiments")
 
@@ -28,7 +29,8 @@ class Evaluate:
         evaluation.windows(self.split)  # raises if the batch has more columns than the split fills
         model, how = experiment.build_model(dataset), evaluation.description
         tags = {"runner": "evaluate", "evaluated": weights.run_id, "evaluation": how}
-        with experiment.open_run(dataset.fingerprint, None, **tags) as (run, stop):
+        with experiment.open_run(dataset.fingerprint, None, recorded(dataset), **tags) as (run, stop):
+            announce(dataset, experiment.data.options)
             metrics, count = evaluation.score_in_full(model, self.split, run, stop)
             step = weights.content["best"]["targets"]
             run.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)

@@ -7,6 +7,7 @@ from ..config.checks import at_least
 from ..experiment import Experiment
 from ..interfaces.model import Model, SummaryRow
 from ..training.artifacts import as_table, in_brackets, layer_table, num_parameters
+from ..training.text_statistics import description
 
 IN_OTHER_WORDS = """\
 every step: Keras with return_sequences=True; in torch the first result of a layer with batch_first=True
@@ -32,7 +33,7 @@ class Summary:
 
     def run(self, experiment: Experiment) -> None:
         settings = experiment.settings
-        model, what = self._model(experiment)
+        model, what, data = self._model(experiment)
         steps = self.steps or settings.truncation or "T"
         rows = model.summary(steps, settings.batch_size)
         total = num_parameters(model, rows)
@@ -45,6 +46,8 @@ class Summary:
             print(IN_OTHER_WORDS.format(h_n=in_brackets(model.initial_state(settings.batch_size)[0].shape)))
         if self.inputs is not None:
             self._print_alternatives(experiment.model.options)
+        elif data:
+            print(f"data: {data}")
 
     def _print_alternatives(self, options: Mapping[str, Any]) -> None:
         """What other options would make of such a network, as other libraries have it."""
@@ -53,16 +56,17 @@ class Summary:
         if options.get("bias") == "double" and options.get("cell") != "gru":  # of which Keras has two, too
             print(TWO_BIASES)
 
-    def _model(self, experiment: Experiment) -> tuple[Model, str]:
-        """The model, and what it reads."""
+    def _model(self, experiment: Experiment) -> tuple[Model, str, str]:
+        """The model, what it reads, and what that data holds."""
         if self.inputs is None:
-            return experiment.build_model(experiment.build_dataset()), experiment.choices["data"]
+            dataset = experiment.build_dataset()
+            return experiment.build_model(dataset), experiment.choices["data"], description(dataset)
         options = experiment.model.options
         real_inputs = options.get("embedding_size", 0) is None
         num_outputs = self.outputs or (self.inputs if options.get("tied") else 2)
         sizes = {"num_inputs": self.inputs, "num_outputs": num_outputs}
         what = f"vectors of {self.inputs} numbers" if real_inputs else f"{self.inputs} symbols"
-        return experiment.model.build({"real_inputs": real_inputs}, **sizes), what
+        return experiment.model.build({"real_inputs": real_inputs}, **sizes), what, ""
 
 
 def up_to_the_last_layer(rows: list[SummaryRow]) -> list[SummaryRow]:

@@ -9,6 +9,7 @@ from ..tracking.interruption import Interrupted
 from ..training.artifacts import store_description, store_results
 from ..training.final_report import resume_command, summarize
 from ..training.loop import CountedTraining, Training
+from ..training.text_statistics import announce, recorded
 from ..training.updates import GradientTraining
 
 log = logging.getLogger("experiments")
@@ -32,8 +33,9 @@ class Train:
             training.restore(resumed)
         weights = sum(weight.numel() for weight in training.model.parameters())
         tags = {"runner": "train", "num_parameters": str(weights)}
-        with experiment.open_run(fingerprint, resumed, **tags) as (run, stop):
+        with experiment.open_run(fingerprint, resumed, recorded(training.dataset), **tags) as (run, stop):
             log.info("%s  %s", run.name, experiment.command)
+            announce(training.dataset, experiment.data.options)
             try:
                 training.train(run, stop)
                 training.save()

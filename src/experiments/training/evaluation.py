@@ -8,12 +8,13 @@ import torch
 
 from ..config.settings import Settings
 from ..interfaces.data import IGNORE, Dataset, Window
-from ..interfaces.model import Model, State
+from ..interfaces.model import Model, State, nats_of
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .classification import report_classification
 from .device import Device
-from .metrics import Metrics, summary_line
+from .metrics import Metrics, UnknownTargets, summary_line, text_metrics
+from .text_statistics import predicts_symbols, unknown_target
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
 
@@ -64,8 +65,19 @@ class Evaluation:
         return self._dataset.windows(split, self.batch_size, max(1, ROWS // self.batch_size), **warm_up)
 
     @torch.no_grad()
-    def score(self, model: Model, split: str, stop: Stop, predictions: Predictions | None = None) -> Metrics:
-        """The metrics of a split; those of every window with labels are added to `predictions`, if given."""
+    def score(
+        self,
+        model: Model,
+        split: str,
+        stop: Stop,
+        predictions: Predictions | None = None,
+        unknown: UnknownTargets | None = None,
+    ) -> Metrics:
+        """The metrics of a split; those of every window with labels are added to `predictions`, if given.
+
+        Unknown targets are added up in `unknown`, if given. A model whose Score has no `target_nats` is asked to
+        predict the windows in which there are some.
+        """
         was_training, metrics = model.training, Metrics()
         state: State = ()  # the first window starts a new one
         model.eval()
@@ -81,8 +93,13 @@ class Evaluation:
                         counted = window.targets != IGNORE  # of a sequence its end, or with labelled steps any
                         chosen = log_probs[self._device.tensor(counted)].double().cpu().numpy()
                         predictions.append((window.targets[counted], chosen))
-                    score, state = model(inputs, targets, state)
+                    score, after = model(inputs, targets, state)
+                    if unknown is not None and (count := int((window.targets == unknown.symbol).sum())):
+                        each = score.target_nats
+                        each = nats_of(model.predict(inputs, state)[0], targets) if each is None else each
+                        unknown.update(targets, each, count)
                 metrics.update(score, window.count)
+                state = after
             return metrics
         finally:
             model.train(was_training)
@@ -90,11 +107,15 @@ class Evaluation:
     def score_in_full(self, model: Model, split: str, run: Run, stop: Stop) -> tuple[dict[str, float], int]:
         """All metrics of a split, with labels also those of a classifier, and the number of targets.
 
-        Raises Diverged if the loss or the perplexity is not finite.
+        Those of a text are in `text_metrics`. Raises Diverged if the loss or the perplexity is not finite.
         """
         predictions: Predictions = []
-        scored = self.score(model, split, stop, predictions if self._dataset.labels else None)
+        symbol = unknown_target(self._dataset)
+        unknown = None if symbol is None else UnknownTargets(symbol)
+        scored = self.score(model, split, stop, predictions if self._dataset.labels else None, unknown)
         metrics = finite(scored.compute(), f"the evaluation of {split}")
+        if predicts_symbols(self._dataset):
+            metrics |= text_metrics(scored, unknown, self._dataset.statistics.get(split))
         if predictions:
             metrics |= report_classification(predictions, self._dataset, split, run)
         return metrics, scored.count

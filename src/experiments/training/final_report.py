@@ -11,7 +11,8 @@ from pathlib import Path
 from ..tracking.folder import JOURNAL
 from ..tracking.run import Run
 from .loop import Training
-from .metrics import perplexity, summary_line
+from .metrics import TEXT_FORMATS, perplexity, summary_line
+from .text_statistics import description
 
 log = logging.getLogger("experiments")
 
@@ -39,6 +40,10 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
     for split, note in notes.items():
         if split in training.last:
             yield split, f"{summary_line(training.last[split])}  ({note})"
+    if further := summary_line(training.last.get("test", {}), TEXT_FORMATS):
+        yield "", further
+    if data := description(training.dataset):
+        yield "data", data
 
 
 def run_rows(run: Run, overrides: Sequence[str]) -> Iterator[tuple[str, str]]:

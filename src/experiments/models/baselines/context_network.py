@@ -61,7 +61,8 @@ class ContextNetwork(Model):
         """inputs and targets (T, B) -> Score, state after."""
         features, state = self.features(inputs, state)
         output = self.output.weight, self.output.bias
-        return heads.linear_cross_entropy(features.flatten(0, 1), *output, targets.flatten()), state
+        score = heads.linear_cross_entropy(features.flatten(0, 1), *output, targets.flatten())
+        return heads.as_window(score, targets.shape), state
 
     def features(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> what the output layer reads (T, B, F), state after."""

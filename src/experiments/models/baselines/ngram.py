@@ -66,8 +66,10 @@ class Ngram(CountedModel):
         words = targets.numpy().ravel()
         counted = words != IGNORE
         words, found = words[counted], self.model.find(before[counted])
-        nats = torch.tensor(-np.log(self.model.probabilities(found, words)).sum())
-        return Score(nats, nats, torch.tensor((self.model.most_probable(found) == words).sum())), state
+        log_probs, each = np.log(self.model.probabilities(found, words)), np.zeros(counted.shape)
+        nats, each[counted] = torch.tensor(-log_probs.sum()), -log_probs
+        correct = torch.tensor((self.model.most_probable(found) == words).sum())
+        return Score(nats, nats, correct, torch.from_numpy(each).view(targets.shape)), state
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per order: name, output shape (T, B, K), number of n-grams."""

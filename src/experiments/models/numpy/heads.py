@@ -29,19 +29,22 @@ def log_softmax(outputs: Array) -> Array:
     return log_probs
 
 
-def cross_entropy(outputs: Array, targets: Array) -> tuple[Any, Array, int]:
+def cross_entropy(outputs: Array, targets: Array, target_nats: Array | None = None) -> tuple[Any, Array, int]:
     """outputs (..., K), targets (...) -> summed negative log-likelihood in nats, d_outputs, number of correct targets.
 
     The outputs turn in place into their own gradient, as many rows at a time as a core's cache holds.
+    If `target_nats` (...) is given, what every target costs is written into it, 0 where nothing is predicted.
     """
     rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.ravel()
+    each = None if target_nats is None else target_nats.reshape(-1)
     number = max(1, CACHED // rows.shape[1])
     parts = [slice(start, start + number) for start in range(0, len(rows), number)]
-    costs, correct = zip(*(_into_gradient(rows[part], targets[part]) for part in parts))
+    pieces = ((rows[part], targets[part], None if each is None else each[part]) for part in parts)
+    costs, correct = zip(*(_into_gradient(*piece) for piece in pieces))
     return sum(costs), outputs, int(sum(correct))
 
 
-def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
+def _into_gradient(z: Array, targets: Array, target_nats: Array | None) -> tuple[Array, int]:
     """z (n, K) becomes softmax(z) - one-hot(target), and 0 where nothing is predicted."""
     each, kept = np.arange(len(z)), targets != IGNORE
     targets = targets * kept
@@ -54,7 +57,10 @@ def _into_gradient(z: Array, targets: Array) -> tuple[Array, int]:
     z *= (1.0 / total)[:, None]
     z[each, targets] -= 1.0
     z[~kept] = 0.0
-    return (np.log(total) - at_target)[kept].sum(), correct
+    costs = np.log(total) - at_target
+    if target_nats is not None:
+        target_nats[:] = np.where(kept, costs, 0.0)
+    return costs[kept].sum(), correct
 
 
 def weighted_cross_entropy(outputs: Array, targets: Array, weights: Array) -> tuple[Any, Array, int, Any]:
@@ -94,5 +100,5 @@ def squared_difference(outputs: Array, targets: Array) -> tuple[Any, Array, None
     return np.square(errors).sum(), 2.0 * errors[..., None], None
 
 
-Loss = Callable[[Array, Array], tuple[Any, Array, int | None]]
+Loss = Callable[..., tuple[Any, Array, int | None]]
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared_error": squared_error}

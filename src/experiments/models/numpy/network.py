@@ -39,8 +39,9 @@ class NumpyNetwork(RecurrentNetwork):
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
         weights = [W for _, W in self.named_weights()]
-        loss, correct, *after = _Window.apply(self, inputs, targets, len(state), *state, *weights)  # type: ignore[no-untyped-call]
-        return self._score(loss, correct), tuple(after)
+        results = _Window.apply(self, inputs, targets, len(state), *state, *weights)  # type: ignore[no-untyped-call]
+        loss, correct, target_nats, *after = results
+        return self._score(loss, correct)._replace(target_nats=target_nats), tuple(after)
 
     @QUIET
     def learn(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
@@ -141,7 +142,7 @@ class NumpyNetwork(RecurrentNetwork):
 
 
 class _Window(torch.autograd.Function):
-    """One window as a node of torch's graph: (state, weights) -> (loss, correct, state after)."""
+    """One window as a node of torch's graph: (state, weights) -> (loss, correct, nats of each target, state after)."""
 
     @staticmethod
     @QUIET
@@ -149,16 +150,18 @@ class _Window(torch.autograd.Function):
         ctx: Any, network: NumpyNetwork, inputs: Tensor, targets: Tensor, num_states: int, *tensors: Tensor
     ) -> tuple[Any, ...]:
         stack, outputs, after, caches = network._forward(inputs, tensors[:num_states])
-        loss, d_outputs, correct = network.loss_function(outputs, targets.numpy())
-        ctx.mark_non_differentiable(*(part for part in after if not part.is_floating_point()))
+        has_nats = network.loss == "cross_entropy" and not network.real_targets
+        each = [torch.empty(targets.shape, dtype=network.output.b.dtype)] if has_nats else []
+        loss, d_outputs, correct = network.loss_function(outputs, targets.numpy(), *_arrays(each))
+        ctx.mark_non_differentiable(*each, *(part for part in after if not part.is_floating_point()))
         ctx.set_materialize_grads(False)  # None for what no gradient comes from: the state after, when truncated
         ctx.kept = network, stack, _arrays(tensors[:num_states]), caches, d_outputs
-        return torch.from_numpy(np.asarray(loss)), correct, *after
+        return torch.from_numpy(np.asarray(loss)), correct, each[0] if has_nats else None, *after
 
     @staticmethod
     @once_differentiable
     @QUIET
-    def backward(ctx: Any, d_loss: Tensor | None, _: None, *d_after: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, d_loss: Tensor | None, _: None, __: None, *d_after: Tensor | None) -> tuple[Any, ...]:
         network, stack, state, caches, d_outputs = ctx.kept
         factor = 0.0 if d_loss is None else d_loss.item()
         d_outputs = d_outputs if factor == 1.0 else d_outputs * factor

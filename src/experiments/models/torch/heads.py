@@ -1,11 +1,14 @@
-"""From outputs to probabilities and losses in torch; numpy/heads.py is the same by hand."""
+"""From outputs to probabilities and losses in torch; numpy/heads.py is the same by hand.
+
+Without gradients, as in an evaluation, a score also holds what every target costs.
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...interfaces.data import IGNORE
-from ...interfaces.model import Score
+from ...interfaces.model import Score, nats_of
 from .softmax_loss import softmax_loss
 
 FEW = 1 << 16  # logits, up to which torch's own functions are fastest
@@ -15,14 +18,17 @@ def linear_cross_entropy(features: Tensor, W: Tensor, b: Tensor, targets: Tensor
     """features (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood of the targets."""
     if len(features) * len(W) <= FEW:
         return cross_entropy(F.linear(features, W, b), targets)
-    nats, correct = softmax_loss(features, W, b, targets)
-    return Score(nats, nats, correct)
+    each = None if torch.is_grad_enabled() else torch.empty_like(targets, dtype=b.dtype)
+    nats, correct = softmax_loss(features, W, b, targets, each)
+    return Score(nats, nats, correct, each)
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Score:
     """outputs (n, K), targets (n,) -> summed negative log-likelihood of the targets."""
-    nats = F.cross_entropy(outputs, targets, ignore_index=IGNORE, reduction="sum")
-    return Score(nats, nats, num_correct(outputs, targets))
+    log_probs = log_probabilities(outputs)
+    nats = F.nll_loss(log_probs, targets, ignore_index=IGNORE, reduction="sum")
+    each = None if torch.is_grad_enabled() else nats_of(log_probs, targets)
+    return Score(nats, nats, num_correct(outputs, targets), each)
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> Score:
@@ -39,6 +45,11 @@ def squared_difference(outputs: Tensor, targets: Tensor) -> Score:
     outputs = widened(outputs)[:, 0]
     errors = (outputs - targets.to(outputs.dtype)).masked_fill(targets.isnan(), 0.0)
     return Score(errors.square().sum(), None, None)
+
+
+def as_window(score: Score, shape: torch.Size) -> Score:
+    """The score of targets that were flattened, for targets of this shape."""
+    return score if score.target_nats is None else score._replace(target_nats=score.target_nats.view(shape))
 
 
 def num_correct(outputs: Tensor, targets: Tensor) -> Tensor:

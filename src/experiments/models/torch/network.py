@@ -48,13 +48,19 @@ class TorchNetwork(RecurrentNetwork):
         features, state, padding = self.features(inputs, state)
         if self.labels_only:  # the same outputs at every step
             outputs = self._outputs(features).expand(len(inputs), -1, -1)
-            return self.loss_function(outputs.flatten(0, 1), targets.flatten()), state
+            score = self.loss_function(outputs.flatten(0, 1), targets.flatten())
+            return heads.as_window(score, targets.shape), state
         if padding is not None:
             targets = padding.symbols_first(targets)
-        features, targets = features.flatten(0, 1), targets.flatten()
+        flat = features.flatten(0, 1)
         if self.loss == "cross_entropy" and not self.logistic:
-            return heads.linear_cross_entropy(*self._output_layer(features), targets), state
-        return self.loss_function(self._outputs(features), targets), state
+            score = heads.linear_cross_entropy(*self._output_layer(flat), targets.flatten())
+        else:
+            score = self.loss_function(self._outputs(flat), targets.flatten())
+        score = heads.as_window(score, targets.shape)
+        if padding is not None and score.target_nats is not None:
+            score = score._replace(target_nats=padding.as_given(score.target_nats))
+        return score, state
 
     @property
     def loss_function(self) -> Callable[[Tensor, Tensor], Score]:

@@ -17,26 +17,39 @@ LOGITS = 1 << 23  # in one part: 32 MB, from which size on the allocator returns
 WIDENED = 1 << 18  # logits of lower precision that are converted at a time: a core's cache holds them
 
 
-def softmax_loss(x: Tensor, W: Tensor, b: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def softmax_loss(
+    x: Tensor, W: Tensor, b: Tensor, targets: Tensor, target_nats: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """x (n, F), W (K, F), b (K), targets (n,) -> summed negative log-likelihood, number of correct targets; 0-d.
 
     Targets of IGNORE do not count. Under autocast products and logits have its dtype, sums that of b.
+    If `target_nats` (n,) of the dtype of b is given, what every target costs is written into it, 0 where IGNORE.
     """
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, W, b))
     kept = targets != IGNORE
-    mask = None
+    mask, each = None, target_nats
     if x.is_cuda:  # testing whether any target is ignored would wait for the GPU
         targets, mask = targets.clamp(min=0), kept
     elif not kept.all():
         x, targets = x[kept], targets[kept]
-    nats, correct = _SoftmaxLoss.apply(x, W, b, targets, mask, learns)  # type: ignore[no-untyped-call]
+        each = None if target_nats is None else target_nats.new_empty(len(targets))
+    nats, correct = _SoftmaxLoss.apply(x, W, b, targets, mask, learns, each)  # type: ignore[no-untyped-call]
+    if target_nats is not None and each is not None and each is not target_nats:
+        target_nats.zero_()[kept] = each
     return nats, correct
 
 
 class _SoftmaxLoss(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, W: Tensor, b: Tensor, targets: Tensor, kept: Tensor | None, learns: bool
+        ctx: Any,
+        x: Tensor,
+        W: Tensor,
+        b: Tensor,
+        targets: Tensor,
+        kept: Tensor | None,
+        learns: bool,
+        target_nats: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """`kept` (n,) bool masks the rows that count, None: all; `learns`: whether backward will be called."""
         low_x, low_W, low_b = lowered(x, W, b)
@@ -48,6 +61,8 @@ class _SoftmaxLoss(torch.autograd.Function):
             costs, is_first = into_gradient(z, targets[part, None], b.dtype)
             if kept is not None:
                 _ignore(~kept[part], z, costs, is_first)
+            if target_nats is not None:
+                target_nats[part] = costs
             nats += costs.sum()
             correct += is_first.sum()
             if gradients is not None:
@@ -63,7 +78,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         gradients, ctx.gradients = [ctx.gradients.d_x, ctx.gradients.d_W, ctx.gradients.d_b], None
         if d_nats.is_cuda or d_nats != 1:
             gradients = [gradient.mul_(d_nats) for gradient in gradients]
-        return *gradients, None, None, None
+        return *gradients, None, None, None, None
 
 
 class _Gradients:

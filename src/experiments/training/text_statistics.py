@@ -1,0 +1,86 @@
+"""What makes perplexities comparable: how much text there is, over how many symbols, and how much of it is unknown."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ..interfaces.data import Dataset, SplitStatistics
+
+log = logging.getLogger("experiments")
+
+FACTOR, POINTS = 2.0, 0.02  # a held-out share of unknown above FACTOR times that of training + POINTS gets a warning
+
+
+def predicts_symbols(dataset: Dataset) -> bool:
+    """Whether the targets are symbols of the vocabulary, as those of a language model."""
+    return not dataset.labelled and dataset.num_outputs == len(dataset.vocabulary)
+
+
+def unknown_target(dataset: Dataset) -> int | None:
+    """The target that stands for every symbol that the vocabulary lacks; None if there is none."""
+    if not predicts_symbols(dataset) or dataset.vocabulary.unknown not in dataset.vocabulary:
+        return None
+    return dataset.vocabulary.symbols.index(dataset.vocabulary.unknown)
+
+
+def unknown_share(split: SplitStatistics) -> float:
+    """The share of a split's tokens that are unknown."""
+    return split.unknown / split.tokens if split.tokens else 0.0
+
+
+def description(dataset: Dataset) -> str:
+    """Types, and tokens and share of unknown of each split, as one line; empty if the dataset does not know them."""
+    splits = [
+        f"{name} {split.tokens:,} tokens ({unknown_share(split):.2%} unknown)"
+        for name, split in dataset.statistics.items()
+    ]
+    return f"{len(dataset.vocabulary):,} types; {', '.join(splits)}" if splits else ""
+
+
+def recorded(dataset: Dataset) -> dict[str, str]:
+    """What a run records as parameters and tags; empty if the dataset does not know its statistics."""
+    if not dataset.statistics:
+        return {}
+    texts = {"dataset.types": str(len(dataset.vocabulary)), "dataset.vocabulary": dataset.vocabulary.fingerprint}
+    for name, split in dataset.statistics.items():
+        texts[f"dataset.{name}.tokens"] = str(split.tokens)
+        texts[f"dataset.{name}.unknown_share"] = f"{unknown_share(split):.6g}"
+    return texts
+
+
+def announce(dataset: Dataset, options: Mapping[str, Any]) -> None:
+    """Log the description, and a warning if held-out splits have far more unknown symbols than training.
+
+    `options` are those of the data section; the warning names the one that would help.
+    """
+    if line := description(dataset):
+        log.info("data: %s", line)
+    if text := warning(dataset, options):
+        log.warning("%s", text)
+
+
+def warning(dataset: Dataset, options: Mapping[str, Any]) -> str | None:
+    """A sentence if the share of unknown in a held-out split is far above that in training, else None."""
+    if "train" not in dataset.statistics:
+        return None
+    shares = {name: unknown_share(split) for name, split in dataset.statistics.items()}
+    train = shares.pop("train")
+    far = [f"{share:.1%} of {name}" for name, share in shares.items() if share > FACTOR * train + POINTS]
+    if not far:
+        return None
+    compare = "; or compare perplexity_known" if predicts_symbols(dataset) else ""
+    return (
+        f"{' and '.join(far)} {'is' if len(far) == 1 else 'are'} unknown ({dataset.vocabulary.unknown}), but "
+        f"{train:.1%} of train, so the metrics say little about the text itself: {advice(options)}{compare}"
+    )
+
+
+def advice(options: Mapping[str, Any]) -> str:
+    """What lowers the share of unknown, by the options that were chosen."""
+    if (size := options.get("corpus_size")) is not None:
+        return f"raise data.corpus_size (now {size}) or give null"
+    if (size := options.get("vocabulary_size")) is not None:
+        return f"raise data.vocabulary_size (now {size}) or give null"
+    if (count := options.get("min_count") or 1) > 1:
+        return f"lower data.min_count (now {count})"
+    return "train on more text, or on a text more like it"
