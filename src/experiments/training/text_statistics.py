@@ -13,7 +13,9 @@ FACTOR, POINTS = 2.0, 0.02  # a held-out share of unknown above FACTOR times tha
 
 def predicts_symbols(dataset: Dataset) -> bool:
     """Whether the targets are symbols of the vocabulary, as those of a language model."""
-    return not dataset.labelled and dataset.num_outputs == len(dataset.vocabulary)
+    if dataset.labelled or dataset.labels or dataset.real_targets:
+        return False
+    return dataset.num_outputs == len(dataset.vocabulary)
 
 
 def unknown_target(dataset: Dataset) -> int | None:
