@@ -215,6 +215,8 @@ def test_what_the_data_holds_is_one_line():
         f"7 types; train 200 tokens ({shares['train']:.2%} unknown), valid 120 tokens ({shares['valid']:.2%} unknown), "
         f"test 90 tokens ({shares['test']:.2%} unknown)"
     )
+    closed = Text(unknown=None)
+    assert text_statistics.description(closed) == "7 types; train 200 tokens, valid 120 tokens, test 90 tokens"
     dataset.statistics = {}
     assert text_statistics.description(dataset) == ""
     assert text_statistics.recorded(dataset) == {}

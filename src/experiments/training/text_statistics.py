@@ -32,11 +32,14 @@ def unknown_share(split: SplitStatistics) -> float:
 
 def description(dataset: Dataset) -> str:
     """Types, and tokens and share of unknown of each split, as one line; empty if the dataset does not know them."""
-    splits = [
-        f"{name} {split.tokens:,} tokens ({unknown_share(split):.2%} unknown)"
-        for name, split in dataset.statistics.items()
-    ]
-    return f"{len(dataset.vocabulary):,} types; {', '.join(splits)}" if splits else ""
+    if not dataset.statistics:
+        return ""
+    has_unknown = dataset.vocabulary.unknown is not None
+    splits = []
+    for name, split in dataset.statistics.items():
+        share = f" ({unknown_share(split):.2%} unknown)" if has_unknown else ""
+        splits.append(f"{name} {split.tokens:,} tokens{share}")
+    return f"{len(dataset.vocabulary):,} types; {', '.join(splits)}"
 
 
 def recorded(dataset: Dataset) -> dict[str, str]:
