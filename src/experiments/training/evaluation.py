@@ -13,7 +13,8 @@ from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .classification import report_classification
 from .device import Device
-from .metrics import Metrics, UnknownTargets, summary_line, text_metrics
+from .metrics import Metrics, summary_line
+from .text_metrics import UnknownTargets, text_metrics
 from .text_statistics import predicts_symbols, unknown_target
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result

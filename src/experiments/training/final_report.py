@@ -11,7 +11,8 @@ from pathlib import Path
 from ..tracking.folder import JOURNAL
 from ..tracking.run import Run
 from .loop import Training
-from .metrics import TEXT_FORMATS, perplexity, summary_line
+from .metrics import perplexity, summary_line
+from .text_metrics import TEXT_FORMATS
 from .text_statistics import description
 
 log = logging.getLogger("experiments")

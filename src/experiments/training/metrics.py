@@ -9,15 +9,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
-
 from ..checkpoints.training_state import AttributesAsState
-from ..interfaces.data import SplitStatistics
 from ..interfaces.model import Score
 
 LN2 = math.log(2.0)
 FORMATS = {"loss": ".4g", "perplexity": ".2f", "accuracy": ".2%", "macro_f1": ".4f", "majority_accuracy": ".2%"}
-TEXT_FORMATS = {"perplexity_known": ".2f", "bits_per_character": ".4f", "perplexity_per_word": ".2f"}
 
 
 class Metrics(AttributesAsState):
@@ -32,13 +28,13 @@ class Metrics(AttributesAsState):
 
     def update(self, score: Score, count: int) -> None:
         """Add one window's `Score` over `count` targets."""
-        loss = _in_double_precision(score.loss)
+        loss = in_double_precision(score.loss)
         self.loss = self.loss + loss
         self.correct = None if score.correct is None else self.correct + score.correct
         self.count += count
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:
-            self.nats = self.nats + (loss if score.nats is score.loss else _in_double_precision(score.nats))
+            self.nats = self.nats + (loss if score.nats is score.loss else in_double_precision(score.nats))
 
     @property
     def has_nats(self) -> bool:
@@ -59,41 +55,6 @@ class Metrics(AttributesAsState):
             nats = float(self.nats) / self.count
             metrics |= {"perplexity": perplexity(nats), "bits_per_symbol": nats / LN2}
         return metrics
-
-
-class UnknownTargets:
-    """Sums over the targets that are the unknown symbol."""
-
-    def __init__(self, symbol: int):
-        self.symbol, self.count = symbol, 0
-        self.nats: Any = 0.0
-
-    def update(self, targets: Tensor, target_nats: Tensor, count: int) -> None:
-        """Add those of a window's targets (T, B), of which `count` are unknown, and of what each costs (T, B)."""
-        self.count += count
-        self.nats = self.nats + _in_double_precision(target_nats.masked_fill(targets != self.symbol, 0.0).sum())
-
-
-def text_metrics(scored: Metrics, unknown: UnknownTargets | None, text: SplitStatistics | None) -> dict[str, float]:
-    """The metrics of a whole split of a text with which models over different symbols can be compared.
-
-    perplexity_known: exp(nats of the targets that are not unknown / their number), where some are unknown.
-    bits_per_character: nats of all targets / characters of the split's text / ln 2.
-    perplexity_per_word: exp(nats of all targets / words of the split's text), unless that overflows.
-    The last two need the `text` and that all its tokens but the first were targets, each once. Characters and words are
-    those of the whole text: the first token costs nothing, as nothing precedes from which it could be predicted.
-    """
-    if not scored.has_nats or not scored.count:
-        return {}
-    metrics, nats = {}, float(scored.nats)
-    if unknown is not None and 0 < unknown.count < scored.count:
-        metrics["perplexity_known"] = perplexity((nats - float(unknown.nats)) / (scored.count - unknown.count))
-    if text is not None and scored.count == text.tokens - 1:
-        if text.characters:
-            metrics["bits_per_character"] = nats / text.characters / LN2
-        if text.words:
-            metrics["perplexity_per_word"] = perplexity(nats / text.words)
-    return {key: value for key, value in metrics.items() if math.isfinite(value)}
 
 
 class TimedMetrics(Metrics):
@@ -138,7 +99,7 @@ def summary_line(metrics: Mapping[str, float], formats: Mapping[str, str] = FORM
     return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in formats.items() if key in metrics)
 
 
-def _in_double_precision(value: Any) -> Any:
+def in_double_precision(value: Any) -> Any:
     """A number, or a 0-d tensor in float64, so that a long sum keeps its digits (Apple's GPUs have no float64)."""
     if not hasattr(value, "detach"):
         return float(value)
