@@ -13,7 +13,8 @@ import pytest
 from experiments.data.files import table_source
 from experiments.data.imdb import Imdb
 from experiments.data.labelled_texts import LabelledTexts
-from experiments.interfaces.vocabulary import PatternVocabulary, Vocabulary
+from experiments.interfaces.vocabularies import PatternVocabulary, from_state_dict
+from experiments.interfaces.vocabulary import Vocabulary
 
 from .test_imdb import OPTIONS as IMDB_OPTIONS
 
@@ -237,7 +238,7 @@ def reading(symbols, unknown):
 
 def test_a_vocabulary_knows_how_texts_become_its_symbols(build, tmp_path):
     data = build(as_csv(tmp_path / "a.csv"), test_fraction=0.0, valid_fraction=0.0)
-    again = Vocabulary.from_state_dict(data.vocabulary.state_dict())
+    again = from_state_dict(data.vocabulary.state_dict())
     assert again.fingerprint == data.vocabulary.fingerprint
     rows = [text for label in data.labels for text, own in ROWS if own == label]
     symbols, starts, _ = data.sequences["train"]

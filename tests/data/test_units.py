@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.data.files import splits
-from experiments.interfaces.vocabulary import Vocabulary
+from experiments.interfaces.vocabularies import from_state_dict
 
 MIXED = "Ein Café, 나는 간다.\n\n  e\u0301 👩\u200d👧 天地\ttab ΣΑΣ\n" * 40
 
@@ -22,7 +22,7 @@ def mixed(tmp_path):
 
 def test_a_vocabulary_reads_a_text_as_its_dataset_did_also_from_its_state(build, unit, mixed):
     data = build(unit, mixed, lower_case=True, valid_fraction=0.0, test_fraction=0.0)
-    again = Vocabulary.from_state_dict(json.loads(json.dumps(data.vocabulary.state_dict())))
+    again = from_state_dict(json.loads(json.dumps(data.vocabulary.state_dict())))
     assert again.symbols == data.vocabulary.symbols
     assert (again.fingerprint, again.unit) == (data.vocabulary.fingerprint, data.vocabulary.unit)
     ids = data.streams["train"].tolist()

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.data.files import corpus, splits
 from experiments.data.words import Words
+from experiments.interfaces.vocabularies import from_state_dict
 from experiments.interfaces.vocabulary import Vocabulary
 
 OPTIONS = {
@@ -142,7 +143,7 @@ def test_what_each_split_holds_is_known(words):
 def test_a_given_vocabulary_is_used_with_its_case_and_its_ends_of_lines(words):
     vocabulary = words("a B b c\n", lower_case=True, min_count=2, end_of_line="<e>").vocabulary
     assert vocabulary.symbols == ("b", "<unk>")
-    data = words("B x\n", vocabulary=Vocabulary.from_state_dict(vocabulary.state_dict()))
+    data = words("B x\n", vocabulary=from_state_dict(vocabulary.state_dict()))
     assert read(data) == "b <unk> <unk>"
     assert data.statistics["train"] == (3, 2, 4, 3)
     with pytest.raises(ValueError, match=r"'x' at position 0 .* is not in the vocabulary"):

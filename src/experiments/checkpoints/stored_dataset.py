@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..interfaces import vocabularies
 from ..interfaces.data import Dataset
 from ..interfaces.vocabulary import Vocabulary
 
@@ -68,7 +69,7 @@ class StoredDataset(Dataset):
             if name not in state or not isinstance(state[name], kind):
                 raise ValueError(f"it holds no {name} of its data")
         try:
-            vocabulary = Vocabulary.from_state_dict(state["vocabulary"])
+            vocabulary = vocabularies.from_state_dict(state["vocabulary"])
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("its vocabulary cannot be read") from error
         others = {name: state[name] for name in (*FIELDS, *KINDS) if name in state and name != "vocabulary"}

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ..config.checks import at_least
-from ..interfaces.vocabulary import SubwordVocabulary, Vocabulary
+from ..interfaces.vocabularies import SubwordVocabulary
+from ..interfaces.vocabulary import Vocabulary
 from .files.reading import checked_file, decoded
 from .files.subwords import SubwordUnit
 from .text import LineEnds, Text

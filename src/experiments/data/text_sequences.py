@@ -9,7 +9,8 @@ import numpy as np
 
 from ..config.checks import at_least
 from ..interfaces.data import SplitStatistics
-from ..interfaces.vocabulary import PatternVocabulary, Vocabulary
+from ..interfaces.vocabularies import PatternVocabulary
+from ..interfaces.vocabulary import Vocabulary
 from .files.reading import check_fractions
 from .files.sources import SPLITS, in_order, shown
 from .files.tokenised import TokenisedTexts, gather

@@ -9,7 +9,7 @@ PUBLIC = {
     "PADDING": "data",
     "IGNORE": "data",
     "Vocabulary": "vocabulary",
-    "PatternVocabulary": "vocabulary",
+    "PatternVocabulary": "vocabularies",
     "Score": "model",
     "State": "model",
     "Model": "model",

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...interfaces.data import SplitStatistics
+from ...interfaces.vocabularies import from_state_dict
 from ...interfaces.vocabulary import NUM_CODE_POINTS, Vocabulary, code_points
 from .caching import cached, damaged
 from .digests import content_digest
@@ -62,7 +63,7 @@ def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: P
     entry = cached(cache / "texts" / key, lambda folder: build(source, unit, given, folder))
     try:
         described = json.loads((entry / "corpus.json").read_text(encoding="utf-8"))
-        vocabulary = given or Vocabulary.from_state_dict(described["vocabulary"])
+        vocabulary = given or from_state_dict(described["vocabulary"])
         statistics = {split: SplitStatistics(*held) for split, held in described["statistics"].items()}
         streams = {split: np.memmap(entry / f"{split}.ids", id_type(vocabulary), "r") for split in statistics}
         for split, ids in streams.items():

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ...interfaces.vocabulary import SubwordVocabulary, Vocabulary, lines_of, tokenizers_library
+from ...interfaces.vocabularies import SubwordVocabulary, lines_of, tokenizers_library
+from ...interfaces.vocabulary import Vocabulary
 from .splits import Part, cut_at_lines, num_characters, place_of
 from .units import Read, Unit
 

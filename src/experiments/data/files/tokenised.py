@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from ...interfaces.vocabulary import PatternVocabulary, Vocabulary
+from ...interfaces.vocabularies import PatternVocabulary
+from ...interfaces.vocabulary import Vocabulary
 from .caching import cached, damaged
 from .sources import SPLITS, Key, Source, in_order
 

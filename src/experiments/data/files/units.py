@@ -14,7 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...interfaces.vocabulary import NUM_CODE_POINTS, ByteVocabulary, Vocabulary, code_points
+from ...interfaces.vocabularies import ByteVocabulary
+from ...interfaces.vocabulary import NUM_CODE_POINTS, Vocabulary, code_points
 from .splits import (
     Part,
     cut_at_characters,
