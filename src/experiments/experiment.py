@@ -119,7 +119,7 @@ class Experiment:
                 f"data: {name} must derive from experiments.interfaces.Dataset: write class {name}(Dataset)"
             )
         if is_read_through_it and self.initial_weights is not None:
-            log.info("%s", share_of_unknown(dataset, self.initial_weights.source))
+            log.info("data read through the vocabulary of %s", self.initial_weights.source)
         return dataset
 
     def trained_dataset(self) -> Dataset:
@@ -229,16 +229,6 @@ class Experiment:
 
     def _tagged_choices(self) -> dict[str, str]:
         return {f"choice.{kind}": choice for kind, choice in self.choices.items()}
-
-
-def share_of_unknown(dataset: Dataset, source: str) -> str:
-    """One line on how much of each split the vocabulary of a checkpoint does not hold, where the dataset knows."""
-    vocabulary = dataset.vocabulary
-    shares = [f"{split} {s.unknown / max(1, s.tokens):.2%}" for split, s in dataset.statistics.items()]
-    read = f"data read through the vocabulary of {source} ({len(vocabulary):,} symbols)"
-    if vocabulary.unknown is None:
-        return f"{read}, which has no symbol for unknown: it holds all of the text"
-    return f"{read}; unknown: {', '.join(shares)}" if shares else read
 
 
 @contextlib.contextmanager
