@@ -182,7 +182,8 @@ def test_summary_prints_shapes_and_parameters(command):
     rows = [line.split() for line in out.splitlines()]
     assert rows[2][0] == "embedding"
     assert rows[3] == ["layers.0", "(35,", "1,", "3)", str(3 * 100 + 3 * 3 + 3)]
-    assert rows[-1] == ["total", str(34 * 100 + 312 + 21 + 34 * 3 + 34).replace("3869", "3,869")]
+    assert rows[-2] == ["total", str(34 * 100 + 312 + 21 + 34 * 3 + 34).replace("3869", "3,869")]
+    assert " ".join(rows[-1]) == "data: 34 types; train 50 tokens"
 
 
 @pytest.mark.parametrize(
