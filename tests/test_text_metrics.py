@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from experiments.data.stream import SymbolStreams
 from experiments.interfaces.data import SplitStatistics
 from experiments.interfaces.model import Model, Score, nats_of
+from experiments.interfaces.vocabularies import ByteVocabulary
 from experiments.interfaces.vocabulary import Vocabulary
 from experiments.models import ContextNetwork, Ngram, NumpyNetwork, TorchNetwork
 from experiments.tracking.memory import MemoryStore
@@ -226,7 +227,8 @@ def test_what_the_data_holds_is_one_line():
     ("options", "cure"),
     [
         ({"corpus_size": 10000, "min_count": 1}, "raise data.corpus_size (now 10000) or give null"),
-        ({"vocabulary_size": 50, "min_count": 2}, "raise data.vocabulary_size (now 50) or give null"),
+        ({"vocabulary_size": 5, "min_count": 2}, "raise data.vocabulary_size (now 5) or give null"),
+        ({"vocabulary_size": 50, "min_count": 2}, "lower data.min_count (now 2)"),  # the vocabulary is not full
         ({"min_count": 3, "vocabulary_size": None}, "lower data.min_count (now 3)"),
         ({}, "train on more text, or on a text more like it"),
     ],
@@ -237,6 +239,25 @@ def test_a_share_of_unknown_far_above_that_in_training_gets_a_warning_with_what_
     warning = text_statistics.warning(dataset, options)
     assert warning.startswith("23.7% of valid is unknown (<unk>), but 4.9% of train")
     assert cure in warning
+
+
+def test_a_high_share_of_unknown_in_training_itself_gets_a_warning():
+    dataset = Text()
+    dataset.statistics = dict.fromkeys(("train", "valid"), SplitStatistics(100, 88, 1, 1))
+    warning = text_statistics.warning(dataset, {"min_count": 2})
+    assert warning.startswith("88.0% of train is unknown (<unk>), so the metrics say little")
+    assert "lower data.min_count (now 2)" in warning
+
+
+def test_vocabularies_that_read_a_text_differently_are_told_apart():
+    read = [ByteVocabulary(lower_case=lower_case) for lower_case in (False, True)]
+    tags = []
+    for vocabulary in read:
+        dataset = Text()
+        dataset.vocabulary, dataset.statistics = vocabulary, {"train": SplitStatistics(2, 0, 1, 1)}
+        tags.append(text_statistics.recorded(dataset)["dataset.vocabulary"])
+    assert read[0].fingerprint == read[1].fingerprint
+    assert tags[0] != tags[1]
 
 
 def test_the_shares_of_the_whole_penn_treebank_get_none():

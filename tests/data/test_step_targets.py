@@ -95,7 +95,13 @@ def test_sizes_and_the_fingerprint_follow_from_the_arrays():
         (Tags, {"inputs": np.zeros((N, 2))}, r"must be \(N,\) integers, as the class says real_inputs = False"),
         (Tags, {"targets": np.zeros(N)}, r"must be \(N,\) integers, as the class says real_targets = False"),
         (Signal, {"inputs": np.full((N, 2), np.nan)}, "only padding is NaN: replace missing values"),
-        (Tags, {"targets": np.full(N, N)}, f"has class {N}, but there are {N} labels"),
+        (
+            Tags,
+            {"targets": np.full(N, N)},
+            f"{N} is no class of the train split: classes are 0 to {N - 1}, and -100",
+        ),
+        (Tags, {"targets": np.full(N, -1)}, "-1 is no class of the train split"),
+        (Tags, {"inputs": np.full(N, -1)}, "-1 is no input of the train split: the vocabulary has the ids 0 to"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_in_one_sentence(kind, changes, part):

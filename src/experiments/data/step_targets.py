@@ -87,8 +87,12 @@ class StepTargets(Dataset):
             raise ValueError(
                 f"the inputs of the {split} split are not all finite, and only padding is NaN: replace missing values"
             )
-        if not self.real_targets and targets.max(initial=0) >= len(self.labels):
-            raise ValueError(f"the {split} split has class {targets.max()}, but there are {len(self.labels)} labels")
+        if not self.real_targets:
+            known = f"classes are 0 to {len(self.labels) - 1}, and {IGNORE} at a step without one"
+            _check_range(f"class of the {split} split", targets[targets != IGNORE], len(self.labels), known)
+        if not self.real_inputs:
+            known = f"the vocabulary has the ids 0 to {len(self.vocabulary) - 1}"
+            _check_range(f"input of the {split} split", inputs, len(self.vocabulary), known)
 
     def windows(
         self,
@@ -116,6 +120,12 @@ class StepTargets(Dataset):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def _check_range(what: str, ids: np.ndarray, number: int, known: str) -> None:
+    """ValueError that names the first id that is not from 0 to below `number`."""
+    if (outside := ids[(ids < 0) | (ids >= number)]).size:
+        raise ValueError(f"{outside[0]} is no {what}: {known}")
 
 
 def step_windows(steps: Steps, batches: list[np.ndarray], truncation: int | None) -> Windows:

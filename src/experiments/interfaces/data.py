@@ -50,7 +50,7 @@ class SplitStatistics(NamedTuple):
     tokens: int  # symbols, N
     unknown: int  # of them the symbol for unknown
     characters: int  # of the text itself, line ends included
-    words: int  # of the text: what white space separates, and the line ends where lines are counted as words
+    words: int  # of the text: what white space separates, and every line end
 
 
 class Dataset:

@@ -1,5 +1,7 @@
 """What makes perplexities comparable: how much text there is, over how many symbols, and how much of it is unknown."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +11,7 @@ from ..interfaces.data import Dataset, SplitStatistics
 log = logging.getLogger("experiments")
 
 FACTOR, POINTS = 2.0, 0.02  # a held-out share of unknown above FACTOR times that of training + POINTS gets a warning
+HIGH = 0.3  # and so does a share of the training text above this, where unknown is a symbol to be predicted
 
 
 def predicts_symbols(dataset: Dataset) -> bool:
@@ -22,7 +25,7 @@ def unknown_target(dataset: Dataset) -> int | None:
     """The target that stands for every symbol that the vocabulary lacks; None if there is none."""
     if not predicts_symbols(dataset) or dataset.vocabulary.unknown not in dataset.vocabulary:
         return None
-    return dataset.vocabulary.symbols.index(dataset.vocabulary.unknown)
+    return dataset.vocabulary.unknown_id
 
 
 def unknown_share(split: SplitStatistics) -> float:
@@ -46,7 +49,9 @@ def recorded(dataset: Dataset) -> dict[str, str]:
     """What a run records as parameters and tags; empty if the dataset does not know its statistics."""
     if not dataset.statistics:
         return {}
-    texts = {"dataset.types": str(len(dataset.vocabulary)), "dataset.vocabulary": dataset.vocabulary.fingerprint}
+    form = json.dumps(dataset.vocabulary.state_dict(), sort_keys=True)  # the symbols, and how text becomes them
+    digest = hashlib.blake2b(form.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    texts = {"dataset.types": str(len(dataset.vocabulary)), "dataset.vocabulary": digest}
     for name, split in dataset.statistics.items():
         texts[f"dataset.{name}.tokens"] = str(split.tokens)
         texts[f"dataset.{name}.unknown_share"] = f"{unknown_share(split):.6g}"
@@ -54,7 +59,7 @@ def recorded(dataset: Dataset) -> dict[str, str]:
 
 
 def announce(dataset: Dataset, options: Mapping[str, Any]) -> None:
-    """Log the description, and a warning if held-out splits have far more unknown symbols than training.
+    """Log the description, and the warning about unknown symbols if there is one.
 
     `options` are those of the data section; the warning names the one that would help.
     """
@@ -65,26 +70,29 @@ def announce(dataset: Dataset, options: Mapping[str, Any]) -> None:
 
 
 def warning(dataset: Dataset, options: Mapping[str, Any]) -> str | None:
-    """A sentence if the share of unknown in a held-out split is far above that in training, else None."""
+    """A sentence if the share of unknown is high in training, or far higher in a held-out split, else None."""
     if "train" not in dataset.statistics:
         return None
     shares = {name: unknown_share(split) for name, split in dataset.statistics.items()}
     train = shares.pop("train")
     far = [f"{share:.1%} of {name}" for name, share in shares.items() if share > FACTOR * train + POINTS]
-    if not far:
+    is_high = train > HIGH and predicts_symbols(dataset)
+    if not far and not is_high:
         return None
     compare = "; or compare perplexity_known" if predicts_symbols(dataset) else ""
-    return (
-        f"{' and '.join(far)} {'is' if len(far) == 1 else 'are'} unknown ({dataset.vocabulary.unknown}), but "
-        f"{train:.1%} of train, so the metrics say little about the text itself: {advice(options)}{compare}"
-    )
+    shares_said = f"{train:.1%} of train is unknown ({dataset.vocabulary.unknown})"
+    if far:
+        are = "is" if len(far) == 1 else "are"
+        shares_said = f"{' and '.join(far)} {are} unknown ({dataset.vocabulary.unknown}), but {train:.1%} of train"
+    cure = advice(options, len(dataset.vocabulary))
+    return f"{shares_said}, so the metrics say little about the text itself: {cure}{compare}"
 
 
-def advice(options: Mapping[str, Any]) -> str:
-    """What lowers the share of unknown, by the options that were chosen."""
+def advice(options: Mapping[str, Any], num_symbols: int) -> str:
+    """What lowers the share of unknown, by the options that were chosen and the size of the vocabulary."""
     if (size := options.get("corpus_size")) is not None:
         return f"raise data.corpus_size (now {size}) or give null"
-    if (size := options.get("vocabulary_size")) is not None:
+    if (size := options.get("vocabulary_size")) is not None and num_symbols >= size:
         return f"raise data.vocabulary_size (now {size}) or give null"
     if (count := options.get("min_count") or 1) > 1:
         return f"lower data.min_count (now {count})"

@@ -168,7 +168,7 @@ def write_ids(
         tokens += len(ids)
         num_unknown += 0 if unknown is None else int(np.count_nonzero(ids == unknown))
         characters += len(text)
-        if vocabulary.unit == "word":
+        if vocabulary.unit == "word" and vocabulary.end_of_line is not None:
             words += len(ids)
         elif text:
             begun, after_space = count_words(text, after_space)
