@@ -28,7 +28,7 @@ def test_other_data_is_read_with_the_vocabulary_and_the_classes_of_the_weights(t
     assert "accuracy 1 " in outcome.out  # with classes of its own good would be 0 and so-so 1
     assert "over 2 targets" in outcome.out
     assert "data.labels leaves out 1 texts with other labels" in outcome.out
-    assert "unknown: train 60.00%" in outcome.out
+    assert "train 5 tokens (60.00% unknown)" in outcome.out
 
 
 def test_other_classes_are_refused_with_the_line_that_works(trained, command, tmp_path):
