@@ -189,12 +189,29 @@ def test_labels_have_an_order_and_may_be_chosen(build, tmp_path, caplog):
         data = build(table, labels=["good", "bad"])
     assert data.labels == ("good", "bad")
     assert data.num_outputs == 2
-    assert "data.labels leaves out 20 texts with other labels" in caplog.text
+    assert "texts with other labels are left out: 20" in caplog.text
     assert {label for _, label in texts(data, "train")} == {"good", "bad"}
     assert build(as_folders(tmp_path / "folders"), labels=["good", "bad"]).fingerprint == data.fingerprint
     assert build(as_jsonl(tmp_path / "a.jsonl", rows), labels=[3, 1]).labels == ("3", "1")
     korean = as_csv(tmp_path / "korean.csv", [(f"영화 {k}", ("긍정", "부정", "중립")[k % 3]) for k in range(30)])
     assert build(korean, labels="[부정,긍정]").labels == ("부정", "긍정")
+
+
+@pytest.mark.parametrize("chosen", [{"labels": ["good", "bad"]}, {"classes": ("good", "bad")}])
+def test_folders_with_other_labels_are_named_with_their_number_of_texts(build, tmp_path, caplog, chosen):
+    if "classes" in chosen:  # those of weights, whose vocabulary is given, too
+        chosen["vocabulary"] = reading(["<unk>", "great", "dull"], "<unk>")
+    flat, split = as_folders(tmp_path / "flat"), as_folders(tmp_path / "split", ROWS[:45], "train")
+    as_folders(split, ROWS[45:], "test")
+    with caplog.at_level("INFO", "experiments"):
+        build(flat, **chosen)
+        assert "texts with other labels are left out: 20, in 'so-so'" in caplog.text
+        caplog.clear()
+        build(split, **chosen)
+        assert "texts with other labels are left out: 20, in 'test/so-so', 'train/so-so'" in caplog.text
+        caplog.clear()
+        build(flat)
+        assert "left out" not in caplog.text
 
 
 def test_more_than_127_labels_are_told_apart(build, tmp_path):

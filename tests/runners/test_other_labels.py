@@ -27,7 +27,7 @@ def test_other_data_is_read_with_the_vocabulary_and_the_classes_of_the_weights(t
     assert outcome.code == 0, outcome.error
     assert "accuracy 1 " in outcome.out  # with classes of its own good would be 0 and so-so 1
     assert "over 2 targets" in outcome.out
-    assert "data.labels leaves out 1 texts with other labels" in outcome.out
+    assert "texts with other labels are left out: 1" in outcome.out
     assert "train 5 tokens (60.00% unknown)" in outcome.out
 
 

@@ -105,7 +105,9 @@ def with_splits(folder: Path, splits: Mapping[str, Path], options: TextOptions) 
     folders = {
         (split, label): place / label for split, place in splits.items() for label in chosen if label in there[split]
     }
+    of_labels = [splits[split] / name for split, names in there.items() for name in names]
     notes = unread([folder, *splits.values(), *folders.values()], folders.values())
+    notes += left_out(folder, of_labels, folders.values())
     return LabelFolders(folder, folders, options.encoding, notes)
 
 
@@ -128,6 +130,7 @@ def without_splits(folder: Path, options: TextOptions) -> LabelFolders:
     chosen = check_labels(options, names, str(folder))
     folders = {("train", label): folder / label for label in chosen if label in names}
     notes = unread([folder, *folders.values()], folders.values())
+    notes += left_out(folder, [folder / name for name in names], folders.values())
     return LabelFolders(folder, folders, options.encoding, notes)
 
 
@@ -139,6 +142,19 @@ def check_labels(options: TextOptions, there: Sequence[str], where: str) -> list
     if missing and options.strict:
         raise ValueError(f"data.labels names {shown(missing)}, but the labels in {where} are {shown(in_order(there))}")
     return list(options.labels)
+
+
+def left_out(place: Path, of_labels: Iterable[Path], of_texts: Iterable[Path]) -> list[str]:
+    """A note that names the folders of labels that are not read, and says how many texts lie there."""
+    read = set(of_texts)
+    numbers = {
+        str(folder.relative_to(place)): sum(path.suffix == ".txt" for path in visible(folder))
+        for folder in of_labels
+        if folder not in read
+    }
+    if not numbers:
+        return []
+    return [f"texts with other labels are left out: {sum(numbers.values()):,}, in {shown(list(numbers))}"]
 
 
 def unread(folders: Sequence[Path], of_texts: Iterable[Path]) -> list[str]:

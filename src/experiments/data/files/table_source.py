@@ -64,7 +64,7 @@ class LabelTables:
         if columns != (options.text_column, options.label_column):
             self.notes.append(f"columns with usual names are read: {columns}")
         if left_out:
-            self.notes.append(f"data.labels leaves out {left_out:,} texts with other labels")
+            self.notes.append(f"texts with other labels are left out: {left_out:,}")
 
 
 class Columns(NamedTuple):
