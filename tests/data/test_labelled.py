@@ -326,6 +326,34 @@ def test_the_second_start_reads_the_cache(build, tmp_path, monkeypatch, caplog):
     assert build(table).fingerprint != first
 
 
+def test_what_is_not_in_the_texts_is_looked_at_again_at_the_second_start(build, tmp_path, caplog):
+    first, second = as_folders(tmp_path / "first"), as_folders(tmp_path / "second")
+    (first / "notes.md").write_text("x")
+    with caplog.at_level("INFO", "experiments"):
+        build(first)
+        assert f"not read: '{first}/notes.md'" in caplog.text
+        caplog.clear()
+        build(second)  # the same texts elsewhere
+        assert "not read" not in caplog.text
+        (second / "bad" / "page.html").write_text("x")
+        build(second)
+    assert f"not read: '{second}/bad/page.html'" in caplog.text
+    assert str(first) not in caplog.text
+    (second / "empty").mkdir()
+    with pytest.raises(ValueError, match=f"{second} holds no text in train/empty"):
+        build(second)
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    as_csv(tables / "train.csv")
+    build(tables)
+    (tables / "notes.md").write_text("x")
+    caplog.clear()
+    with caplog.at_level("INFO", "experiments"):
+        build(tables)
+    assert "files that are not read: 'notes.md'" in caplog.text
+    assert caplog.text.count("data.text_column=text") == 1
+
+
 def named(text):
     """A file of this name and content."""
 

@@ -12,6 +12,8 @@ LAYOUT = "train/LABEL/*.txt and test/LABEL/*.txt (valid/ too), or LABEL/*.txt"
 class LabelFolders:
     """A source (see `sources.Source`): the .txt files of some folders, one for each split and label."""
 
+    findings: Sequence[str] = ()
+
     def __init__(self, place: Path, folders: Mapping[tuple[str, str], Path], encoding: str, notes: Sequence[str] = ()):
         self.place, self._folders, self._encoding = place, folders, encoding
         self.groups = list(folders)

@@ -81,6 +81,7 @@ class ReviewArchive:
 
     groups = GROUPS
     notes: Sequence[str] = ()
+    findings: Sequence[str] = ()
 
     def __init__(self, place: Path):
         self.place = place

@@ -49,7 +49,12 @@ class Source(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """Sentences for the log, complete once the texts were read."""
+        """Sentences for the log about what is there beside the texts."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[str]:
+        """Sentences for the log about the texts, complete once they were read; they depend on what `digest` covers."""
         ...
 
     def digest(self) -> str:

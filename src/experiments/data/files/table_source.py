@@ -33,6 +33,7 @@ class LabelTables:
     def __init__(self, place: Path, files: Mapping[str, Path], options: TextOptions, notes: Sequence[str] = ()):
         self.place, self._files, self._options = place, files, options
         self.notes = list(notes)
+        self.findings: list[str] = []
 
     def digest(self) -> str:
         """32 hexadecimal digits over the files and the options."""
@@ -62,9 +63,9 @@ class LabelTables:
                 else:
                     left_out += 1
         if columns != (options.text_column, options.label_column):
-            self.notes.append(f"columns with usual names are read: {columns}")
+            self.findings.append(f"columns with usual names are read: {columns}")
         if left_out:
-            self.notes.append(f"texts with other labels are left out: {left_out:,}")
+            self.findings.append(f"texts with other labels are left out: {left_out:,}")
 
 
 class Columns(NamedTuple):

@@ -5,6 +5,7 @@ import json
 import sys
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from ...interfaces.vocabulary import Vocabulary
 from .caching import cached, damaged
 from .sources import SPLITS, Key, Source, in_order
 
-FORMAT = 2  # of a cache entry: another number makes old entries unread
+FORMAT = 3  # of a cache entry: another number makes old entries unread
 
 
 class TokenisedTexts(NamedTuple):
@@ -29,7 +30,13 @@ class TokenisedTexts(NamedTuple):
     splits: np.ndarray  # (n,) indices into SPLITS
     labels: np.ndarray  # (n,) indices into label_names
     label_names: list[str]
-    notes: list[str]  # what reading them had to say
+    notes: list[str]  # what there is to say about the source
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], int]:
+        """How many texts there are, by split and label."""
+        pairs = Counter(zip(self.splits.tolist(), self.labels.tolist()))
+        return {(SPLITS[split], self.label_names[label]): number for (split, label), number in pairs.items()}
 
     def rows(self, split: str, label: str) -> np.ndarray:
         """The numbers of the texts with this label in this split."""
@@ -46,6 +53,13 @@ def cached_texts(source: Source, splitter: Vocabulary, cache: Path) -> Tokenised
     rules = json.dumps([FORMAT, source.digest(), how], sort_keys=True)
     entry = cache / "labelled" / hashlib.blake2b(rules.encode(), digest_size=16).hexdigest()
     cached(entry, lambda folder: build(source, splitter, folder))
+    texts = read_entry(entry)
+    check_groups(source, texts.numbers)  # what was found in the cache may be the same texts in other folders
+    return texts._replace(notes=[*source.notes, *texts.notes])
+
+
+def read_entry(entry: Path) -> TokenisedTexts:
+    """A folder of the cache -> the texts in it. Raises ValueError if it is damaged."""
     try:
         described = json.loads((entry / "texts.json").read_text(encoding="utf-8"))
         names, counts = described["labels"], np.array(described["counts"])
@@ -57,7 +71,7 @@ def cached_texts(source: Source, splitter: Vocabulary, cache: Path) -> Tokenised
         if len(starts) != counts.sum() + 1 or len(sizes) + 1 != len(starts) or starts[-1] != len(symbols):
             raise ValueError("its files do not fit together")
         splits, labels = np.repeat(np.indices(counts.shape).reshape(2, -1), counts.ravel(), axis=1)
-        return TokenisedTexts(described["words"], symbols, starts, sizes, splits, labels, names, described["notes"])
+        return TokenisedTexts(described["words"], symbols, starts, sizes, splits, labels, names, described["findings"])
     except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
         raise damaged(entry, error) from error
 
@@ -66,9 +80,7 @@ def build(source: Source, splitter: Vocabulary, folder: Path) -> None:
     """Tokenise every text and write ids, places and words, sorted by split, label and name, into a folder."""
     words, keys, symbols, starts, sizes = tokenised(source, splitter)
     number = Counter((split, label) for split, label, _ in keys)
-    for split, label in source.groups:
-        if not number[split, label]:
-            raise ValueError(f"{source.place} holds no text in {split}/{label}")
+    check_groups(source, number)
     names = in_order(label for _, label, _ in keys)
     ranks = {label: k for k, label in enumerate(names)}
     key_of = [(SPLITS.index(split), ranks[label], name) for split, label, name in keys]
@@ -78,8 +90,15 @@ def build(source: Source, splitter: Vocabulary, folder: Path) -> None:
     places.astype("<i8").tofile(folder / "starts.int64")
     sizes[order].astype("<i8").tofile(folder / "sizes.int64")
     counts = [[number[split, label] for label in names] for split in SPLITS]
-    described = {"words": words, "labels": names, "counts": counts, "notes": list(source.notes)}
+    described = {"words": words, "labels": names, "counts": counts, "findings": list(source.findings)}
     (folder / "texts.json").write_text(json.dumps(described), encoding="utf-8")
+
+
+def check_groups(source: Source, number: Mapping[tuple[str, str], int]) -> None:
+    """ValueError if a split and label that must have texts has none; `number` holds those of the others."""
+    for split, label in source.groups:
+        if not number.get((split, label)):
+            raise ValueError(f"{source.place} holds no text in {split}/{label}")
 
 
 def tokenised(source: Source, splitter: Vocabulary) -> tuple[list[str], list[Key], np.ndarray, np.ndarray, np.ndarray]:
