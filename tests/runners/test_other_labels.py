@@ -2,6 +2,8 @@
 
 import pytest
 
+from experiments.checkpoints import checkpoint
+
 from ..conftest import values
 
 
@@ -29,6 +31,23 @@ def test_other_data_is_read_with_the_vocabulary_and_the_classes_of_the_weights(t
     assert "over 2 targets" in outcome.out
     assert "texts with other labels are left out: 1" in outcome.out
     assert "train 5 tokens (60.00% unknown)" in outcome.out
+
+
+def test_the_majority_is_that_of_the_training_of_the_weights(train, command, tmp_path):
+    rows = [("dull film", "neg")] * 23 + [("great film", "pos")] * 77
+    path = table(tmp_path / "a.tsv", rows)
+    run = train("data=labelled", f"data.path={path}", "model.hidden_size=4", "epochs=1")
+    other = table(tmp_path / "b.tsv", [("dull film", "neg")] * 39 + [("great film", "pos")] * 11)
+    evaluated = command(*EVALUATE, f"checkpoint={run.name}", f"data.path={other}")
+    assert "majority_accuracy 22.00%" in evaluated.out  # of the most frequent class in a.tsv, with 11 of 50 texts here
+    content = checkpoint.load(run.folder / "best.pt")
+    assert content["dataset"].pop("label_counts") == [23 - 2 - 2, 77 - 8 - 8]  # without test and validation
+    checkpoint.save(tmp_path / "before.pt", content)  # as versions before wrote it
+    evaluated = command(*EVALUATE, f"checkpoint={tmp_path}/before.pt", f"data.path={other}")
+    assert "majority_accuracy 78.00%" in evaluated.out
+    checkpoint.save(tmp_path / "bad.pt", {**content, "dataset": {**content["dataset"], "label_counts": ["a"]}})
+    refused = command(*EVALUATE, f"checkpoint={tmp_path}/bad.pt", f"data.path={other}")
+    assert "damaged checkpoint: its label_counts are no numbers of texts" in refused.error
 
 
 def test_other_classes_are_refused_with_the_line_that_works(trained, command, tmp_path):

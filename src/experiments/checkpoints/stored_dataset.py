@@ -33,12 +33,16 @@ class StoredDataset(Dataset):
         labels: tuple[str, ...],
         sentence_end: int | None,
         first_id: int | None,
+        label_counts: tuple[int, ...] = (),
         **kinds: bool,
     ):
-        """`first_id` is the first symbol of the training text, None if it is no text; `kinds` are those of KINDS."""
+        """`first_id` is the first symbol of the training text, None if it is no text; `kinds` are those of KINDS.
+
+        `label_counts` are the training targets of each class, () if a checkpoint does not hold them.
+        """
         self.vocabulary, self.splits = vocabulary, ()
         self.num_inputs, self.num_outputs = num_inputs, num_outputs
-        self.labelled, self.labels = labelled, labels
+        self.labelled, self.labels, self.label_counts = labelled, labels, label_counts
         self.sentence_end, self.first_id = sentence_end, first_id
         self.kinds = {name: bool(kinds.get(name, False)) for name in KINDS}
         vars(self).update(self.kinds)
@@ -54,13 +58,15 @@ class StoredDataset(Dataset):
             labels=tuple(map(str, dataset.labels)),
             sentence_end=None if dataset.sentence_end is None else int(dataset.sentence_end),
             first_id=_first_id(dataset),
+            label_counts=tuple(map(int, dataset.label_counts)),
             **{name: getattr(dataset, name, False) for name in KINDS},
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers from which `from_state_dict` makes it again."""
         kept = {name: getattr(self, name) for name in FIELDS} | self.kinds
-        return kept | {"vocabulary": self.vocabulary.state_dict(), "labels": list(self.labels)}
+        lists = {"labels": list(self.labels), "label_counts": list(self.label_counts)}
+        return kept | {"vocabulary": self.vocabulary.state_dict(), **lists}
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> "StoredDataset":
@@ -73,7 +79,11 @@ class StoredDataset(Dataset):
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("its vocabulary cannot be read") from error
         others = {name: state[name] for name in (*FIELDS, *KINDS) if name in state and name != "vocabulary"}
-        return cls(vocabulary, **{**others, "labels": tuple(map(str, state["labels"]))})
+        counts = state.get("label_counts", [])  # one of an earlier version holds none
+        if not isinstance(counts, list) or not all(isinstance(count, int) for count in counts):
+            raise ValueError("its label_counts are no numbers of texts")
+        others |= {"labels": tuple(map(str, state["labels"])), "label_counts": tuple(counts)}
+        return cls(vocabulary, **others)
 
 
 def _first_id(dataset: Dataset) -> int | None:

@@ -25,7 +25,8 @@ class Evaluate:
         dataset = experiment.build_dataset()
         if self.split not in dataset.splits:
             raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
-        evaluation = Evaluation(dataset, experiment.settings, experiment.device, exact=False)
+        trained = () if weights.dataset is None else weights.dataset.label_counts
+        evaluation = Evaluation(dataset, experiment.settings, experiment.device, exact=False, label_counts=trained)
         evaluation.windows(self.split)  # raises if the batch has more columns than the split fills
         model, how = experiment.build_model(dataset), evaluation.description
         tags = {"runner": "evaluate", "evaluated": weights.run_id, "evaluation": how}

@@ -17,10 +17,15 @@ log = logging.getLogger("experiments")
 
 
 def report_classification(
-    batches: Sequence[tuple[np.ndarray, np.ndarray]], dataset: Dataset, split: str, run: Run
+    batches: Sequence[tuple[np.ndarray, np.ndarray]],
+    dataset: Dataset,
+    label_counts: Sequence[int],
+    split: str,
+    run: Run,
 ) -> dict[str, float]:
     """Labels (n,) and log-probabilities (n, K) of each batch of a split -> metrics.
 
+    `label_counts` are the targets of each class in the training of the weights, empty if they are not known.
     Also stores in the run's folder the confusion matrix, as CSV and as a picture, and a table of the classes; logs a
     warning for what cannot be written.
     """
@@ -36,7 +41,7 @@ def report_classification(
         run.log_file(path)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, first_line(error))
-    return classification_metrics(labels, log_probs) | majority_accuracy(labels, dataset.label_counts)
+    return classification_metrics(labels, log_probs) | majority_accuracy(labels, label_counts)
 
 
 def majority_accuracy(labels: np.ndarray, label_counts: Sequence[int]) -> dict[str, float]:

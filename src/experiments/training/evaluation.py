@@ -40,9 +40,19 @@ class Evaluation:
 
     Sequences with labels are exact in any number of columns, so one column is never the best choice. A text is exact
     only in one: all columns but the first begin without their past, or after `eval_warm_up` unscored steps of it.
+    `label_counts` are those of the training of the weights, where that was not on this dataset.
     """
 
-    def __init__(self, dataset: Dataset, settings: Settings, device: Device, *, exact: bool):
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        device: Device,
+        *,
+        exact: bool,
+        label_counts: tuple[int, ...] = (),
+    ):
+        self._label_counts = label_counts or dataset.label_counts
         self._dataset, self._device, self._warm_up = dataset, device, settings.eval_warm_up
         if dataset.labelled:
             self.batch_size = settings.eval_batch_size if settings.eval_batch_size > 1 else settings.batch_size
@@ -118,5 +128,5 @@ class Evaluation:
         if predicts_symbols(self._dataset):
             metrics |= text_metrics(scored, unknown, self._dataset.statistics.get(split))
         if predictions:
-            metrics |= report_classification(predictions, self._dataset, split, run)
+            metrics |= report_classification(predictions, self._dataset, self._label_counts, split, run)
         return metrics, scored.count
