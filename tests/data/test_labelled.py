@@ -126,6 +126,34 @@ def test_a_tsv_needs_no_quotes_and_may_have_them(build, tmp_path):
     assert texts(data, "train") == [("one two three", "a"), ("four", "b")]
 
 
+def test_spaces_between_a_comma_and_a_quote_do_not_count(build, tmp_path):
+    rows = '"bad, really", "neg"\n"so ""good""",  "pos"\nmore, neg\nand more,pos\n'
+    options = {"valid_fraction": 0.0, "test_fraction": 0.0, "pattern": r"\S+"}
+    expected = [("bad, really", "neg"), ("more", "neg"), ('so "good"', "pos"), ("and more", "pos")]
+    (tmp_path / "a.csv").write_text(f'text, "label"\n{rows}')
+    assert texts(build(tmp_path / "a.csv", **options), "train") == expected
+    (tmp_path / "a.tsv").write_text('text\tlabel\nbad film\t "neg"\ngood film\tpos\nworse\tneg\n')
+    data = build(tmp_path / "a.tsv", **options)
+    assert texts(data, "train") == [("bad film", "neg"), ("worse", "neg"), ("good film", "pos")]
+
+
+def test_numbers_have_one_spelling_where_all_labels_are_numbers(build, tmp_path):
+    labels = ("1.0", "1", "2", "10.00", "0.50")
+    rows = [(f"film {k}", labels[k % 5]) for k in range(20)]
+    data = build(as_csv(tmp_path / "a.csv", rows), valid_fraction=0.0, test_fraction=0.0)
+    assert dict(zip(data.labels, data.label_counts)) == {"1": 8, "2": 4, "10": 4, "0.5": 4}
+    words = build(as_csv(tmp_path / "b.csv", [*rows, ("film", "n/a")]), valid_fraction=0.0, test_fraction=0.0)
+    assert set(words.labels) == {*labels, "n/a"}
+
+
+def test_the_classes_are_named_with_their_training_texts(build, tmp_path, caplog):
+    with caplog.at_level("INFO", "experiments"):
+        build(as_csv(tmp_path / "a.csv", [*ROWS, ("film", "bad")]), valid_fraction=0.0, test_fraction=0.0)
+        build(as_csv(tmp_path / "b.csv", [(f"film {k}", k % 9) for k in range(45)]), valid_fraction=0.2)
+    assert "classes: bad 21, good 20, so-so 20\n" in caplog.text
+    assert "classes: 0 3, 1 3, 2 3, 3 3, 4 3, 5 3 and 3 more\n" in caplog.text
+
+
 def test_texts_that_look_like_missing_values_are_texts(build, tmp_path):
     rows = [("NA", "no"), ("null", "yes"), ("nan", "no"), ("", "yes"), ("  ", "no")]
     for form in (as_csv(tmp_path / "a.csv", rows), as_jsonl(tmp_path / "a.jsonl", rows)):

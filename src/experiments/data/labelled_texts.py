@@ -71,6 +71,14 @@ class LabelledTexts(LabelledSequences):
             log.info("%s: %s", path, note)
         read = sequences_of(texts, names, words, drawn, vocabulary)
         super().__init__(read.vocabulary, read.splits, tuple(names), seed=seed, statistics=read.statistics)
+        if self.label_counts:
+            log.info("classes: %s", class_sizes(self.labels, self.label_counts))
+
+
+def class_sizes(labels: Sequence[str], counts: Sequence[int], most: int = 6) -> str:
+    """The labels with their numbers of training texts; of many only the first."""
+    sizes = [f"{label} {count:,}" for label, count in zip(labels, counts)]
+    return ", ".join(sizes[:most]) + (f" and {len(sizes) - most:,} more" if len(sizes) > most else "")
 
 
 def label_names(labels: list[str | int | float | bool] | str) -> list[str]:

@@ -13,6 +13,7 @@ from .splits import NAMES
 ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.\w+)?|7z|rar)$", re.IGNORECASE)
 SPLITS = ("train", "valid", "test")
 SPLIT_NAMES = {name: split for split, names in NAMES.items() for name in names}
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MAX_BYTES = 1 << 20  # of one text; the longest film review has 14 thousand
 
 
@@ -93,6 +94,15 @@ def label_name(value: str | int | float | bool) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip()
+
+
+def one_spelling(labels: list[str]) -> list[str]:
+    """Labels that are all numbers without zeros at the end, so that 1.0 and 1 are one label; others as they are."""
+    different = set(labels)
+    if not all(NUMBER.fullmatch(label) for label in different):
+        return labels
+    shortest = {label: label.rstrip("0").rstrip(".") if "." in label else label for label in different}
+    return [shortest[label] for label in labels]
 
 
 def decode_text(content: bytes, where: str, encoding: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .label_folders import visible
-from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, shown, split_of, typed
+from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, one_spelling, shown, split_of, typed
 from .tables import Table, read_table
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
@@ -169,6 +169,7 @@ def texts_of(table: Table, column: str, file: Path) -> Iterator[str]:
 def labels_of(table: Table, column: str, file: Path) -> list[str]:
     """The column of labels as text. ValueError for missing ones, lists, and a column of something else."""
     labels = [_label(value, f"{place} of {file}", column) for value, place in zip(table.column(column), table.places)]
+    labels = one_spelling(labels)
     number = len(set(labels))
     if len(labels) > FEW and number > len(labels) // 2:
         raise ValueError(

@@ -63,13 +63,15 @@ def _read_delimited(text: str, file: Path, kind: str) -> Table:
 
 
 def _unquoted(field: str) -> str:
-    """A field that is quoted as a whole without its quotes."""
-    whole = QUOTED.fullmatch(field) if field.startswith('"') else None
+    """A field that is quoted as a whole, perhaps between spaces, without its quotes."""
+    whole = QUOTED.fullmatch(field.strip(" "))
     return whole[1].replace('""', '"') if whole else field
 
 
 def _table(text: str, file: Path, quoting: Any, delimiter: str) -> Table:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    skips = quoting != csv.QUOTE_NONE  # spaces before a quote, which would be part of the field
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, skipinitialspace=skips, strict=True)
     names: list[str] = []
     rows, places, line = [], [], 1
     try:
