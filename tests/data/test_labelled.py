@@ -268,6 +268,15 @@ def test_other_encodings_are_read_when_they_are_named(build, tmp_path):
     assert texts(data, "train") == [("café", "a"), ("naïve", "b")]
 
 
+def test_half_an_emoji_in_json_is_a_character_that_can_be_written(build, tmp_path):
+    lines = [r'{"text": "good \ud83d\ude00 \ud83d", "label": "a\ude00"}', r'{"text": "\ud83dbad", "label": "b"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    (tmp_path / "a.json").write_text(f"[{','.join(lines)}]")
+    for name in ("a.jsonl", "a.json"):
+        data = build(tmp_path / name, pattern=r"\S+", valid_fraction=0.0, test_fraction=0.0)
+        assert texts(data, "train") == [("good \U0001f600 \ufffd", "a\ufffd"), ("\ufffdbad", "b")]
+
+
 def test_rare_words_are_unknown_and_so_have_a_meaning(build, tmp_path):
     data = build(as_csv(tmp_path / "a.csv"), min_count=2, test_fraction=0.0, valid_fraction=0.0)
     assert data.vocabulary.symbols[0] == "<unk>"
@@ -482,6 +491,11 @@ WRONG = {
         named(("a.csv", f"text,label\n{LINES}caf\xe9,a\n".encode("latin-1"))),
         {},
         "is not UTF-8 text: byte 484 is 0xe9; give data.encoding=latin-1, or the encoding it is in",
+    ),
+    "an encoding without bytes": (
+        named(("a.csv", b"text,label-99999999\n")),
+        {"encoding": "punycode"},
+        "a.csv is not PUNYCODE text: .*; give data.encoding=latin-1, or",
     ),
     "NUL bytes": (named(("a.csv", f"text,label\n{LINES}a\0b,a\n")), {}, "is no text: it holds a NUL character"),
     "an unknown encoding": (named(("a.csv", LINES)), {"encoding": "latn"}, "there is no encoding 'latn'"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from ...config.errors import first_line
 from .reading import MARKS, OTHER_ENCODING, check_encoding
 from .splits import NAMES
 
@@ -117,6 +118,8 @@ def decode_text(content: bytes, where: str, encoding: str) -> str:
     except UnicodeDecodeError as error:
         wrong = f"{where} is not {name.removesuffix('-sig').upper()} text: byte {error.start} is"
         raise ValueError(f"{wrong} {error.object[error.start]:#x}; {OTHER_ENCODING}") from None
+    except UnicodeError as error:  # as of punycode, which has no byte to name
+        raise ValueError(f"{where} is not {name.upper()} text: {first_line(error)}; {OTHER_ENCODING}") from None
     if "\0" in text:
         raise ValueError(f"{where} is no text: it holds a NUL character")
     return text

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from ...config.errors import first_line
 from .reading import blocks, checked_file
 from .sources import decode_text
+from .units import REPLACEMENT
 
 DELIMITERS = {"csv": ",;\t", "tsv": "\t"}  # of the line of names the first of these that is in it
 FIRST_LINE = re.compile(r"[\r\n]*([^\r\n]*)")
 QUOTED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character, as "\\ud83d" of a text cut in an emoji
 csv.field_size_limit(1 << 30)
 
 
@@ -107,8 +109,8 @@ def _read_json(text: str, file: Path) -> Table:
     for place, record in _records(text, file):
         if not isinstance(record, dict):
             raise ValueError(f'{place} of {file} is no JSON object: write {{"text": ..., "label": ...}} in each line')
-        names |= dict.fromkeys(record)
-        rows.append(record)
+        rows.append({_writable(name): _writable(value) for name, value in record.items()})
+        names |= dict.fromkeys(rows[-1])
         places.append(place)
     if not rows:
         raise ValueError(f"{file} holds no JSON object")
@@ -129,6 +131,11 @@ def _records(text: str, file: Path) -> Iterator[tuple[str, Any]]:
             yield from ((f"object {k}", record) for k, record in enumerate(found, 1))
         else:
             yield f"line {number}", found
+
+
+def _writable(value: Any) -> Any:
+    """A value of JSON; in a text lone surrogates, which no encoding has, are U+FFFD."""
+    return LONE_SURROGATE.sub(REPLACEMENT, value) if isinstance(value, str) else value
 
 
 def _read_parquet(file: Path) -> Table:
