@@ -550,6 +550,11 @@ WRONG = {
         {},
         "a.csv is named for no split: give one file, data.",
     ),
+    "a table for two splits": (
+        two_tables("train.csv", "train-test.csv"),
+        {},
+        "train-test.csv is named for more than one split: test, train",
+    ),
     "two tables for train": (two_tables("train.csv", "train.tsv"), {}, "two tables for train: train.csv and train.tsv"),
     "only a test table": (two_tables("valid.csv", "test.csv"), {}, "holds valid.csv, test.csv|test.csv, valid.csv"),
     "Kaggle's test table": (

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from .sources import MAX_BYTES, Key, TextOptions, decode_text, digest_of, in_order, shown, split_of, typed
+from .sources import MAX_BYTES, Key, TextOptions, decode_text, digest_of, in_order, shown, typed
+from .splits import split_of
 
 LAYOUT = "train/LABEL/*.txt and test/LABEL/*.txt (valid/ too), or LABEL/*.txt"
 

@@ -9,11 +9,9 @@ from typing import NamedTuple, Protocol
 
 from ...config.errors import first_line
 from .reading import MARKS, OTHER_ENCODING, check_encoding
-from .splits import NAMES
 
 ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.\w+)?|7z|rar)$", re.IGNORECASE)
 SPLITS = ("train", "valid", "test")
-SPLIT_NAMES = {name: split for split, names in NAMES.items() for name in names}
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MAX_BYTES = 1 << 20  # of one text; the longest film review has 14 thousand
 
@@ -66,18 +64,6 @@ class Source(Protocol):
     def texts(self) -> Iterator[tuple[Key, str]]:
         """Every text, in any order. Raises ValueError that names what cannot be used."""
         ...
-
-
-def split_of(name: str) -> str | None:
-    """The split that a file or a folder is named for, as in train, valid.csv, my-test.tsv; or None.
-
-    ValueError if it is named for several.
-    """
-    parts = re.split(r"[._\-\s]+", name.lower())
-    splits = {SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES}
-    if len(splits) > 1:
-        raise ValueError(f"{name} is named for several splits: {', '.join(sorted(splits))}")
-    return next(iter(splits), None)
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ from .reading import BLOCK, OTHER_ENCODING, decoded
 
 log = logging.getLogger("experiments")
 
-NAMES = {"train": {"train"}, "valid": {"valid", "val", "validation", "dev"}, "test": {"test"}}
+SPLIT_NAMES = {"train": "train", **dict.fromkeys(("valid", "val", "validation", "dev"), "valid"), "test": "test"}
 SEARCH = 1 << 16  # bytes after a cut in which a line's end is looked for
 
 
@@ -29,16 +29,16 @@ class Part(NamedTuple):
 def files_of_splits(folder: Path) -> dict[str, Path]:
     """The file of each split in a folder, by its name; only train must be there. Hidden files are skipped.
 
-    Logs the names of files that are not read. Raises ValueError if a split is there twice.
+    Logs the names of files that are not read. Raises ValueError if a split is there twice or a file is named for
+    several.
     """
     found: dict[str, Path] = {}
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    for split, names in NAMES.items():
-        named = [file for file in files if names & _parts_of(file.name)]
+    splits = [split_of(file.name) for file in files]
+    for split in ("train", "valid", "test"):
+        named = [file for file, its_split in zip(files, splits) if its_split == split]
         if len(named) > 1:
             raise ValueError(f"{folder} holds several files for {split}: {', '.join(file.name for file in named)}")
-        if named and named[0] in found.values():
-            raise ValueError(f"{named[0]} is named for more than one split")
         if named:
             found[split] = named[0]
     if "train" not in found:
@@ -48,9 +48,16 @@ def files_of_splits(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _parts_of(name: str) -> set[str]:
-    """What a file's name is put together from: wiki.train.tokens -> wiki, train, tokens."""
-    return set(re.split(r"[._\-\s]+", name.lower()))
+def split_of(name: str) -> str | None:
+    """The split that a file or a folder is named for, as in train, valid.csv, wiki.test.tokens; or None.
+
+    ValueError if it is named for several.
+    """
+    parts = re.split(r"[._\-\s]+", name.lower())
+    splits = {SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES}
+    if len(splits) > 1:
+        raise ValueError(f"{name} is named for more than one split: {', '.join(sorted(splits))}")
+    return next(iter(splits), None)
 
 
 def whole(file: Path) -> Part:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .label_folders import visible
-from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, one_spelling, shown, split_of, typed
+from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, one_spelling, shown, typed
+from .splits import split_of
 from .tables import Table, read_table
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
@@ -97,11 +98,11 @@ def kind_of(file: Path) -> str:
 def tables_in(folder: Path) -> dict[str, Path]:
     """The tables of a folder by split; a single table is train. ValueError if they are not named for splits."""
     tables = [path for path in visible(folder) if path.is_file() and kind_of(path)]
-    if len(tables) == 1 and split_of(stem(tables[0])) in (None, "train"):
+    if len(tables) == 1 and split_of(tables[0].name) in (None, "train"):
         return {"train": tables[0]}
     found: dict[str, Path] = {}
     for path in tables:
-        split = split_of(stem(path))
+        split = split_of(path.name)
         if split is None:
             raise ValueError(
                 f"{folder} holds several tables, and {path.name} is named for no split: give one file, "
@@ -114,11 +115,6 @@ def tables_in(folder: Path) -> dict[str, Path]:
         names = ", ".join(path.name for path in found.values())
         raise FileNotFoundError(f"{folder} holds {names} but no table with train in its name, as in train.csv")
     return {split: found[split] for split in ("train", "valid", "test") if split in found}
-
-
-def stem(file: Path) -> str:
-    """A file's name without the ending of its kind."""
-    return file.name[: -len(next(ending for ending in ENDINGS if file.name.lower().endswith(ending)))]
 
 
 def choose_columns(table: Table, options: TextOptions, file: Path) -> Columns:

@@ -17,7 +17,7 @@ from .units import REPLACEMENT
 DELIMITERS = {"csv": ",;\t", "tsv": "\t"}  # of the line of names the first of these that is in it
 FIRST_LINE = re.compile(r"[\r\n]*([^\r\n]*)")
 QUOTED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character, as "\\ud83d" of a text cut in an emoji
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character, as \ud83d of a text cut in an emoji
 csv.field_size_limit(1 << 30)
 
 
