@@ -7,6 +7,7 @@ PUBLIC = {
     "Evaluate": "evaluate",
     "Sample": "sample",
     "Score": "score",
+    "Gradients": "gradients",
     "Summary": "summary",
     "Compare": "compare",
     "Dashboard": "dashboard",

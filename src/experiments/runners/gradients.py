@@ -1,0 +1,181 @@
+"""The runner that measures gradients through time."""
+
+import csv
+import dataclasses
+import io
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from ..checkpoints.allowed_targets import check_targets
+from ..checkpoints.initial_weights import InitialWeights, find_weights
+from ..config.binding import bind
+from ..config.checks import at_least
+from ..config.errors import ConfigError
+from ..config.recorded_form import todays_form
+from ..experiment import Experiment, late_arguments
+from ..interfaces.data import Dataset, Window
+from ..interfaces.model import CountedModel, Model
+from ..tracking.run import Run
+from ..training.text_statistics import recorded
+from ..understanding import gradient_figures as figures
+from ..understanding import gradient_study as tables
+from ..understanding.gradient_study import START, TRAINED, Measurement, Row, Study
+
+log = logging.getLogger("experiments")
+
+
+class Gradients:
+    """Measure how gradients shrink or grow with the lag, and what truncations keep of them, with tables and figures.
+
+    Without `checkpoint=` the network is the one that training would begin with.
+    """
+
+    def __init__(
+        self,
+        *,
+        split: Literal["train", "valid", "test"],
+        lags: int,
+        passages: int,
+        steps: int,
+        truncations: list[int],
+        initial: bool,
+        others: list[str],
+    ):
+        at_least(2, lags=lags)
+        at_least(1, passages=passages, steps=steps)
+        if not truncations or min(truncations) < 1:
+            raise ValueError(
+                f"truncations must be numbers of at least 1, got {truncations}: give runner.truncations=[5,35]"
+            )
+        self.split, self.lags, self.passages, self.steps = split, lags, passages, steps
+        self.truncations, self.initial, self.others = sorted(set(truncations)), initial, others
+
+    def run(self, experiment: Experiment) -> None:
+        others = [with_weights(experiment, find_weights(name, experiment.store)) for name in self.others]
+        networks = named([experiment, *others])
+        dataset = experiment.build_dataset()
+        windows = self._windows(experiment, dataset)
+        for each, name in networks:
+            check_has_gradients(each.build_model(dataset), name)
+        weights = experiment.initial_weights
+        tags = {"runner": "gradients"} | ({} if weights is None else {"evaluated": weights.run_id})
+        with experiment.open_run(dataset.fingerprint, None, recorded(dataset), **tags) as (run, stop):
+            measurement = Measurement(
+                windows,
+                experiment.device,
+                self.passages,
+                self.steps,
+                *self._reach(windows, dataset),
+                stop.check,
+            )
+            studies = [
+                measurement.of(model, name, which)
+                for each, name in networks
+                for model, which in self._models(each, dataset)
+            ]
+            step = 0 if weights is None else weights.content["best"]["targets"]
+            run.log_metrics(tables.half_lives(studies), step)
+            self._store(run, studies, f"{experiment.choices['data']}, {self.split}")
+        print(self._texts(studies))
+        print("\n".join(str(run.folder / name) for name in ("gradient_norms.png", "truncations.png")))
+
+    def _windows(self, experiment: Experiment, dataset: Dataset) -> Sequence[Window]:
+        """Windows twice as long as the longest lag; of labelled sequences in the order of an epoch, not by length."""
+        if self.split not in dataset.splits:
+            raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        epoch = 0 if dataset.labelled else None
+        try:
+            return dataset.windows(self.split, experiment.settings.batch_size, 2 * self.lags, epoch)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
+    def _reach(self, windows: Sequence[Window], dataset: Dataset) -> tuple[int, list[int]]:
+        """The longest lag and the truncations that fit into the windows."""
+        longest = max(len(windows[k].inputs) for k in range(min(len(windows), self.passages + 1)))
+        lags = min(self.lags, longest if dataset.labelled else max(1, longest // 2))
+        return lags, [T for T in self.truncations if lags >= T] or [lags]
+
+    def _models(self, experiment: Experiment, dataset: Dataset) -> Iterator[tuple[Model, str]]:
+        """The network before and after training, as far as it is asked for."""
+        weights = experiment.initial_weights
+        if weights is None or self.initial:
+            yield at_the_start(experiment).build_model(dataset), START
+        if weights is not None:
+            yield experiment.build_model(dataset), TRAINED
+
+    def _texts(self, studies: Sequence[Study]) -> str:
+        notes = (
+            "norm of d loss(t) / d state(t-k) by lag k, relative to lag 1; half-life in steps after lag 1",
+            "gradient of the parameters with truncation T beside that through whole passages; cost of T",
+        )
+        parts = zip(notes, (tables.norm_table(studies), tables.truncation_table(studies)))
+        return "\n\n".join(f"{note}\n{text}" for note, text in parts) + "\n"
+
+    def _store(self, run: Run, studies: Sequence[Study], title: str) -> None:
+        """Write tables and figures into the run's folder as artifacts."""
+        run.log_text("gradients.txt", self._texts(studies))
+        run.log_text("gradient_norms.csv", as_csv(tables.norm_rows(studies)))
+        run.log_text("truncations.csv", as_csv(tables.truncation_rows(studies)))
+        drawn = {
+            "gradient_norms.png": figures.draw_lag_norms(studies, title),
+            "truncations.png": figures.draw_truncations(studies, title),
+        }
+        for name, figure in drawn.items():
+            figure.savefig(run.folder / name)
+            run.log_file(run.folder / name)
+
+
+def with_weights(experiment: Experiment, weights: InitialWeights) -> Experiment:
+    """The experiment with the model of another checkpoint. ConfigError if that names a class that is not run."""
+    config = todays_form(weights.content["config"])
+    check_targets(config, [], weights.source)
+    model = bind(config, "model", late_arguments(config, "model"))
+    choices = experiment.choices | {"model": weights.content["choices"].get("model", model.target.__name__)}
+    return dataclasses.replace(experiment, initial_weights=weights, model=model, choices=choices)
+
+
+def at_the_start(experiment: Experiment) -> Experiment:
+    """The experiment as its training began: without weights, and with the seed of the checkpoint's run."""
+    weights = experiment.initial_weights
+    if weights is None:
+        return experiment
+    settings = dataclasses.replace(experiment.settings, seed=weights.content["config"]["seed"])
+    return dataclasses.replace(experiment, initial_weights=None, settings=settings)
+
+
+def named(experiments: Sequence[Experiment]) -> list[tuple[Experiment, str]]:
+    """Each with the name of its model, numbered from the second of a name on."""
+    names: list[str] = []
+    for experiment in experiments:
+        name = cell_name(experiment)
+        number = sum(other.split(" #")[0] == name for other in names) + 1
+        names.append(name if number == 1 else f"{name} #{number}")
+    return [*zip(experiments, names)]
+
+
+def cell_name(experiment: Experiment) -> str:
+    """The choice of a model, with its cell where that is another than the choice's name says."""
+    choice, cell = experiment.choices["model"], experiment.model.options.get("cell")
+    return f"{choice} {cell}" if choice.endswith("_rnn") and cell != "tanh" else choice
+
+
+def check_has_gradients(model: Model, name: str) -> None:
+    """Raise ConfigError unless the model carries a differentiable state in one direction."""
+    if isinstance(model, CountedModel) or not any(part.is_floating_point() for part in model.initial_state(1)):
+        raise ConfigError(f"{name} has no hidden state through which a gradient travels: give model=torch_lstm")
+    if model.needs_whole_sequences or model.labels_only:
+        raise ConfigError(
+            f"{name} reads whole sequences at once (bidirectional or pooled), so that there is no state between steps: "
+            "measure one trained with model.bidirectional=false model.pooling=last"
+        )
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """Rows with the same keys as CSV, every digit."""
+    rows = [*rows]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()

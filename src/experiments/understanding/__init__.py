@@ -1,0 +1,1 @@
+"""What a trained network does inside, measured and drawn: pure functions without config."""

@@ -1,0 +1,115 @@
+"""The gradient of a loss with respect to earlier states, by lag.
+
+The network reads one step at a time and hands its state s_t on from step t to step t + 1: the hidden outputs h of all
+layers, for an LSTM also its memory cells c. The gradient at lag k >= 1 is that of the loss of the target at step t with
+respect to s_(t-k), through the k steps in between. It is what truncation cuts where it detaches a state. A part of
+the state is one layer's h or c, and its gradient is taken with the other parts held fixed.
+
+Only `Model.forward` is used, so that the NumPy networks are measured by their own backpropagation, torch's by
+autograd, and a model of one's own like them.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..interfaces.model import Model, State
+from ..training.device import Device
+from .passages import Passage
+
+PARTS = ("h", "c")
+
+
+class LagNorms(NamedTuple):
+    """Mean Euclidean norms of gradients over steps t and columns, by part of the state and lag."""
+
+    names: list[str]  # of the S parts, "layer 1 h"; if there are several, the last one is "all" of the state
+    means: np.ndarray  # (S, K) of lag 1 to K; NaN where no loss has so long a past
+    counts: np.ndarray  # (K,) losses that the means are over
+
+
+def measure_lag_norms(model: Model, passages: Sequence[Passage], device: Device, steps: int, lags: int) -> LagNorms:
+    """The mean norms over passages, in each over the columns and over `steps` of its time steps, evenly spaced.
+
+    Steps are those with a target and, if there are such, with a past of `lags` steps in the passage.
+    """
+    names = part_names(passages[0].state)
+    sums, counts = np.zeros((len(names), lags)), np.zeros(lags, int)
+    for passage in passages:
+        norms = state_gradients(model, passage, device, chosen_steps(passage.counts, steps, lags), lags)
+        is_there = ~np.isnan(norms[0])
+        sums += np.where(is_there, norms, 0.0).sum(axis=(2, 3))
+        counts += is_there.sum(axis=(1, 2))
+    with np.errstate(invalid="ignore"):
+        return LagNorms(names, sums / counts, counts)
+
+
+def part_names(state: State) -> list[str]:
+    """The names of the layers' h and c in a state of (L, B, H) tensors, and "all" if there are several."""
+    names = [f"layer {row + 1} {name}" for name, part in zip(PARTS, state) for row in range(len(part))]
+    return names if len(names) == 1 else [*names, "all"]
+
+
+def chosen_steps(counts: np.ndarray, number: int, lags: int) -> list[int]:
+    """counts (T, B) -> so many of the steps with a target, evenly spaced; those with a long past, if there are any."""
+    found = np.flatnonzero(counts.any(axis=1))
+    found = found[found >= lags - 1] if found[-1] >= lags - 1 else found[-1:]
+    places = np.linspace(0, len(found) - 1, min(number, len(found)))
+    return [int(found[place]) for place in np.unique(places.round().astype(int))]
+
+
+def state_gradients(model: Model, passage: Passage, device: Device, steps: Sequence[int], lags: int) -> np.ndarray:
+    """Norms (S, lags, len(steps), B) of the gradient of each loss at these steps; NaN without a target or a past."""
+    B = passage.counts.shape[1]
+    state = tuple(part.detach().requires_grad_() for part in passage.state)
+    entering, losses = [], {}
+    with device.autocast():
+        for t in range(max(steps) + 1):
+            entering.append(state)
+            score, state = model(passage.inputs[t : t + 1], passage.targets[t : t + 1], state)
+            if t in steps:
+                losses[t] = score.loss  # summed over columns, each of which has a state of its own
+    norms = np.full((len(part_names(state)), lags, len(steps), B), math.nan)
+    for n, t in enumerate(steps):
+        parts = [part for before in entering[max(0, t - lags + 1) : t + 1] for part in before]
+        found = torch.autograd.grad(losses[t], parts, retain_graph=t != max(steps))
+        for k in range(len(found) // len(state)):  # from the state that enters step t backwards: lag k + 1
+            end = len(found) - k * len(state)
+            is_there = passage.counts[t] & passage.live[t - k]
+            norms[:, k, n] = np.where(is_there, norms_of(found[end - len(state) : end]), math.nan)
+    return norms
+
+
+def norms_of(gradients: Sequence[torch.Tensor]) -> np.ndarray:
+    """Gradients (L, B, H) of the parts of a state -> Euclidean norms (S, B) over the units, the last one over all."""
+    rows = torch.cat([part.double().norm(dim=2) for part in gradients])
+    rows = rows if len(rows) == 1 else torch.cat([rows, rows.norm(dim=0, keepdim=True)])
+    return rows.cpu().numpy()
+
+
+def half_life(norms: np.ndarray) -> float:
+    """norms (K,) of lag 1 to K -> the number of steps after lag 1 in which the norm first falls to half.
+
+    Between two lags it is interpolated as an exponential decay. Infinity if it does not fall to half.
+    """
+    norms = norms[~np.isnan(norms)]
+    if not len(norms) or not np.isfinite(norms[0]):
+        return math.inf
+    below = np.flatnonzero(norms <= 0.5 * norms[0])
+    if not len(below):
+        return math.inf
+    k = int(below[0])
+    if k == 0 or norms[k] == 0.0:  # zero from the beginning, or at once
+        return float(k)
+    return k - 1 + math.log(norms[k - 1] / (0.5 * norms[0])) / math.log(norms[k - 1] / norms[k])
+
+
+def factor_per_step(norms: np.ndarray) -> float:
+    """norms (K,) of lag 1 to K -> by what each further step multiplies the norm, in the geometric mean."""
+    norms = norms[~np.isnan(norms)]
+    if len(norms) < 2 or norms[0] == 0.0:
+        return math.nan
+    return float((norms[-1] / norms[0]) ** (1.0 / (len(norms) - 1)))
