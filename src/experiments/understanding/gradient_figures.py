@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..comparison.styling import COLOURS, MARKERS, plain_numbers
-from .gradient_study import START, TRAINED, Study, life_text
-from .lag_norms import half_life
+from .gradient_study import START, TRAINED, Study, steps_text
+from .lag_norms import PARTS, half_life
 from .truncated_gradient import Kept
 
 if TYPE_CHECKING:
@@ -16,43 +16,44 @@ if TYPE_CHECKING:
 
 TITLES = {START: "at the start", TRAINED: "after training"}
 STYLES = {START: "--", TRAINED: "-"}
+PART_STYLES = {"h": "-", "c": "--"}
 FLOOR = 1e-12  # relative norms below it are not drawn
 
 
 def draw_lag_norms(studies: Sequence[Study], title: str) -> "Figure":
-    """Norms relative to lag 1 on a logarithmic axis, start and trained side by side.
+    """Norms relative to lag 1 on a logarithmic axis, start and trained side by side, h solid and c dashed.
 
-    Of several networks a line for the whole state of each; of one network a line for each part of its state.
+    Of several networks the parts h and c of each over all layers, of one network those of each layer.
     """
     kinds = [kind for kind in TITLES if any(study.weights == kind for study in studies)]
-    single = len({study.network for study in studies}) == 1
+    networks = list(dict.fromkeys(study.network for study in studies))
     figure, plots = panels(len(kinds), shared=True)
     for plot, kind in zip(plots, kinds):
-        number = 0
         for study in studies:
-            if study.weights != kind:
-                continue
-            for name, means in list(zip(study.norms.names, study.norms.means))[0 if single else -1 :]:
-                life = life_text(half_life(means), len(means))
-                draw_norms(plot, means, f"{name if single else study.network} (half-life {life})", number)
-                number += 1
+            if study.weights == kind:
+                draw_study(plot, study, networks)
         plot.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
-        plot.set(xlabel="lag k (steps)", title=TITLES[kind])
-        plot.legend(fontsize="small")
-    plots[0].set_ylabel("norm of d loss(t) / d state(t-k),\nrelative to k = 1 (log scale)")
-    figure.suptitle(title)
+        plot.set(xlabel="lag k (steps)", title=TITLES[kind], yscale="log")
+        plot.grid(alpha=0.3)
+        legend_below(plot)
+    plots[0].set_ylabel("norm relative to k = 1 (log scale)")
+    figure.suptitle(f"gradient of the loss at step t with respect to the state at step t-k ({title})")
     return figure
 
 
-def draw_norms(plot: "Axes", means: np.ndarray, name: str, number: int) -> None:
-    """One line in the colour of this number, as far as the norms are above FLOOR."""
-    lags = np.arange(1, len(means) + 1)
-    relative = means / means[0]
-    drawn = relative > FLOOR
-    colour, style = COLOURS[number % len(COLOURS)], "-" if number < len(COLOURS) else "--"
-    plot.plot(lags[drawn], relative[drawn], style, color=colour, label=name)
-    plot.set_yscale("log")
-    plot.grid(alpha=0.3)
+def draw_study(plot: "Axes", study: Study, networks: Sequence[str]) -> None:
+    """A line for each part of a network's state, as far as the norms are above FLOOR."""
+    single, names = len(networks) == 1, study.norms.names
+    drawn = [name for name in names if name.startswith("layer")] if single else []
+    for name in drawn or [name for name in names if name in PARTS]:
+        means = study.norms.means[names.index(name)]
+        lags, relative = np.arange(1, len(means) + 1), means / means[0]
+        is_drawn = relative > FLOOR
+        number = int(name.split()[1]) - 1 if drawn else networks.index(study.network)
+        life = steps_text(half_life(means), len(means))
+        label = f"{name if single else f'{study.network} {name}'}, half-life {life}"
+        style, colour = PART_STYLES[name[-1]], COLOURS[number % len(COLOURS)]
+        plot.plot(lags[is_drawn], relative[is_drawn], style, color=colour, label=label)
 
 
 def draw_truncations(studies: Sequence[Study], title: str) -> "Figure":
@@ -73,13 +74,13 @@ def draw_truncations(studies: Sequence[Study], title: str) -> "Figure":
         if study is [other for other in studies if other.network == study.network][-1]:
             plots[1].plot(x, [cost.milliseconds for cost in study.costs], label=study.network, **look)
             plots[2].plot(x, [cost.mebibytes for cost in study.costs], label=study.network, **look)
-    labels = ("relative error of the gradient of W_hh", "ms per 1,000 targets", "MiB kept for one window")
+    labels = ("relative error of the gradient of W_hh", "ms per 1,000 targets", "MiB in use for one window")
     for plot, label in zip(plots, labels):
         plot.set(xlabel="truncation T (steps)", title=label, xscale="log", yscale="log")
         plot.grid(alpha=0.3)
-        plot.legend(fontsize="small")
+        legend_below(plot)
         label_truncations(plot, x)
-    figure.suptitle(title)
+    figure.suptitle(f"truncated gradients beside those through whole passages ({title})")
     return figure
 
 
@@ -92,8 +93,13 @@ def panels(number: int, *, shared: bool) -> "tuple[Figure, list[Axes]]":
     """A figure with so many axes side by side, which share their vertical axis or not."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.5 + 4.5 * number, 4.5), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.5 + 4.5 * number, 5.2), dpi=120, layout="constrained")
     return figure, [*figure.subplots(1, number, sharey=shared, squeeze=False)[0]]
+
+
+def legend_below(plot: "Axes") -> None:
+    """The legend under the axes, where it hides no line."""
+    plot.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
 
 
 def label_truncations(plot: "Axes", truncations: Sequence[int]) -> None:

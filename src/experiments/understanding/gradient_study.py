@@ -10,7 +10,7 @@ from tabulate import tabulate
 from ..interfaces.data import Window
 from ..interfaces.model import Model
 from ..training.device import Device
-from .lag_norms import LagNorms, factor_per_step, half_life, measure_lag_norms
+from .lag_norms import LagNorms, factor_per_step, fall_to, half_life, measure_lag_norms
 from .passages import read_passages
 from .truncated_gradient import Cost, Kept, compare_truncations, measure_costs
 
@@ -79,19 +79,29 @@ def truncation_rows(studies: Sequence[Study]) -> Iterator[Row]:
 def norm_table(studies: Sequence[Study]) -> str:
     """Norms at some lags relative to that at lag 1, half-life and factor per step, a row for each part of a state."""
     lags = [lag for lag in SHOWN_LAGS if lag <= studies[0].norms.means.shape[1]]
-    heads = ["network", "weights", "state", "norm at lag 1", *map(str, lags[1:]), "half-life", "factor per step"]
+    heads = [
+        "network",
+        "weights",
+        "state",
+        "norm at lag 1",
+        *map(str, lags[1:]),
+        "half-life",
+        "to 1 %",
+        "factor per step",
+    ]
     rows = []
     for study in studies:
         for name, means in zip(study.norms.names, study.norms.means):
             relative = [f"{means[lag - 1] / means[0]:.3g}" for lag in lags[1:]]
-            ends = [life_text(half_life(means), len(means)), f"{factor_per_step(means):.3f}"]
+            falls = [steps_text(fall_to(share, means), len(means)) for share in (0.5, 0.01)]
+            ends = [*falls, f"{factor_per_step(means):.3f}"]
             rows.append([study.network, study.weights, name, f"{means[0]:.3g}", *relative, *ends])
     return table(heads, rows, num_texts=3)
 
 
-def life_text(steps: float, lags: int) -> str:
-    """A half-life with three digits; more than was measured, if it is infinite."""
-    return f">{lags - 1}" if math.isinf(steps) else f"{steps:.3g}"
+def steps_text(steps: float, lags: int) -> str:
+    """A number of steps with one decimal; more than was measured, if it is infinite."""
+    return f">{lags - 1}" if math.isinf(steps) else f"{steps:.1f}"
 
 
 def truncation_table(studies: Sequence[Study]) -> str:
@@ -117,6 +127,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | int | float]], num
 
 
 def half_lives(studies: Sequence[Study]) -> Mapping[str, float]:
-    """Metric -> half-life of the whole state's gradient, for those that fall to half within the lags."""
-    found = {f"half_life/{study.network}/{study.weights}": half_life(study.norms.means[-1]) for study in studies}
-    return {name: steps for name, steps in found.items() if math.isfinite(steps)}
+    """Metric -> half-life of the gradient of each part of a state, for those that fall to half within the lags."""
+    found = {}
+    for study in studies:
+        for name, means in zip(study.norms.names, study.norms.means):
+            key = f"half_life/{study.network}/{study.weights}/{name}".replace(" ", "_").replace("#", "")
+            found[key] = half_life(means)
+    return {key: steps for key, steps in found.items() if math.isfinite(steps)}

@@ -26,7 +26,7 @@ PARTS = ("h", "c")
 class LagNorms(NamedTuple):
     """Mean Euclidean norms of gradients over steps t and columns, by part of the state and lag."""
 
-    names: list[str]  # of the S parts, "layer 1 h"; if there are several, the last one is "all" of the state
+    names: list[str]  # of the S parts, see `part_names`
     means: np.ndarray  # (S, K) of lag 1 to K; NaN where no loss has so long a past
     counts: np.ndarray  # (K,) losses that the means are over
 
@@ -48,9 +48,12 @@ def measure_lag_norms(model: Model, passages: Sequence[Passage], device: Device,
 
 
 def part_names(state: State) -> list[str]:
-    """The names of the layers' h and c in a state of (L, B, H) tensors, and "all" if there are several."""
-    names = [f"layer {row + 1} {name}" for name, part in zip(PARTS, state) for row in range(len(part))]
-    return names if len(names) == 1 else [*names, "all"]
+    """What is measured of a state of (L, B, H) tensors: "layer 1 h" and so on where there are several layers, "h" and
+    "c" over all layers, and "all" over both where there are both.
+    """
+    parts = [*zip(PARTS, state)]
+    layers = [f"layer {row + 1} {name}" for name, part in parts if len(part) > 1 for row in range(len(part))]
+    return [*layers, *(name for name, _ in parts), *(["all"] if len(parts) > 1 else [])]
 
 
 def chosen_steps(counts: np.ndarray, number: int, lags: int) -> list[int]:
@@ -84,32 +87,43 @@ def state_gradients(model: Model, passage: Passage, device: Device, steps: Seque
 
 
 def norms_of(gradients: Sequence[torch.Tensor]) -> np.ndarray:
-    """Gradients (L, B, H) of the parts of a state -> Euclidean norms (S, B) over the units, the last one over all."""
-    rows = torch.cat([part.double().norm(dim=2) for part in gradients])
-    rows = rows if len(rows) == 1 else torch.cat([rows, rows.norm(dim=0, keepdim=True)])
-    return rows.cpu().numpy()
+    """Gradients (L, B, H) of the parts of a state -> Euclidean norms (S, B) in the order of `part_names`."""
+    by_layer = [part.double().norm(dim=2) for part in gradients]
+    by_part = torch.stack([norms.norm(dim=0) for norms in by_layer])
+    layers = [norms for norms in by_layer if len(norms) > 1]
+    whole = [by_part.norm(dim=0, keepdim=True)] if len(by_part) > 1 else []
+    return torch.cat([*layers, by_part, *whole]).cpu().numpy()
 
 
-def half_life(norms: np.ndarray) -> float:
-    """norms (K,) of lag 1 to K -> the number of steps after lag 1 in which the norm first falls to half.
+def fall_to(share: float, norms: np.ndarray) -> float:
+    """norms (K,) of lag 1 to K -> the number of steps after lag 1 in which the norm first falls to this share of it.
 
-    Between two lags it is interpolated as an exponential decay. Infinity if it does not fall to half.
+    Between two lags it is interpolated as an exponential decay. Infinity if it does not fall so far.
     """
     norms = norms[~np.isnan(norms)]
     if not len(norms) or not np.isfinite(norms[0]):
         return math.inf
-    below = np.flatnonzero(norms <= 0.5 * norms[0])
+    level = share * norms[0]
+    below = np.flatnonzero(norms <= level)
     if not len(below):
         return math.inf
     k = int(below[0])
     if k == 0 or norms[k] == 0.0:  # zero from the beginning, or at once
         return float(k)
-    return k - 1 + math.log(norms[k - 1] / (0.5 * norms[0])) / math.log(norms[k - 1] / norms[k])
+    return k - 1 + math.log(norms[k - 1] / level) / math.log(norms[k - 1] / norms[k])
+
+
+def half_life(norms: np.ndarray) -> float:
+    """norms (K,) of lag 1 to K -> the steps after lag 1 in which the norm falls to half; infinity if it does not."""
+    return fall_to(0.5, norms)
 
 
 def factor_per_step(norms: np.ndarray) -> float:
-    """norms (K,) of lag 1 to K -> by what each further step multiplies the norm, in the geometric mean."""
-    norms = norms[~np.isnan(norms)]
+    """norms (K,) of lag 1 to K -> by what each step multiplies the norm, in the geometric mean.
+
+    Numbers of zero at the end, too small for the precision, are left out.
+    """
+    norms = np.trim_zeros(norms[~np.isnan(norms)], "b")
     if len(norms) < 2 or norms[0] == 0.0:
         return math.nan
     return float((norms[-1] / norms[0]) ** (1.0 / (len(norms) - 1)))

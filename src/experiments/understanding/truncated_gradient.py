@@ -2,9 +2,8 @@
 
 import itertools
 import time
-import tracemalloc
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ import torch
 from ..interfaces.model import Model
 from ..training.device import Device
 from .passages import Passage, without_targets
+from .peak_memory import peak_bytes
 
 REPEATS = 3
 Gradient = dict[str, np.ndarray]  # by parameter, flat
@@ -30,7 +30,7 @@ class Kept(NamedTuple):
 class Cost(NamedTuple):
     truncation: int
     milliseconds: float  # for 1,000 targets, forward and backward
-    mebibytes: float  # that the backward pass of one window needs of its forward pass
+    mebibytes: float  # at most in use at once for one window, gradients included and parameters not
 
 
 def compare_truncations(
@@ -95,7 +95,7 @@ def measure_costs(model: Model, passage: Passage, device: Device, truncations: S
     try:
         for truncation in truncations:
             seconds = min(timed(model, passage, device, truncation) for _ in range(REPEATS))
-            size = num_bytes_kept(model, passage, device, truncation)
+            size = num_bytes(model, passage, device, truncation)
             yield Cost(truncation, 1e6 * seconds / passage.live.sum(), size / 2**20)
     finally:
         model.zero_grad()
@@ -117,33 +117,13 @@ def synchronize(device: Device) -> None:
         torch.cuda.synchronize()
 
 
-def num_bytes_kept(model: Model, passage: Passage, device: Device, truncation: int) -> int:
-    """Bytes that the backward pass of the passage's last window needs of its forward pass.
-
-    In torch those of the tensors saved for it, parameters not among them; in NumPy the highest use of memory.
-    """
+def num_bytes(model: Model, passage: Passage, device: Device, truncation: int) -> int:
+    """The most bytes that learning from the passage's last window of so many steps needs at once."""
     last = slice(max(0, len(passage.inputs) - truncation), None)
-    inputs, targets = passage.inputs[last], passage.targets[last]
-    if model.computes_without_torch:
-        tracemalloc.start()
-        try:
-            model.score(inputs, targets, passage.state)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-    own = {W.untyped_storage().data_ptr() for W in model.parameters()}
-    saved: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    def give(tensor: Any) -> Any:
-        return tensor
-
-    with device.autocast(), torch.autograd.graph.saved_tensors_hooks(keep, give):
-        score, after = model(inputs, targets, passage.state)  # held until all is counted
-        del score, after
-    return sum(saved.values())
+    window = passage._replace(inputs=passage.inputs[last], targets=passage.targets[last])
+    model.zero_grad()
+    return peak_bytes(
+        lambda: learn_in_windows(model, window, window.targets, device, truncation),
+        in_numpy=model.computes_without_torch,
+        known=[*model.parameters(), *passage.state, passage.inputs, passage.targets],
+    )
