@@ -1,5 +1,6 @@
 """The pictures of gradients through time: their norms by lag, and what truncations keep and cost."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from ..comparison.styling import COLOURS, MARKERS, plain_numbers
 from .gradient_study import START, TRAINED, Study, steps_text
-from .lag_norms import PARTS, half_life
+from .lag_norms import PARTS, factor_per_step, fall_to
 from .truncated_gradient import Kept
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def draw_lag_norms(studies: Sequence[Study], title: str) -> "Figure":
         plot.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
         plot.set(xlabel="lag k (steps)", title=TITLES[kind], yscale="log")
         plot.grid(alpha=0.3)
-        legend_below(plot)
+        legend_below(plot, "steps until half / 1 % of k = 1")
     plots[0].set_ylabel("norm relative to k = 1 (log scale)")
-    figure.suptitle(f"gradient of the loss at step t with respect to the state at step t-k ({title})")
+    figure.suptitle(f"gradient of loss(t) by state(t-k): {title}")
     return figure
 
 
@@ -50,10 +51,17 @@ def draw_study(plot: "Axes", study: Study, networks: Sequence[str]) -> None:
         lags, relative = np.arange(1, len(means) + 1), means / means[0]
         is_drawn = relative > FLOOR
         number = int(name.split()[1]) - 1 if drawn else networks.index(study.network)
-        life = steps_text(half_life(means), len(means))
-        label = f"{name if single else f'{study.network} {name}'}, half-life {life}"
+        label = f"{name if single else f'{study.network} {name}'}: {course(means)}"
         style, colour = PART_STYLES[name[-1]], COLOURS[number % len(COLOURS)]
         plot.plot(lags[is_drawn], relative[is_drawn], style, color=colour, label=label)
+
+
+def course(norms: np.ndarray) -> str:
+    """Norms (K,) in short: the steps in which they fall to half / to 1 %, or if never what each step multiplies."""
+    half, hundredth = fall_to(0.5, norms), fall_to(0.01, norms)
+    if math.isinf(half):
+        return f"times {factor_per_step(norms):.3f} per step"
+    return f"{half:.1f} / {steps_text(hundredth, len(norms))}"
 
 
 def draw_truncations(studies: Sequence[Study], title: str) -> "Figure":
@@ -80,7 +88,7 @@ def draw_truncations(studies: Sequence[Study], title: str) -> "Figure":
         plot.grid(alpha=0.3)
         legend_below(plot)
         label_truncations(plot, x)
-    figure.suptitle(f"truncated gradients beside those through whole passages ({title})")
+    figure.suptitle(f"truncated gradients beside those through whole passages: {title}")
     return figure
 
 
@@ -90,16 +98,16 @@ def error_of(kept: Kept) -> float:
 
 
 def panels(number: int, *, shared: bool) -> "tuple[Figure, list[Axes]]":
-    """A figure with so many axes side by side, which share their vertical axis or not."""
+    """A figure with so many axes side by side, which are `shared`, so that lines can be compared, or not."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.5 + 4.5 * number, 5.2), dpi=120, layout="constrained")
-    return figure, [*figure.subplots(1, number, sharey=shared, squeeze=False)[0]]
+    figure = Figure(figsize=(1.5 + 5.0 * number, 5.2), dpi=120, layout="constrained")
+    return figure, [*figure.subplots(1, number, sharex=shared, sharey=shared, squeeze=False)[0]]
 
 
-def legend_below(plot: "Axes") -> None:
+def legend_below(plot: "Axes", title: str | None = None) -> None:
     """The legend under the axes, where it hides no line."""
-    plot.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+    plot.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, title=title)
 
 
 def label_truncations(plot: "Axes", truncations: Sequence[int]) -> None:

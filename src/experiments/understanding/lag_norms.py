@@ -88,11 +88,11 @@ def state_gradients(model: Model, passage: Passage, device: Device, steps: Seque
 
 def norms_of(gradients: Sequence[torch.Tensor]) -> np.ndarray:
     """Gradients (L, B, H) of the parts of a state -> Euclidean norms (S, B) in the order of `part_names`."""
-    by_layer = [part.double().norm(dim=2) for part in gradients]
+    by_layer = [part.cpu().double().norm(dim=2) for part in gradients]  # not every device has float64
     by_part = torch.stack([norms.norm(dim=0) for norms in by_layer])
     layers = [norms for norms in by_layer if len(norms) > 1]
     whole = [by_part.norm(dim=0, keepdim=True)] if len(by_part) > 1 else []
-    return torch.cat([*layers, by_part, *whole]).cpu().numpy()
+    return torch.cat([*layers, by_part, *whole]).numpy()
 
 
 def fall_to(share: float, norms: np.ndarray) -> float:

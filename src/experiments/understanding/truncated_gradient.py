@@ -60,7 +60,7 @@ def truncated_gradient(model: Model, passages: Sequence[Passage], device: Device
             targets = without_targets(targets, len(targets) // 2)
         learn_in_windows(model, passage, targets, device, truncation or len(targets))
     names = {name: W.grad for name, W in model.named_parameters() if W.grad is not None}
-    gradient = {name: found.to_dense().double().flatten().cpu().numpy() for name, found in names.items()}
+    gradient = {name: found.to_dense().cpu().double().flatten().numpy() for name, found in names.items()}
     model.zero_grad()
     return gradient
 
