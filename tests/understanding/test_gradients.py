@@ -154,6 +154,32 @@ def test_a_label_at_the_end_counts_the_steps_of_its_own_sequence():
     np.testing.assert_allclose(other, state_gradients(model, alone, DEVICE, [2], 3)[:, :, 0, 0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_vectors_and_numbers_as_targets(kind):
+    """A network over vectors with one number to predict at some steps, NaN where there is none."""
+    options = {"embedding_size": None, "real_inputs": True, "real_targets": True, "loss": "squared_error"}
+    model = network(kind, cell="gru", num_outputs=1, **options).eval()
+    draw = np.random.default_rng(0)
+    inputs, targets = draw.normal(size=(T, B, 5)), draw.normal(size=(T, B))
+    targets[:-2], targets[-1, 0] = np.nan, np.nan
+    state = model.initial_state(B)
+    passage = Passage(*map(torch.from_numpy, (inputs, targets)), state, counted(targets), live(inputs))
+    found = measure_lag_norms(model, [passage], DEVICE, 10, 3)
+    assert found.counts.tolist() == [2 * B - 1] * 3
+    norms = []
+    for t, columns in ((T - 2, [0, 1, 2]), (T - 1, [1, 2])):
+        leaf = tuple(part.clone().requires_grad_() for part in state_before(model, passage, t - 2))
+        targets_of_last = passage.targets[t - 2 : t + 1].clone()
+        targets_of_last[:-1] = torch.nan
+        loss = model(passage.inputs[t - 2 : t + 1], targets_of_last, leaf)[0].loss
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        norms += gradient[0].norm(dim=1)[columns].tolist()
+    assert found.means[0, 2] == pytest.approx(np.mean(norms), rel=1e-10)
+    short, whole = compare_truncations(model, [passage], DEVICE, [1, T])
+    assert short.error > 0.01
+    assert whole.error < 1e-12
+
+
 @pytest.mark.parametrize("ratio", [0.5, 0.9, 0.3])
 def test_half_life_of_an_exponential_decay(ratio):
     norms = 7.0 * ratio ** np.arange(30)
