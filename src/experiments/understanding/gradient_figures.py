@@ -82,7 +82,7 @@ def draw_truncations(studies: Sequence[Study], title: str) -> "Figure":
         if study is [other for other in studies if other.network == study.network][-1]:
             plots[1].plot(x, [cost.milliseconds for cost in study.costs], label=study.network, **look)
             plots[2].plot(x, [cost.mebibytes for cost in study.costs], label=study.network, **look)
-    labels = ("relative error of the gradient of W_hh", "ms per 1,000 targets", "MiB in use for one window")
+    labels = ("relative error of the gradient of W_hh", "ms per 1,000 steps", "MiB in use for one window")
     for plot, label in zip(plots, labels):
         plot.set(xlabel="truncation T (steps)", title=label, xscale="log", yscale="log")
         plot.grid(alpha=0.3)

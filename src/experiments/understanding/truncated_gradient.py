@@ -29,7 +29,7 @@ class Kept(NamedTuple):
 
 class Cost(NamedTuple):
     truncation: int
-    milliseconds: float  # for 1,000 targets, forward and backward
+    milliseconds: float  # for 1,000 steps of a column, forward and backward
     mebibytes: float  # at most in use at once for one window, gradients included and parameters not
 
 
