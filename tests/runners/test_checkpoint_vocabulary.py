@@ -64,6 +64,29 @@ def test_another_text_is_read_through_the_vocabulary(command, train, tmp_path, m
     assert content["dataset"]["vocabulary"] == checkpoint.load(run.folder / "best.pt")["dataset"]["vocabulary"]
 
 
+def test_another_text_is_not_read_in_the_encoding_of_the_training_text(command, train, tmp_path):
+    """Every other word is not in ASCII: read as latin-1 the half of the symbols of the UTF-8 file were unknown."""
+    line = "der Bär the café\r\n"
+    (tmp_path / "latin.txt").write_bytes(("rare words\r\n" + line * 60).encode("latin-1"))
+    (tmp_path / "latin2.txt").write_bytes((line * 50).encode("latin-1"))
+    (tmp_path / "utf8.txt").write_bytes((line * 50).encode())
+    words = ("data=words", "data.path=latin.txt", *WORDS[2:])
+    run = train(*words, "data.encoding=latin-1", "data.line_ends=kept")
+    again = ("runner=evaluate", f"checkpoint={run.folder}", "tracker=memory")
+    other = command(*again, "data.path=utf8.txt")
+    assert other.code == 0, other.error
+    assert re.search(r"test [0-9,]+ tokens \(0.00% unknown\)", other.out), other.out
+    assert "utf8.txt is read with data.encoding=utf-8 (the text of training: latin-1); type data.encoding" in other.out
+    assert "utf8.txt is read with data.line_ends=normalized (the text of training: kept); type" in other.out
+    refused = command(*again, "data.path=latin2.txt").error
+    assert "latin2.txt is not UTF-8 text: byte 5 is 0xe4; give data.encoding=latin-1" in refused
+    for same in (("data.path=latin2.txt", "data.encoding=latin-1"), ("data.path=latin.txt",), ()):
+        outcome = command(*again, *same)
+        assert outcome.code == 0, outcome.error
+        assert "data.encoding" not in outcome.out
+        assert re.search(r"test [0-9,]+ tokens \(0.00% unknown\)", outcome.out)
+
+
 def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, tmp_path):
     run = train(*CHARACTERS)
     (tmp_path / "c.txt").write_text("the cat sat quietly\n" * 20)

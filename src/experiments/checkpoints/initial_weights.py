@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 
 from ..config.binding import locate
-from ..config.composition import Composition, merge
+from ..config.composition import Composition, merge, stated_options
 from ..config.errors import ConfigError
 from ..config.paths import cache_folder
 from ..config.recorded_form import todays_form
@@ -21,9 +22,12 @@ from . import checkpoint
 from .allowed_targets import check_targets
 from .stored_dataset import StoredDataset
 
+log = logging.getLogger("experiments")
+
 # Keys taken from the config of the run that wrote the checkpoint, unless they are typed.
 TAKEN = ("model", "data", "precision", "truncation", "batch_size", "epochs")
 TAKEN_WITH_OTHER_DATA = ("model", "precision")
+OF_THE_FILE = ("encoding", "line_ends")  # options of the data that belong to the file it was read from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +60,8 @@ class InitialWeights:
             stored["data"] = {**stored["data"], "cache": cache_folder()}  # of this machine
         keys = TAKEN if "data" not in typed else TAKEN_WITH_OTHER_DATA
         config = merge(stored, composition.config, typed, keys)
+        if "data" in keys and _names_another_file(composition, stored["data"]):
+            config["data"] = {**config["data"], **self._as_its_choice_reads(stored["data"], composition)}
         if self.dataset is not None:
             self._refuse_another_vocabulary(config["data"], stored["data"], composition.typed_texts)
         taken = [key for key in keys if key not in typed and key in self.content["choices"]]
@@ -63,6 +69,19 @@ class InitialWeights:
         if "seed" in typed and "data" not in typed and config["data"].get("seed") == stored["seed"]:
             config["data"] = {**config["data"], "seed": config["seed"]}  # the data's seed follows the root key
         return dataclasses.replace(composition, config=config, choices=choices)
+
+    def _as_its_choice_reads(self, stored: Mapping[str, Any], composition: Composition) -> dict[str, Any]:
+        """How another file is read where that is not typed: as the choice states it, not as the checkpoint's file."""
+        stated = stated_options(composition.folders, "data", self.content["choices"].get("data", ""))
+        names = [name for name in OF_THE_FILE if name in stored and name in stated]
+        found = {name: stated[name] for name in names if f"data.{name}" not in composition.typed}
+        for name, value in found.items():
+            if value != stored[name]:
+                log.info(
+                    "%s is read with data.%s=%s (the text of training: %s); type data.%s to read it otherwise",
+                    *(composition.typed_texts["data.path"], name, value, stored[name], name),
+                )
+        return found
 
     def _refuse_another_vocabulary(
         self, options: Mapping[str, Any], stored: Mapping[str, Any], typed: Mapping[str, str]
@@ -90,6 +109,12 @@ class InitialWeights:
                 f"{', '.join(dataset.labels)}: give data.labels=[{','.join(labels)}]"
             )
         checkpoint.load_weights(model, self.content["model"], self.source)
+
+
+def _names_another_file(composition: Composition, stored: Mapping[str, Any]) -> bool:
+    """Whether a path is typed that is not the one of the checkpoint's data."""
+    path = composition.config["data"].get("path") if "data.path" in composition.typed else None
+    return isinstance(path, str) and os.path.abspath(os.path.expanduser(path)) != stored.get("path")
 
 
 def with_initial_weights(

@@ -70,6 +70,15 @@ def merge(
     return merged
 
 
+def stated_options(folders: Sequence[Path], kind: str, choice: str) -> dict[str, Any]:
+    """The options of a choice as its YAML file states them; none where these folders hold no such file."""
+    for folder in folders:
+        if (file := folder / kind / f"{choice}.yaml").is_file():
+            stated = plain(OmegaConf.load(file))
+            return cast(dict[str, Any], stated.get(kind, stated))  # under its name in a file that sets root keys too
+    return {}
+
+
 def plain(cfg: Any) -> dict[str, Any]:
     """A config of OmegaConf's as plain dicts and values, interpolations as they stand."""
     return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
