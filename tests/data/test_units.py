@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.data.files import splits
-from experiments.interfaces.vocabularies import from_state_dict
+from experiments.interfaces.vocabularies import PatternVocabulary, from_state_dict
 
 MIXED = "Ein Café, 나는 간다.\n\n  e\u0301 👩\u200d👧 天地\ttab ΣΑΣ\n" * 40
 
@@ -157,8 +157,12 @@ def test_without_the_library_the_line_that_installs_it_is_said(build, mixed, mon
 
 def test_symbols_of_another_unit_are_refused(build, mixed):
     vocabulary = build("characters", mixed).vocabulary
-    with pytest.raises(ValueError, match="the symbols to read it with are characters, not words"):
+    expected = "the symbols of checkpoint= are characters, and this data is read as words: give data=characters"
+    with pytest.raises(ValueError, match=expected):
         build("words", mixed, vocabulary=vocabulary)
+    pattern = PatternVocabulary("ab", pattern="[a-z]", unknown=None, lower_case=True)
+    with pytest.raises(ValueError, match=r"are words of labelled texts, and .* as words: give data=labelled"):
+        build("words", mixed, vocabulary=pattern)
 
 
 BUILD = """

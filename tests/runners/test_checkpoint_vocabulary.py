@@ -97,6 +97,24 @@ def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, tmp_pa
         assert len(error.splitlines()) == 1
 
 
+def test_data_in_another_unit_than_the_weights_is_refused_with_the_choice_that_fits(command, train, tmp_path):
+    """With data=string all symbols were unknown, and the run finished."""
+    (tmp_path / "rare.txt").write_text("the zebra\n" + "the cat sat on the mat\n" * 50)
+    run = train("data=words", "data.path=rare.txt", *WORDS[2:])
+    (tmp_path / "labelled.csv").write_text("text,label\n" + "the cat,a\nthe mat,b\n" * 20)
+    others = {
+        "characters": ("data=string",),
+        "words of labelled texts": ("data=labelled", "data.path=labelled.csv"),
+        "bytes": ("data=bytes", "data.path=b.txt"),
+    }
+    for kind, data in others.items():
+        for runner in ("evaluate", "train"):
+            error = command(f"runner={runner}", f"checkpoint={run.folder}", *data, "tracker=memory").error
+            assert f"symbols of checkpoint= are words, and this data is read as {kind}: give data=words data" in error
+    fits = command("runner=evaluate", f"checkpoint={run.folder}", "data=words", "data.path=b.txt", "tracker=memory")
+    assert fits.code == 0, fits.error
+
+
 @pytest.mark.parametrize(
     "option", ["data.min_count=3", "data.vocabulary_size=5", "data.unknown=null", "data.lower_case=true"]
 )

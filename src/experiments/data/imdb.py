@@ -52,9 +52,9 @@ class Imdb(LabelledSequences):
         drawn = SplitOptions(valid_fraction, 0.0, split_seed)
         words.check()
         drawn.check()
+        splitter = words.splitter(vocabulary)
         if path is None:
             path = str(fetch(url, Path(cache) / "imdb", MD5, timeout, BY_HAND))
-        splitter = words.splitter if vocabulary is None else vocabulary
         texts = cached_texts(find_reviews(Path(path)), splitter, Path(cache))
         read = sequences_of(texts, LABELS, words, drawn, vocabulary)
         super().__init__(read.vocabulary, read.splits, LABELS, seed=seed, statistics=read.statistics)

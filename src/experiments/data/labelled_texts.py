@@ -61,10 +61,10 @@ class LabelledTexts(LabelledSequences):
         drawn = SplitOptions(valid_fraction, test_fraction, split_seed)
         words.check()
         drawn.check()
+        splitter = words.splitter(vocabulary)
         given = classes or None if labels is None else label_names(labels)
         options = TextOptions(text_column, label_column, given, encoding, strict=vocabulary is None)
         source = find_texts(Path(path), options)
-        splitter = words.splitter if vocabulary is None else vocabulary
         texts = cached_texts(source, splitter, Path(cache))
         names = list(given or in_order(texts.label_names))
         for note in texts.notes:

@@ -1,5 +1,6 @@
 """The textbook's embedded string."""
 
+from ..interfaces.vocabularies import check_kind
 from ..interfaces.vocabulary import Vocabulary
 from .stream import SymbolStreams, statistics_of
 
@@ -28,6 +29,7 @@ class String(SymbolStreams):
     ):
         if text == "":
             raise ValueError("text is empty")
+        check_kind(vocabulary, "character")
         if vocabulary is None:
             alphabet = ALPHABET if alphabet is None else alphabet
             if unknown is not None and len(unknown) != 1:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..config.checks import at_least
+from ..interfaces.vocabularies import check_kind
 from ..interfaces.vocabulary import Vocabulary
 from .files.corpus import WHOLE, Source, cached_corpus
 from .files.reading import TextFormat, check_encoding, check_fractions
@@ -37,12 +38,11 @@ class Text(SymbolStreams):
         wrap: bool,
         vocabulary: Vocabulary | None,
     ):
+        check_kind(vocabulary, unit.name)
         at_least(2, corpus_size=corpus_size)
         check_encoding(encoding)
         fractions = check_fractions(valid_fraction, test_fraction)
         files = self.files(Path(path), held_out) if Path(path).is_dir() else {WHOLE: Path(path)}
-        if vocabulary is not None and vocabulary.unit != unit.name:
-            raise ValueError(f"the symbols to read it with are {vocabulary.unit}s, not {unit.name}s")
         source = Source(files, fractions, held_out, TextFormat(encoding, line_ends), corpus_size)
         corpus = cached_corpus(source, unit, vocabulary, Path(cache))
         super().__init__(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..config.checks import at_least
 from ..interfaces.data import SplitStatistics
-from ..interfaces.vocabularies import PatternVocabulary
+from ..interfaces.vocabularies import PatternVocabulary, check_kind
 from ..interfaces.vocabulary import Vocabulary
 from .files.reading import check_fractions
 from .files.sources import SPLITS, in_order, shown
@@ -41,9 +41,11 @@ class WordOptions(NamedTuple):
         at_least(0, skip_top=self.skip_top)
         check_pattern(self.pattern)
 
-    @property
-    def splitter(self) -> Vocabulary:
-        """A vocabulary without symbols that splits texts into words."""
+    def splitter(self, given: Vocabulary | None) -> Vocabulary:
+        """What splits texts into words: a vocabulary without symbols, or the given one. ValueError for another kind."""
+        check_kind(given, "pattern")
+        if given is not None:
+            return given
         return PatternVocabulary((), pattern=self.pattern, unknown=None, lower_case=self.lower_case)
 
 

@@ -13,6 +13,13 @@ import numpy as np
 from .vocabulary import Vocabulary
 
 INSTALL_TOKENIZERS = "pip install 'recurrent-experiments[subwords]'"
+CHOICES = {  # kind of a vocabulary -> what its symbols are, and the choice that reads a text as these
+    "word": ("words", "data=words"),
+    "character": ("characters", "data=characters"),
+    "byte": ("bytes", "data=bytes"),
+    "sub-word": ("sub-words", "data=subwords"),
+    "pattern": ("words of labelled texts", "data=labelled"),
+}
 LINE_BREAK = re.compile(r"<br\s*/?>")
 
 
@@ -138,14 +145,28 @@ class PatternVocabulary(Vocabulary):
         except re.error as error:
             raise ValueError(f"pattern {pattern!r} is no regular expression: {error}") from error
 
+    @property
+    def kind(self) -> str:
+        return "pattern"
+
     def state_dict(self) -> dict[str, Any]:
         """See `Vocabulary.state_dict`."""
-        own = {"unit": "pattern", "symbols": list(self.symbols), "pattern": self.pattern}
+        own = {"unit": self.kind, "symbols": list(self.symbols), "pattern": self.pattern}
         return own | {"unknown": self.unknown, "lower_case": self.lower_case}
 
     def split(self, text: str) -> list[str]:
         """Text -> words."""
         return self._word.findall(LINE_BREAK.sub(" ", text.lower() if self.lower_case else text))
+
+
+def check_kind(vocabulary: Vocabulary | None, kind: str) -> None:
+    """ValueError unless a vocabulary that is offered to a dataset, that of a checkpoint, is of the kind it reads."""
+    if vocabulary is not None and vocabulary.kind != kind:
+        (held, choice), (wanted, _) = CHOICES[vocabulary.kind], CHOICES[kind]
+        raise ValueError(
+            f"the symbols of checkpoint= are {held}, and this data is read as {wanted}: give {choice} data.path=PATH, "
+            "or train new weights without checkpoint="
+        )
 
 
 def from_state_dict(state: Mapping[str, Any]) -> Vocabulary:

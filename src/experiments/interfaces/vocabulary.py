@@ -49,6 +49,11 @@ class Vocabulary:
         return "word" if self.separator else "character"
 
     @property
+    def kind(self) -> str:
+        """How text becomes these symbols: a key of `vocabularies.CHOICES`."""
+        return self.unit
+
+    @property
     def unknown_id(self) -> int | None:
         """The id of the symbol for unknown, None where there is none."""
         return None if self.unknown is None else self._ids[self.unknown]
