@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "runners": {"experiment", "comparison", "scoring", "understanding", "training", "checkpoints", "tracking", *UNDER},
     "experiment": {*PARTS, *UNDER},
     "comparison": {"tracking", *UNDER},
-    "scoring": {"training", *UNDER},
+    "scoring": {"data", "training", *UNDER},
     "understanding": {"comparison", "training", *UNDER},
     "training": {"checkpoints", "tracking", *UNDER},
     "checkpoints": {"tracking", *UNDER},

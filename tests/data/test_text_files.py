@@ -53,6 +53,16 @@ def test_a_wrong_byte_after_many_blocks_is_found_at_its_place(build, tmp_path, m
         build("characters", tmp_path / "broken.txt")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_encoding_that_needs_a_mark_is_refused_without_one_with_those_that_do_not(build, tmp_path, encoding):
+    file = tmp_path / "text.txt"
+    file.write_bytes((LINES * 50).encode(f"{encoding}-le"))
+    expected = f"text.txt has no mark of {encoding.upper()}'s byte order; give data.encoding={encoding}-le or"
+    with pytest.raises(ValueError, match=expected):
+        build("characters", file, encoding=encoding)
+    assert texts(build("characters", file, encoding=f"{encoding}-le"))["train"].startswith(LINES)
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [

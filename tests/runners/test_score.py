@@ -1,6 +1,7 @@
 """runner=score: probabilities of a text of one's own, which add up to what runner=evaluate computes."""
 
 import csv
+import gzip
 import io
 import json
 import math
@@ -71,6 +72,27 @@ def test_a_text_scored_line_by_line_sums_to_its_exact_evaluation(command, train,
     last = scored(run, f"runner.file={texts / 'test.txt'}", "runner.carry=true", "runner.show=lines")[-1]
     assert (last["line"], int(last["tokens"]), int(last["unknown"])) == ("total", count, 18)
     assert float(last["perplexity"]) == pytest.approx(math.exp(loss), rel=1e-12)
+
+
+@pytest.mark.parametrize(("encoding", "line_ends"), [("latin-1", "kept"), ("utf-16-le", "normalized")])
+def test_a_file_is_read_as_the_text_of_training(command, train, scored, texts, encoding, line_ends):
+    """CR LF, an encoding and .gz: the sum over a file is the exact evaluation of that split."""
+    for name in ("train", "test"):
+        file = texts / f"{name}.txt"
+        lines = file.read_text().replace("zebra", "żebra" if encoding != "latin-1" else "zébra")
+        lines = lines.replace("\n", "\r\n") + "the\rcat"
+        (texts / f"{name}.txt.gz").write_bytes(gzip.compress(lines.encode(encoding)))
+        file.unlink()
+    options = ("data=characters", f"data.encoding={encoding}", f"data.line_ends={line_ends}")
+    run = train(*options, *SMALL[1:], *options_of("numpy_gru"))
+    assert command("runner=evaluate", f"checkpoint={run.folder}", "tracker=memory").code == 0
+    loss = values(MemoryStore.ended[-1], "test/loss")[0]
+    nats, count = total(scored(run, f"runner.file={texts / 'test.txt.gz'}", "runner.carry=true"))
+    returns = 9 * 4 if line_ends == "kept" else 0
+    assert count == 9 * len("the dog sat on a zebra\n\nthe log ran\nthe cat\n") + returns + len("the\rcat") - 1
+    assert nats / count == pytest.approx(loss, abs=1e-12)
+    (texts / "plain.txt").write_text("the cat", encoding="utf-16")  # with a mark, which wins
+    assert len(scored(run, f"runner.file={texts / 'plain.txt'}")) == len("the cat\n")
 
 
 @pytest.mark.slow
@@ -185,7 +207,7 @@ def test_bad_input_is_one_sentence_and_leaves_no_file(command, train, tmp_path):
     (tmp_path / "none.txt").write_bytes(b"")
     for options, expected in {
         ("runner.text=hello\nHELLO",): "'H' at position 0 of line 2 is not in the vocabulary",
-        ("runner.file=latin.txt",): "latin.txt is not UTF-8 text: found the byte 0xe7",
+        ("runner.file=latin.txt",): "latin.txt is not UTF-8 text: byte 6 is 0xe7",
         ("runner.file=none.txt",): "none.txt is empty: give runner.text=TEXT or runner.file=FILE",
         ("runner.file=nowhere.txt",): "runner.file=nowhere.txt cannot be read: No such file or directory",
         ("runner.text=a", "runner.file=b"): "give text or file, not both",

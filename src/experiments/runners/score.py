@@ -50,7 +50,7 @@ class Score:
             raise ConfigError(f"runner=score reads a text, but this data has {kind}: use runner=evaluate")
         model = experiment.build_model(dataset).eval()
         title = f"{experiment.choices['model']} of {weights.source}"
-        lines = read_lines(self.text, self.file)
+        lines = read_lines(self.text, self.file, experiment.data.options)
         output = "score.html" if self.to == "html" and self.output is None else self.output
         emit(self._parts(experiment, dataset, model, lines, title), output)
 

@@ -123,15 +123,14 @@ def _by_label(text: ClassifiedText, labels: Sequence[str]) -> dict[str, float]:
 
 
 def _to_csv(rows: Iterator[Row]) -> Iterator[str]:
-    heading = True
-    for row in rows:
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(row), lineterminator="\n")
-        if heading:
-            writer.writeheader()
-            heading = False
-        writer.writerow(row)
-        yield buffer.getvalue()
+    for k, row in enumerate(rows):
+        yield ("" if k else _record(row)) + _record(row.values())
+
+
+def _record(fields: Iterable[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow(fields)  # so that a field with either sign is quoted
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _to_json(objects: Iterable[Row]) -> Iterator[str]:

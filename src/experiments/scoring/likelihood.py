@@ -61,7 +61,7 @@ class ScoredLine:
     @property
     def text(self) -> str:
         """As people write it, without the line's end."""
-        return "".join(self.pieces).strip("\n")
+        return "".join(self.pieces).strip("\r\n")
 
     @property
     def likelihood(self) -> Likelihood:

@@ -3,46 +3,66 @@
 import io
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import numpy as np
 
 from ..config.errors import ConfigError
+from ..data.files.reading import TextFormat, WrongEncoding, blocks, check_encoding, decoded_blocks
 from ..interfaces.vocabulary import Vocabulary
 
 log = logging.getLogger("experiments")
 
 
-def read_lines(text: str | None, file: str | None) -> Iterator[str]:
-    """The lines of a text, of a UTF-8 file or of standard input, each with its end, as they come.
+def read_lines(text: str | None, file: str | None, options: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a text, of a file or of standard input, each with its end, as they come.
 
-    Raises ConfigError for a file that cannot be read, and for a text without any line.
+    A file is read as training reads one, with the `options` encoding and line_ends of the data; standard input is
+    UTF-8. Raises ConfigError for a file that cannot be read, and for a text without any line.
     """
     source, lines = (file or "standard input") if text is None else "runner.text", 0
+    form = TextFormat(options.get("encoding", "utf-8"), options.get("line_ends", "normalized"))
     try:
-        with _opened(text, file) as stream:
-            for line in stream:
-                lines += 1
-                yield line
-    except UnicodeDecodeError as error:
-        found = f"{error.object[error.start]:#x} after line {lines}"
-        raise ConfigError(f"{source} is not UTF-8 text: found the byte {found}") from error
+        check_encoding(form.encoding)
+        for line in _lines(_texts(text, file, form)):
+            lines += 1
+            yield line
+    except WrongEncoding as error:
+        can_be_typed = file is not None and "encoding" in options
+        raise ConfigError(f"{error}; {error.cure}" if can_be_typed else str(error)) from error
     except OSError as error:
         raise ConfigError(f"runner.file={source} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if not lines:
         raise ConfigError(f"{source} is empty: give runner.text=TEXT or runner.file=FILE with at least one line")
 
 
-def _opened(text: str | None, file: str | None) -> TextIO:
+def _texts(text: str | None, file: str | None, form: TextFormat) -> Iterator[str]:
+    """The text in pieces."""
     if text is not None:
-        return io.StringIO(text, newline=None)
+        decoder = io.IncrementalNewlineDecoder(None, translate=form.line_ends == "normalized")
+        return iter([decoder.decode(text, final=True)])
     if file is not None:
-        return Path(file).open(encoding="utf-8-sig")
+        return decoded_blocks(blocks(Path(file)), file, form)
     if sys.stdin.isatty():
         log.info("type a text; every line is scored, and Ctrl-D ends it")
-    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig")
+    return decoded_blocks(iter(sys.stdin.buffer.readline, b""), "standard input", form._replace(encoding="utf-8"))
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Pieces of a text -> its lines, each with its end; the last may have none."""
+    held: list[str] = []
+    for text in texts:
+        first, *others = text.split("\n")
+        held.append(first)
+        for other in others:
+            yield "".join(held) + "\n"
+            held = [other]
+    if last := "".join(held):
+        yield last
 
 
 def symbols_of(vocabulary: Vocabulary, lines: Iterable[str], *, carry: bool) -> Iterator[list[str]]:

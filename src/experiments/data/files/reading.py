@@ -6,7 +6,7 @@ import gzip
 import io
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from ...config.errors import first_line
 
 UTF_8 = ("utf-8", "utf-8-sig")
 OTHER_ENCODING = "give data.encoding=latin-1, or the encoding it is in, such as cp949 or gb18030"
+WITH_MARK = ("utf-16", "utf-32")  # these need one, their -le and -be do not
 BLOCK = 1 << 20  # bytes read at once
 MARKS = {  # of the byte order; that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
@@ -89,24 +90,52 @@ def plain_text(file: Path, form: TextFormat, copy: Path) -> Path:
     Raises ValueError or OSError for a file that is no text, with its name.
     """
     checked_file(file)
-    encoding = _encoding(file, form)
+    encoding = _marked(next(blocks(file), b"")) or codecs.lookup(form.encoding).name
     if encoding in UTF_8 and file.suffix != ".gz" and not _has_returns(file, form):
         return file
+    with copy.open("wb") as written:
+        try:
+            for text in decoded_blocks(blocks(file), str(file), form):
+                written.write(text.encode())
+        except WrongEncoding as error:
+            raise ValueError(f"{error}; {error.cure}") from None
+    return copy
+
+
+class WrongEncoding(ValueError):
+    """Bytes that are no text in their encoding; `cure` says what to give."""
+
+    def __init__(self, message: str, cure: str = OTHER_ENCODING):
+        super().__init__(message)
+        self.cure = cure
+
+
+def decoded_blocks(content: Iterable[bytes], where: str, form: TextFormat) -> Iterator[str]:
+    """The bytes of a file in blocks -> its text with the wanted line ends, without a mark of the byte order.
+
+    Raises WrongEncoding, and ValueError for NUL characters, that say `where` it is from.
+    """
+    content = iter(content)
+    head = next(content, b"")
+    encoding = _marked(head) or codecs.lookup(form.encoding).name
     inner, at = codecs.getincrementaldecoder(encoding)(), 0
     decoder = io.IncrementalNewlineDecoder(inner, translate=form.line_ends == "normalized")
-    with copy.open("wb") as written:
-        for block in itertools.chain(blocks(file), [b""]):
-            pending = len(inner.getstate()[0])
-            try:
-                text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                wrong = _wrong_byte(str(file), encoding.removesuffix("-sig").upper(), at - pending, error)
-                raise ValueError(f"{wrong}; {OTHER_ENCODING}") from None
-            if "\0" in text:
-                raise ValueError(f"{file} is no text: a NUL character is near byte {at}")
-            written.write(text.encode())
-            at += len(block)
-    return copy
+    for block in itertools.chain([head], content, [b""]):
+        pending = len(inner.getstate()[0])
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            name = encoding.removesuffix("-sig").upper()
+            raise WrongEncoding(_wrong_byte(where, name, at - pending, error)) from None
+        except UnicodeError as error:  # of the whole text, such as one in UTF-16 without a mark
+            cure = f"give data.encoding={encoding}-le or {encoding}-be"
+            if encoding not in WITH_MARK:
+                raise WrongEncoding(f"{where} is not {encoding.upper()} text: {first_line(error)}") from None
+            raise WrongEncoding(f"{where} has no mark of {encoding.upper()}'s byte order", cure) from None
+        if "\0" in text:
+            raise ValueError(f"{where} is no text: a NUL character is near byte {at}")
+        at += len(block)
+        yield text
 
 
 def blocks(file: Path) -> Iterator[bytes]:
@@ -119,10 +148,9 @@ def blocks(file: Path) -> Iterator[bytes]:
         raise ValueError(f"{file} is no gzip file or a damaged one: {first_line(error)}") from error
 
 
-def _encoding(file: Path, form: TextFormat) -> str:
-    head = next(blocks(file), b"")
-    marked = next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), None)
-    return codecs.lookup(form.encoding).name if marked is None else marked
+def _marked(head: bytes) -> str | None:
+    """The encoding that a mark of the byte order at a file's beginning says."""
+    return next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), None)
 
 
 def _has_returns(file: Path, form: TextFormat) -> bool:
