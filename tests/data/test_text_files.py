@@ -11,7 +11,7 @@ import yaml
 
 from experiments.config.paths import HOME
 from experiments.config.recorded_form import COUNTED_AS_BEFORE, READ_AS_BEFORE, identity_options, todays_form
-from experiments.data.files import digests, reading
+from experiments.data.files import corpus, digests, reading
 
 LINES = "나는 간다.\n그는 온다, 나는 본다.\n"
 
@@ -61,6 +61,24 @@ def test_an_encoding_that_needs_a_mark_is_refused_without_one_with_those_that_do
     with pytest.raises(ValueError, match=expected):
         build("characters", file, encoding=encoding)
     assert texts(build("characters", file, encoding=f"{encoding}-le"))["train"].startswith(LINES)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused_and_leaves_no_entry(build, tmp_path, monkeypatch):
+    file, right = tmp_path / "text.txt", corpus.parts_of
+    file.write_text("old text\n" * 50)
+
+    def change_first(*arguments):
+        file.write_text("new words\n" * 50)
+        return right(*arguments)
+
+    monkeypatch.setattr(corpus, "parts_of", change_first)
+    with pytest.raises(ValueError, match=r"text.txt changed while it was read: give the command again"):
+        build("words", file)
+    assert all(name.endswith(".lock") for name in os.listdir(tmp_path / "cache" / "texts"))
+    monkeypatch.undo()
+    assert "new" in build("words", file).vocabulary
+    file.write_text("old text\n" * 50)
+    assert "old" in build("words", file).vocabulary
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ...interfaces.data import SplitStatistics
 from ...interfaces.vocabularies import from_state_dict
 from ...interfaces.vocabulary import NUM_CODE_POINTS, Vocabulary, code_points
 from .caching import cached, damaged
-from .digests import content_digest
+from .digests import content_digest, file_state
 from .reading import TextFormat, checked_file, plain_text
 from .splits import Part, pieces, whole
 from .units import Read, Unit
@@ -59,8 +59,16 @@ def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: P
     """
     for file in source.files.values():
         checked_file(file)
+    states = states_of(source)
     key = key_of(source, unit, given, cache)
-    entry = cached(cache / "texts" / key, lambda folder: build(source, unit, given, folder))
+
+    def build_unchanged(folder: Path) -> None:
+        build(source, unit, given, folder)
+        if states_of(source) != states and key_of(source, unit, given, cache) != key:
+            names = ", ".join(str(file) for file in source.files.values())
+            raise ValueError(f"{names} changed while it was read: give the command again when it is written")
+
+    entry = cached(cache / "texts" / key, build_unchanged)
     try:
         described = json.loads((entry / "corpus.json").read_text(encoding="utf-8"))
         vocabulary = given or from_state_dict(described["vocabulary"])
@@ -72,6 +80,11 @@ def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: P
         return Corpus(vocabulary, streams, statistics, described["fingerprint"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise damaged(entry, error) from error
+
+
+def states_of(source: Source) -> list[list[int]]:
+    """What changes with the files, without their bytes being read."""
+    return [file_state(file) for file in source.files.values()]
 
 
 def key_of(source: Source, unit: Unit, given: Vocabulary | None, cache: Path) -> str:

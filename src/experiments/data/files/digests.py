@@ -20,7 +20,7 @@ def content_digest(file: Path, memory: Path) -> str:
     """
     place = hashlib.blake2b(str(file.absolute()).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     remembered = memory / f"{place}.json"
-    state = _state(file)
+    state = file_state(file)
     try:
         known = json.loads(remembered.read_text(encoding="utf-8"))
         if known["state"] == state:
@@ -31,7 +31,7 @@ def content_digest(file: Path, memory: Path) -> str:
     with file.open("rb") as opened:
         while block := opened.read(BLOCK):
             digest.update(block)
-    if _state(file) == state and time.time() - file.stat().st_ctime > SETTLED:
+    if file_state(file) == state and time.time() - file.stat().st_ctime > SETTLED:
         with contextlib.suppress(OSError):  # it is computed again at the next start
             memory.mkdir(parents=True, exist_ok=True)
             with atomic_write(remembered) as temporary:
@@ -39,6 +39,7 @@ def content_digest(file: Path, memory: Path) -> str:
     return digest.hexdigest()
 
 
-def _state(file: Path) -> list[int]:
+def file_state(file: Path) -> list[int]:
+    """Place on disk, size and times of change of a file."""
     found = file.stat()
     return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
