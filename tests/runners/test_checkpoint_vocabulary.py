@@ -94,7 +94,18 @@ def test_what_a_vocabulary_without_unknown_lacks_is_named(command, train, tmp_pa
         error = command(f"runner={runner}", f"checkpoint={run.folder}", "data.path=c.txt", "tracker=memory").error
         assert "'q' at position 12 of the train split of" in error
         assert "nor are 'u', 'i', 'y'" in error
+        assert "train the weights again with data.min_count=2, so that rare characters become unknown" in error
         assert len(error.splitlines()) == 1
+
+
+def test_what_to_do_about_a_word_that_a_vocabulary_without_unknown_lacks_is_said_and_helps(command, train):
+    run = train(*WORDS)
+    again = ("runner=evaluate", "data.path=b.txt", "tracker=memory")
+    error = command(f"checkpoint={run.folder}", *again).error
+    assert "'ice' at position 4 of the train split" in error
+    assert "weights again with a larger data.min_count, so that rare words become <unk>" in error
+    run = train(*WORDS, "data.min_count=61")
+    assert command(f"checkpoint={run.folder}", *again).code == 0
 
 
 def test_data_in_another_unit_than_the_weights_is_refused_with_the_choice_that_fits(command, train, tmp_path):

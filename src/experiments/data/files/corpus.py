@@ -116,7 +116,7 @@ def build(source: Source, unit: Unit, given: Vocabulary | None, folder: Path) ->
             try:
                 statistics[split] = write_ids(vocabulary, encoded(vocabulary, part, unit, read, where), file, digest)
             except UnknownSymbol as error:
-                cure = "its vocabulary has no symbol for others" if given else unit.cure(parts, read)
+                cure = unit.cure_given if given else unit.cure(parts, read)
                 raise ValueError(f"{error}; {cure}") from None
         if (held := statistics[split].tokens) < 2:
             cure = "" if split == "train" else ": give data.held_out=false, or a longer text"

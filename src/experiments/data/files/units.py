@@ -38,6 +38,8 @@ class Unit(abc.ABC):
 
     lower_case: bool
     name: ClassVar[str]  # as in `Vocabulary.unit`
+    # What to do where a vocabulary that is given, of a checkpoint or a file, lacks a symbol of the text.
+    cure_given: ClassVar[str] = "its vocabulary has no symbol for others"
 
     @abc.abstractmethod
     def cut(self, file: Path, fractions: Mapping[str, float]) -> dict[str, Part]:
@@ -73,6 +75,10 @@ class WordUnit(Unit):
     vocabulary_size: int | None
     unknown: str | None
     name: ClassVar[str] = "word"
+    cure_given: ClassVar[str] = (
+        "its vocabulary has no symbol for unknown: give data.unknown='<unk>' with data.vocabulary_file, or train the "
+        "weights again with a larger data.min_count, so that rare words become <unk>"
+    )
 
     def cut(self, file: Path, fractions: Mapping[str, float]) -> dict[str, Part]:
         return cut_at_lines(file, fractions, ends_count=self.end_of_line is not None)
@@ -134,6 +140,10 @@ class CharacterUnit(Unit):
     vocabulary_size: int | None
     unknown: str | None
     name: ClassVar[str] = "character"
+    cure_given: ClassVar[str] = (
+        "its vocabulary has no symbol for unknown: train the weights again with data.min_count=2, so that rare "
+        "characters become unknown, or with data.unknown=C"
+    )
 
     def cut(self, file: Path, fractions: Mapping[str, float]) -> dict[str, Part]:
         return cut_at_characters(file, fractions)
