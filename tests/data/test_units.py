@@ -8,6 +8,9 @@ import time
 import numpy as np
 import pytest
 
+from experiments.checkpoints.initial_weights import InitialWeights
+from experiments.checkpoints.stored_dataset import StoredDataset
+from experiments.config.errors import MissingLibrary
 from experiments.data.files import splits
 from experiments.interfaces.vocabularies import PatternVocabulary, from_state_dict
 
@@ -149,10 +152,20 @@ def test_subwords_are_learned_from_the_training_split_alone(build, tmp_path):
 
 def test_without_the_library_the_line_that_installs_it_is_said(build, mixed, monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(
-        ValueError, match=r"need the library tokenizers: pip install 'recurrent-experiments\[subwords\]'"
-    ):
+    with pytest.raises(MissingLibrary, match=r"need the library tokenizers: pip install tokenizers$"):
         build("subwords", mixed)
+    monkeypatch.undo()
+    pytest.importorskip("tokenizers")
+    before = build("subwords", mixed)
+    state = StoredDataset.of(before).state_dict()
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    expected = "^sub-words need the library tokenizers: pip install tokenizers$"  # nothing is damaged
+    with pytest.raises(MissingLibrary, match=expected):
+        build("subwords", mixed)
+    with pytest.raises(MissingLibrary, match=expected):
+        _ = InitialWeights("best.pt", "1", {"dataset": state}).dataset
+    monkeypatch.undo()
+    assert build("subwords", mixed).fingerprint == before.fingerprint
 
 
 def test_symbols_of_another_unit_are_refused(build, mixed):

@@ -13,7 +13,7 @@ import torch
 
 from ..config.binding import locate
 from ..config.composition import Composition, merge, stated_options
-from ..config.errors import ConfigError
+from ..config.errors import ConfigError, MissingLibrary
 from ..config.paths import cache_folder
 from ..config.recorded_form import todays_form
 from ..interfaces.data import Dataset
@@ -45,6 +45,8 @@ class InitialWeights:
             return None
         try:
             return StoredDataset.from_state_dict(self.content["dataset"])
+        except MissingLibrary:
+            raise
         except ValueError as error:
             raise ConfigError(f"{self.source} is a damaged checkpoint: {error}") from error
 

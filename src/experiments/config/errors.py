@@ -30,6 +30,10 @@ class ConfigError(ValueError):
         super().__init__(printable(message))
 
 
+class MissingLibrary(ConfigError):
+    """A library that an extra installs is not there; the message has the line that installs it."""
+
+
 def printable(text: str) -> str:
     """Text in which control characters, line ends and signs that turn the direction of writing are escaped."""
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..config.errors import MissingLibrary
 from .vocabulary import Vocabulary
 
-INSTALL_TOKENIZERS = "pip install 'recurrent-experiments[subwords]'"
+INSTALL_TOKENIZERS = "pip install tokenizers"
 CHOICES = {  # kind of a vocabulary -> what its symbols are, and the choice that reads a text as these
     "word": ("words", "data=words"),
     "character": ("characters", "data=characters"),
@@ -57,7 +58,7 @@ class ByteVocabulary(Vocabulary):
 class SubwordVocabulary(Vocabulary):
     """The tokens of a tokenizer of Hugging Face's library `tokenizers`, applied to every line by itself.
 
-    `tokenizer` is its JSON. Raises ValueError if that library is not installed or cannot read it.
+    `tokenizer` is its JSON. Raises MissingLibrary if that library is not installed, ValueError if it cannot read it.
     """
 
     def __init__(self, tokenizer: str, *, lower_case: bool = False):
@@ -108,11 +109,11 @@ class SubwordVocabulary(Vocabulary):
 
 
 def tokenizers_library() -> Any:
-    """The module `tokenizers`. ValueError if it is not installed."""
+    """The module `tokenizers`. MissingLibrary if it is not installed."""
     try:
         import tokenizers
     except ImportError as error:
-        raise ValueError(f"sub-words need the library tokenizers: {INSTALL_TOKENIZERS}") from error
+        raise MissingLibrary(f"sub-words need the library tokenizers: {INSTALL_TOKENIZERS}") from error
     return tokenizers
 
 
@@ -170,7 +171,7 @@ def check_kind(vocabulary: Vocabulary | None, kind: str) -> None:
 
 
 def from_state_dict(state: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary whose `state_dict` this is. ValueError if the library of sub-words is missing."""
+    """The vocabulary whose `state_dict` this is. MissingLibrary if that of sub-words is not installed."""
     options = {key: value for key, value in state.items() if key != "unit"}
     kinds: dict[str | None, type[Vocabulary]] = {
         "byte": ByteVocabulary,

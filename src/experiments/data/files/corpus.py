@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from ...config.errors import MissingLibrary
 from ...interfaces.data import SplitStatistics
 from ...interfaces.vocabularies import from_state_dict
 from ...interfaces.vocabulary import NUM_CODE_POINTS, Vocabulary, code_points
@@ -78,6 +79,8 @@ def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: P
             if len(ids) != statistics[split].tokens:
                 raise ValueError(f"{split}.ids holds {len(ids)} ids, not {statistics[split].tokens}")
         return Corpus(vocabulary, streams, statistics, described["fingerprint"])
+    except MissingLibrary:
+        raise
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise damaged(entry, error) from error
 
