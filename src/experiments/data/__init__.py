@@ -1,4 +1,4 @@
-"""Datasets: each yields windows of integer symbols. Nothing here imports torch."""
+"""Datasets: each yields windows of symbols or vectors. Nothing here imports torch."""
 
 from ..config.lazy import lazy
 
@@ -11,6 +11,10 @@ PUBLIC = {
     "PennTreebank": "ptb",
     "Imdb": "imdb",
     "LabelledTexts": "labelled_texts",
+    "Recall": "recall",
+    "CopyMemory": "copy_memory",
+    "Adding": "adding",
+    "Parity": "parity",
     "StepTargets": "step_targets",
     "Steps": "step_targets",
 }
