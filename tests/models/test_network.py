@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from .networks import network
+from .networks import network, window
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from .networks import network
         ({"input_dropout": 0.5, "embedding_size": None}, "needs an embedding"),
         ({"initialization": "uniform"}, "uniform_range must be a number"),
         ({"uniform_range": 0.1}, "uniform_range must be null"),
-        ({"forget_bias": 1.0, "cell": "gru"}, "needs cell=lstm"),
+        ({"forget_bias": 1.0, "cell": "tanh"}, "needs cell=lstm or cell=gru"),
         ({"word_dropout": 1.0}, "word_dropout must be a probability"),
         ({"channel_dropout": 0.1, "embedding_size": None}, "channel_dropout=0.1 needs an embedding"),
         ({"output": "logistic"}, "the data has 5: use softmax"),
@@ -81,10 +81,25 @@ def test_keras_initialisation_is_glorot_and_orthogonal(cell):
     assert 0.045 < model.embedding.W.abs().max() <= 0.05
 
 
-def test_the_forget_bias_reaches_the_forget_gates_alone():
-    plain, raised = (network("torch", forget_bias=value).layers[0].b_ih for value in (0.0, 1.0))
-    difference = (raised - plain).view(4, -1)
-    assert torch.allclose(difference.mean(dim=1), torch.tensor([0.0, 1.0, 0.0, 0.0]).double())
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize(("cell", "gates"), [("lstm", [0.0, 1.0, 0.0, 0.0]), ("gru", [0.0, 1.0, 0.0])])
+def test_the_forget_bias_reaches_the_gates_that_keep_the_state_alone(kind, cell, gates):
+    plain, raised = (dict(network(kind, cell=cell, forget_bias=value).named_parameters()) for value in (0.0, 1.0))
+    difference = (raised["layers.0.b_ih"] - plain["layers.0.b_ih"]).view(len(gates), -1)
+    assert torch.allclose(difference, torch.tensor(gates).double()[:, None])
+
+
+@pytest.mark.parametrize(("cell", "kept"), [("lstm", 1), ("gru", 0)])
+def test_a_state_is_kept_where_the_forget_bias_is_large(cell, kept):
+    model = network("torch", cell=cell, forget_bias=50.0)
+    state = tuple(torch.rand_like(part) for part in model.initial_state(3))
+    inputs, targets = window(1, 3)
+    after = model(inputs, targets, state)[1]
+    change = (after[kept] - state[kept]).abs().max()
+    assert change < 1e-6 if cell == "gru" else change < 1  # an LSTM adds to it, and keeps what was there
+    if cell == "lstm":
+        other = model(inputs, targets, (state[0], state[1] + 1))[1]
+        assert torch.allclose(other[1] - after[1], torch.ones(()).double(), atol=1e-6)
 
 
 def test_a_single_bias_is_one_vector_per_layer():

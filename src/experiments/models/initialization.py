@@ -24,15 +24,16 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
                U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates, as in Keras
 
-    forget_bias is added to the forget gates' input bias afterwards, also to the 1 of keras (Jozefowicz et al., 2015).
+    forget_bias is added to the forget gates' input bias afterwards, also to the 1 of keras (Jozefowicz et al., 2015); in a
+    GRU to that of the update gates, which keep the state where they are open.
     Raises ValueError if uniform_range or forget_bias do not fit scheme and cell.
     """
     if (uniform_range is None) == (scheme == "uniform"):
         wanted = "a number" if scheme == "uniform" else "null"
         raise ValueError(f"uniform_range must be {wanted} with initialization={scheme}")
     at_least(0, uniform_range=uniform_range)
-    if forget_bias and network.cell != "lstm":
-        raise ValueError(f"forget_bias={forget_bias} needs cell=lstm, got cell={network.cell}")
+    if forget_bias and network.cell not in ("lstm", "gru"):
+        raise ValueError(f"forget_bias={forget_bias} needs cell=lstm or cell=gru, got cell={network.cell}")
     F = network.get_parameter("embedding.W" if network.tied else "output.W").shape[1]  # what the output reads
     for name, parameter in network.named_parameters():
         is_embedding, is_bias = name.startswith("embedding"), parameter.dim() == 1
@@ -58,4 +59,4 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     if forget_bias:
         H = network.hidden_size
         for layer in (*network.layers, *network.reverse_layers):
-            layer.get_parameter("b_ih")[H : 2 * H] += forget_bias  # gate order i, f, g, o
+            layer.get_parameter("b_ih")[H : 2 * H] += forget_bias  # gates i, f, g, o or r, z, n
