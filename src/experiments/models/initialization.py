@@ -24,8 +24,8 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     keras      Glorot's uniform (Glorot and Bengio, 2010), W_hh orthogonal (Saxe et al., 2014), embedding
                U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates, as in Keras
 
-    forget_bias is added to the forget gates' input bias afterwards, also to the 1 of keras (Jozefowicz et al., 2015); in a
-    GRU to that of the update gates, which keep the state where they are open.
+    forget_bias is added to the forget gates' input bias afterwards, also to the 1 of keras (Jozefowicz et al., 2015);
+    in a GRU to that of the update gates, which keep the state where they are open.
     Raises ValueError if uniform_range or forget_bias do not fit scheme and cell.
     """
     if (uniform_range is None) == (scheme == "uniform"):
