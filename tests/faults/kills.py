@@ -163,16 +163,22 @@ def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> K
                 code, _ = run(killed, [*arguments, "resume=auto"], moment, number)
             assert code in (0, -number, 128 + number), (killed / "output.txt").read_text()
             done += code != 0
-            if code == 0:  # it was faster than the signal: begin anew, in the same store
-                for folder in (killed / "runs").iterdir():
-                    shutil.rmtree(folder)
-                shutil.copy(store, killed / "mlflow.db")
+            if code == 0:  # it was faster than the signal
+                begin_anew(killed, store)
         with locked_often(killed / "mlflow.db", locks):
             code, _ = run(killed, [*arguments, "resume=auto"])
         assert code == 0, (killed / "output.txt").read_text()
         code, _ = run(killed, ["runner=doctor"])
         assert code == 0, (killed / "output.txt").read_text()
         return Killed(kills=done) + compare(alone, killed)
+
+
+def begin_anew(folder: Path, store: Path) -> None:
+    """No runs, and a copy of the store; the log of the former one would not fit it."""
+    shutil.rmtree(folder / "runs")
+    for file in folder.glob("mlflow.db*"):
+        file.unlink()
+    shutil.copy(store, folder / "mlflow.db")
 
 
 def compare(alone: Path, killed: Path) -> Killed:

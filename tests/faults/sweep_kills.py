@@ -6,7 +6,6 @@
 import contextlib
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from experiments.tracking.folder import JOURNAL
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.record import RunRecord
 
-from .kills import Killed, compare_runs, make_folders, num_running, stored_points
+from .kills import Killed, begin_anew, compare_runs, make_folders, num_running, stored_points
 
 LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
 JOBS = 8
@@ -71,10 +70,9 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Killed, 
             done += code == -signal.SIGKILL
             repeated += sum(journal.read_bytes() != content for journal, content in over.items())
             over = {journal: journal.read_bytes() for journal in journals(killed) if is_finished_job(journal)}
-            if code == 0:  # it was faster than the kill: begin anew
+            if code == 0:  # it was faster than the kill
                 over = {}
-                shutil.rmtree(killed / "runs")
-                shutil.copy(store, killed / "mlflow.db")
+                begin_anew(killed, store)
         assert sweep(killed, arguments) == 0, (killed / "output.txt").read_text()
         repeated += sum(journal.read_bytes() != content for journal, content in over.items())
         return Killed(kills=done) + compare(alone, killed), {"repeated": repeated} | strays(killed), resumed(killed)
