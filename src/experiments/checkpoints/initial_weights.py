@@ -62,9 +62,9 @@ class InitialWeights:
             stored["data"] = {**stored["data"], "cache": cache_folder()}  # of this machine
         keys = TAKEN if "data" not in typed else TAKEN_WITH_OTHER_DATA
         config = merge(stored, composition.config, typed, keys)
-        if "data" in keys and _names_another_file(composition, stored["data"]):
-            config["data"] = {**config["data"], **self._as_its_choice_reads(stored["data"], composition)}
-        if self.dataset is not None:
+        if self.dataset is not None:  # else only the text of its training will do, wherever that is now
+            if "data" in keys and _names_another_file(composition, stored["data"]):
+                config["data"] = {**config["data"], **self._as_its_choice_reads(stored["data"], composition)}
             self._refuse_another_vocabulary(config["data"], stored["data"], composition.typed_texts)
         taken = [key for key in keys if key not in typed and key in self.content["choices"]]
         choices |= {key: self.content["choices"][key] for key in taken}
