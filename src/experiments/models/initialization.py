@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..config.checks import at_least
 
@@ -34,29 +34,48 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     at_least(0, uniform_range=uniform_range)
     if forget_bias and network.cell not in ("lstm", "gru"):
         raise ValueError(f"forget_bias={forget_bias} needs cell=lstm or cell=gru, got cell={network.cell}")
-    F = network.get_parameter("embedding.W" if network.tied else "output.W").shape[1]  # what the output reads
     for name, parameter in network.named_parameters():
-        is_embedding, is_bias = name.startswith("embedding"), parameter.dim() == 1
         if uniform_range is not None:
             parameter.uniform_(-uniform_range, uniform_range)
-        elif scheme == "torch" and is_embedding and not network.tied:
-            parameter.normal_()
-        elif scheme == "torch":
-            is_output = name.startswith("output") or is_embedding  # which is the output's weight when tied
-            bound = 1.0 / math.sqrt(F if is_output else network.hidden_size)
-            parameter.uniform_(-bound, bound)
-        elif is_bias:
-            parameter.zero_()
-        elif scheme == "keras" and is_embedding:
-            parameter.uniform_(-0.05, 0.05)
-        elif scheme == "keras":
-            (nn.init.orthogonal_ if name.endswith("W_hh") else nn.init.xavier_uniform_)(parameter)
         else:
-            scale = 0.01 if is_embedding else 1.0 / math.sqrt(parameter.shape[1])
-            parameter.normal_().mul_(scale)
+            SCHEMES[scheme](network, name, parameter)
     if scheme == "keras" and network.cell == "lstm":
         forget_bias += 1.0
     if forget_bias:
         H = network.hidden_size
         for layer in (*network.layers, *network.reverse_layers):
             layer.get_parameter("b_ih")[H : 2 * H] += forget_bias  # gates i, f, g, o or r, z, n
+
+
+def _as_torch(network: "RecurrentNetwork", name: str, parameter: Tensor) -> None:
+    is_embedding = name.startswith("embedding")
+    if is_embedding and not network.tied:
+        parameter.normal_()
+        return
+    fan_in = network.hidden_size
+    if is_embedding or name.startswith("output"):
+        fan_in = network.get_parameter("embedding.W" if network.tied else "output.W").shape[1]  # F
+    bound = 1.0 / math.sqrt(fan_in)
+    parameter.uniform_(-bound, bound)
+
+
+def _as_textbook(network: "RecurrentNetwork", name: str, parameter: Tensor) -> None:  # noqa: ARG001
+    if parameter.dim() == 1:
+        parameter.zero_()
+    else:
+        scale = 0.01 if name.startswith("embedding") else 1.0 / math.sqrt(parameter.shape[1])
+        parameter.normal_().mul_(scale)
+
+
+def _as_keras(network: "RecurrentNetwork", name: str, parameter: Tensor) -> None:  # noqa: ARG001
+    if parameter.dim() == 1:
+        parameter.zero_()
+    elif name.startswith("embedding"):
+        parameter.uniform_(-0.05, 0.05)
+    elif name.endswith("W_hh"):
+        nn.init.orthogonal_(parameter)
+    else:
+        nn.init.xavier_uniform_(parameter)
+
+
+SCHEMES = {"torch": _as_torch, "textbook": _as_textbook, "keras": _as_keras}  # uniform needs no more than its range
