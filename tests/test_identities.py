@@ -55,7 +55,7 @@ def as_typed_today(line: str) -> list[str]:
 
 @pytest.mark.parametrize("line", LINES)
 def test_what_a_command_line_computes_has_its_recorded_identity(composed, line):
-    assert composed(*as_typed_today(line)).identity("fingerprint") == RECORDED[line]
+    assert composed(*as_typed_today(line)).description.identity("fingerprint") == RECORDED[line]
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -67,7 +67,7 @@ def test_a_sweep_and_its_jobs_have_their_recorded_names_and_identities(composed,
     parent = sweep_module.sweep_name(options, dimensions, base, "memory")
     assert parent == RECORDED[f"sweep_name/{name}"]
     jobs = {" ".join(chosen): Experiment.of(composer(chosen)) for chosen in product(dimensions)}
-    found = {f"sweep/{name}/{chosen}": job.identity("fingerprint") for chosen, job in jobs.items()}
+    found = {f"sweep/{name}/{chosen}": job.description.identity("fingerprint") for chosen, job in jobs.items()}
     assert found == {key: value for key, value in RECORDED.items() if key.startswith(f"sweep/{name}/")}
     inputs = json.loads((Path(__file__).parent / "recorded" / "sweep_inputs.json").read_text())[name]
     planner = Planner(composer, base.overrides, parent)

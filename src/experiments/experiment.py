@@ -4,8 +4,6 @@ import contextlib
 import dataclasses
 import datetime
 import functools
-import hashlib
-import json
 import logging
 import os
 import secrets
@@ -19,20 +17,19 @@ import torch
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
 from .checkpoints.resume import newest_unfinished, stored_run
 from .config.binding import Bound, bind, bind_settings
-from .config.composition import Composition, to_yaml
+from .config.composition import Composition
 from .config.errors import ConfigError
-from .config.keys import flatten
-from .config.recorded_form import identity_options, todays_form
+from .config.recorded_form import todays_form
 from .config.settings import SECTIONS, Settings
 from .interfaces.data import Dataset
 from .interfaces.job import JobContext
 from .interfaces.model import Model, check_model
+from .tracking.description import RunDescription
 from .tracking.folder import JOURNAL
 from .tracking.interruption import Stop, interruptible
-from .tracking.provenance import code_diff, provenance_tags
 from .tracking.record import RunRecord
 from .tracking.run import Run
-from .tracking.source_code import SourceCode, git_state
+from .tracking.source_code import SourceCode
 from .tracking.store import Store
 from .training.device import Device, choose_device, num_threads, set_up_process
 from .training.dry_run import check_compatible, dry_run
@@ -148,32 +145,19 @@ class Experiment:
             folder = self.store.folder / self.job.run
             return folder if (folder / JOURNAL).exists() else None
         if self.settings.resume == "auto":
-            return newest_unfinished(self.store.folder, self.identity(fingerprint))
+            return newest_unfinished(self.store.folder, self.description.identity(fingerprint))
         if self.resumes is not None:
-            self._refuse_other_data_or_code(RunRecord.of(self.resumes), fingerprint)
+            self.description.refuse_other_data_or_code(RunRecord.of(self.resumes), fingerprint)
         return self.resumes
 
-    def _refuse_other_data_or_code(self, record: RunRecord, fingerprint: str) -> None:
-        """Raise ConfigError unless the run read this data and ran this code."""
-        if record.tags.get("dataset_fingerprint") != fingerprint:
-            raise ConfigError(f"the run {record.name} cannot be resumed with other data than it began with")
-        for section, code in self.code.items():
-            if record.parameters.get(f"code.{section}", code.digest) != code.digest:
-                files = ", ".join(file.name for file in code.files)
-                raise ConfigError(
-                    f"the run {record.name} cannot be resumed, as the code of its {section} ({files}) was changed: "
-                    f"checkpoint={record.name} starts a new run from its weights"
-                )
-
     @functools.cached_property
-    def code(self) -> dict[str, SourceCode]:
-        """The user's own code, by section."""
-        found = {section: SourceCode.of(getattr(self, section).target) for section in SECTIONS if section != "tracker"}
-        return {section: code for section, code in found.items() if code is not None}
-
-    @property
-    def _code_digests(self) -> dict[str, str]:
-        return {section: code.digest for section, code in self.code.items()}
+    def description(self) -> RunDescription:
+        """What its runs are recorded as."""
+        targets = {section: getattr(self, section).target for section in SECTIONS if section != "tracker"}
+        found = {section: SourceCode.of(target) for section, target in targets.items()}
+        own = {section: code for section, code in found.items() if code is not None}
+        weights = self.initial_weights
+        return RunDescription(self.config, self.choices, self.command, own, None if weights is None else weights.run_id)
 
     @contextlib.contextmanager
     def open_run(
@@ -186,49 +170,25 @@ class Experiment:
         """
         name = self._name_of_new_run() if resumed is None else resumed.name
         facts = dict(facts or {})
-        run = Run(self.store, name, tags | facts | self._tags(fingerprint))
+        where = {"threads": str(num_threads()), "device": str(self.device.torch_device)}
+        where |= {} if self.job is None else self.job.tags(self.settings.seed)
+        run = Run(self.store, name, tags | facts | where | self.description.tags(fingerprint))
         signals = interruptible() if self.job is None else interruptible(self.job.stop_signal)
         closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
         with signals as stop, run, in_background(closing, name):
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
-            run.log_parameters(self.parameters() | facts)
-            run.log_text("config.yaml", to_yaml(self.config))
-            if diff := code_diff([code.folder for code in self.code.values()]):
-                run.log_text("code.patch", diff)
+            run.log_parameters(self.description.parameters() | facts)
+            for file, text in self.description.texts():
+                run.log_text(file, text)
             yield run, stop
         stop.check()  # for a signal that arrived while the run was being closed
-
-    def _tags(self, fingerprint: str) -> dict[str, str]:
-        tags = {} if self.initial_weights is None else {"started_from": self.initial_weights.run_id}
-        tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
-        tags |= {"threads": str(num_threads()), "device": str(self.device.torch_device)}
-        tags |= {} if self.job is None else self.job.tags(self.settings.seed)
-        tags |= self._tagged_choices() | provenance_tags()
-        for section, code in self.code.items():
-            tags |= {f"code.{section}.{key}": value for key, value in git_state(code.folder).items()}
-        return tags | {"mlflow.note.content": f"Repeat with\n```\n{self.command}\n```"}
 
     def _name_of_new_run(self) -> str:
         if self.job is not None:
             return self.job.run
         now = datetime.datetime.now().strftime("%m%d-%H%M%S")
         return f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
-
-    def identity(self, fingerprint: str) -> str:
-        """16 hexadecimal digits: a hash of the data and of all options that decide what is computed."""
-        what = identity_options(self.config)
-        what |= {"code": self._code_digests} if self.code else {}
-        what |= {"data": fingerprint, "start": None if self.initial_weights is None else self.initial_weights.run_id}
-        return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
-
-    def parameters(self) -> dict[str, Any]:
-        """The config as flattened dotted keys plus the group choices, as a store shows them."""
-        code = {f"code.{section}": digest for section, digest in self._code_digests.items()}
-        return self._tagged_choices() | flatten(self.config) | code
-
-    def _tagged_choices(self) -> dict[str, str]:
-        return {f"choice.{kind}": choice for kind, choice in self.choices.items()}
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ class Planner:
             composition = dataclasses.replace(composition, command=composition.command + self._run_mode)
             composition.config["resume"] = None
             experiment = Experiment.of(composition)
-            identity = experiment.identity(self._fingerprint(experiment))
+            identity = experiment.description.identity(self._fingerprint(experiment))
         except ConfigError as error:
             raise ConfigError(f"{' '.join(chosen)}: {error}") from error
         seed = experiment.settings.seed
