@@ -21,7 +21,7 @@ from .config.composition import Composition
 from .config.errors import ConfigError
 from .config.recorded_form import todays_form
 from .config.settings import SECTIONS, Settings
-from .interfaces.data import Dataset
+from .interfaces.data import DATA_KINDS, Dataset
 from .interfaces.job import JobContext
 from .interfaces.model import Model, check_model
 from .tracking.description import RunDescription
@@ -37,7 +37,7 @@ from .training.dry_run import check_compatible, dry_run
 log = logging.getLogger("experiments")
 
 SIZES = ("num_inputs", "num_outputs")
-OF_DATA = ("sentence_end", "real_inputs", "real_targets", "labelled_steps")  # what a model may want to know besides
+OF_DATA = ("sentence_end", *DATA_KINDS)  # what a model may want to know besides
 LATE = {"model": (*SIZES, *OF_DATA), "optimizer": ("params",), "data": ("vocabulary", "classes")}  # what `build` adds
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..interfaces import vocabularies
-from ..interfaces.data import Dataset
+from ..interfaces.data import DATA_KINDS, Dataset
 from ..interfaces.vocabulary import Vocabulary
 
 OPTIONAL_ID = (int, type(None))
@@ -17,7 +17,6 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "sentence_end": OPTIONAL_ID,
     "first_id": OPTIONAL_ID,
 }
-KINDS = ("real_inputs", "real_targets", "labelled_steps")  # of data, where a dataset says so
 
 
 class StoredDataset(Dataset):
@@ -36,7 +35,7 @@ class StoredDataset(Dataset):
         label_counts: tuple[int, ...] = (),
         **kinds: bool,
     ):
-        """`first_id` is the first symbol of the training text, None if it is no text; `kinds` are those of KINDS.
+        """`first_id` is the first symbol of the training text, None if it is no text; `kinds` are those of DATA_KINDS.
 
         `label_counts` are the training targets of each class, () if a checkpoint does not hold them.
         """
@@ -44,7 +43,7 @@ class StoredDataset(Dataset):
         self.num_inputs, self.num_outputs = num_inputs, num_outputs
         self.labelled, self.labels, self.label_counts = labelled, labels, label_counts
         self.sentence_end, self.first_id = sentence_end, first_id
-        self.kinds = {name: bool(kinds.get(name, False)) for name in KINDS}
+        self.kinds = {name: bool(kinds.get(name, False)) for name in DATA_KINDS}
         vars(self).update(self.kinds)
 
     @classmethod
@@ -59,7 +58,7 @@ class StoredDataset(Dataset):
             sentence_end=None if dataset.sentence_end is None else int(dataset.sentence_end),
             first_id=_first_id(dataset),
             label_counts=tuple(map(int, dataset.label_counts)),
-            **{name: getattr(dataset, name, False) for name in KINDS},
+            **{name: getattr(dataset, name, False) for name in DATA_KINDS},
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -78,7 +77,7 @@ class StoredDataset(Dataset):
             vocabulary = vocabularies.from_state_dict(state["vocabulary"])
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("its vocabulary cannot be read") from error
-        others = {name: state[name] for name in (*FIELDS, *KINDS) if name in state and name != "vocabulary"}
+        others = {name: state[name] for name in (*FIELDS, *DATA_KINDS) if name in state and name != "vocabulary"}
         counts = state.get("label_counts", [])  # one of an earlier version holds none
         if not isinstance(counts, list) or not all(isinstance(count, int) for count in counts):
             raise ValueError("its label_counts are no numbers of texts")

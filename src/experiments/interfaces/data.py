@@ -10,6 +10,7 @@ from .vocabulary import Vocabulary
 
 PADDING = -1  # an input that is no symbol: the state passes it unchanged; as a vector, NaN in every number
 IGNORE = -100  # a class that is not predicted; where targets are numbers, NaN
+DATA_KINDS = ("real_inputs", "real_targets", "labelled_steps")  # attributes of a dataset that a model may want to know
 
 
 class Window(NamedTuple):

@@ -9,11 +9,9 @@ import torch
 from ..config.binding import Bound
 from ..config.errors import ConfigError, first_line
 from ..config.settings import Settings
-from ..interfaces.data import Dataset
+from ..interfaces.data import DATA_KINDS, Dataset
 from ..interfaces.model import Model
 from .class_weights import check_class_weights
-
-KINDS = ("real_inputs", "real_targets", "labelled_steps")  # what a model is told of its data besides sizes
 
 
 def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
@@ -31,7 +29,7 @@ def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
 
 def _build_model(model: Bound[Model], data: object, settings: Settings) -> None:
     dataset = data if inspect.isclass(data) and issubclass(data, Dataset) else None  # else checked once it is built
-    kinds = {} if dataset is None else {name: getattr(dataset, name) for name in KINDS}
+    kinds = {} if dataset is None else {name: getattr(dataset, name) for name in DATA_KINDS}
     try:
         with torch.device("meta"):
             built = model.build(kinds, num_inputs=2, num_outputs=1 if kinds.get("real_targets") else 2)
