@@ -16,7 +16,7 @@ Padding (.) leaves the state untouched, so a review costs the same in any compan
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,14 +40,42 @@ class Sequences(NamedTuple):
         return np.diff(self.starts)
 
 
-class LabelledSequences(Dataset):
-    """A dataset of sequences and labels, see `interfaces.data.Dataset`; a new one only has to build these arrays.
+class SequenceDataset(Dataset):
+    """A base class of datasets of sequences, each of which begins with the initial state.
 
-    Every batch holds sequences of similar length. Each begins with the initial state, so that an evaluation is exact
-    with any number of columns. `seed` decides the order of the training sequences.
+    Every batch holds sequences of similar length, so that an evaluation is exact with any number of columns. `_seed`
+    decides the order of the training sequences. A subclass sets it and `sequences`, and says how a batch is cut.
     """
 
     labelled = True
+    sequences: dict[str, Any]  # by split: n of them, the steps of sequence i from starts[i] to starts[i+1]
+    _seed: int
+
+    def windows(
+        self,
+        split: str,
+        batch_size: int,
+        truncation: int | None,
+        epoch: int | None = None,
+        warm_up: int = 0,  # noqa: ARG002
+    ) -> Windows:
+        """See `interfaces.data.Dataset`. Raises ValueError for a split that is not there."""
+        if split not in self.sequences:
+            raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
+        sequences = self.sequences[split]
+        order = None if epoch is None else np.random.default_rng([self._seed, epoch])
+        return self._cut(sequences, batches(np.diff(sequences.starts), batch_size, order), truncation)
+
+    def _cut(self, sequences: Any, batches: list[np.ndarray], truncation: int | None) -> Windows:
+        """The windows of some batches of sequence numbers."""
+        raise NotImplementedError
+
+
+class LabelledSequences(SequenceDataset):
+    """A dataset of sequences and labels, see `interfaces.data.Dataset`; a new one only has to build these arrays.
+
+    `seed` decides the order of the training sequences.
+    """
 
     def __init__(
         self,
@@ -69,20 +97,8 @@ class LabelledSequences(Dataset):
         trained = splits["train"].labels if "train" in splits else np.zeros(0, np.int8)
         self.label_counts = tuple(np.bincount(trained, minlength=len(labels)).tolist()) if len(trained) else ()
 
-    def windows(
-        self,
-        split: str,
-        batch_size: int,
-        truncation: int | None,
-        epoch: int | None = None,
-        warm_up: int = 0,  # noqa: ARG002
-    ) -> Windows:
-        """See `interfaces.data.Dataset`. Raises ValueError for a split that is not there."""
-        if split not in self.sequences:
-            raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
-        sequences = self.sequences[split]
-        order = None if epoch is None else np.random.default_rng([self._seed, epoch])
-        return label_windows(sequences, batches(sequences.lengths, batch_size, order), truncation)
+    def _cut(self, sequences: Sequences, batches: list[np.ndarray], truncation: int | None) -> Windows:
+        return label_windows(sequences, batches, truncation)
 
     @property
     def fingerprint(self) -> str:

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..interfaces.data import IGNORE, PADDING, Dataset, Window
+from ..interfaces.data import IGNORE, PADDING, Window
 from ..interfaces.vocabulary import Vocabulary
-from .labelled import batches
+from .labelled import SequenceDataset
 from .windows import Windows
 
 
@@ -34,7 +34,7 @@ class Steps(NamedTuple):
     starts: np.ndarray  # (n+1,) int64: sequence i is the steps from starts[i] to starts[i+1]
 
 
-class StepTargets(Dataset):
+class StepTargets(SequenceDataset):
     """A dataset of sequences with a target at any step, see `interfaces.data.Dataset`; a new one builds these arrays.
 
     A subclass says in its class what it has: `real_inputs = True` for vectors, `real_targets = True` for numbers, and
@@ -46,7 +46,7 @@ class StepTargets(Dataset):
     Raises ValueError for arrays that do not fit each other, the class or the labels.
     """
 
-    labelled = labelled_steps = True
+    labelled_steps = True
 
     def __init__(
         self,
@@ -94,20 +94,8 @@ class StepTargets(Dataset):
             known = f"the vocabulary has the ids 0 to {len(self.vocabulary) - 1}"
             _check_range(f"input of the {split} split", inputs, len(self.vocabulary), known)
 
-    def windows(
-        self,
-        split: str,
-        batch_size: int,
-        truncation: int | None,
-        epoch: int | None = None,
-        warm_up: int = 0,  # noqa: ARG002
-    ) -> Windows:
-        """See `interfaces.data.Dataset`. Raises ValueError for a split that is not there."""
-        if split not in self.sequences:
-            raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
-        steps = self.sequences[split]
-        order = None if epoch is None else np.random.default_rng([self._seed, epoch])
-        return step_windows(steps, batches(np.diff(steps.starts), batch_size, order), truncation)
+    def _cut(self, sequences: Steps, batches: list[np.ndarray], truncation: int | None) -> Windows:
+        return step_windows(sequences, batches, truncation)
 
     @property
     def fingerprint(self) -> str:
