@@ -248,6 +248,8 @@ def test_passages_follow_each_other_with_the_state_of_all_that_was_read():
         _, state = model(*(torch.from_numpy(part[:4]) for part in (inputs, targets)), model.initial_state(2))
     assert torch.equal(found.state[0], state[0])
     assert len(checks) == 3
+    (found,) = read_passages(model, [windows[0], windows[2]], DEVICE, 5, lambda: None)
+    assert found.inputs.tolist() == inputs[:4].tolist()  # it stays where the rest is too short for the lags
 
 
 SMALL = ("data=string", "precision=float64", "threads=1", "epochs=30", "optimizer.lr=0.01", "model.hidden_size=24")

@@ -27,12 +27,13 @@ def read_passages(
 ) -> list[Passage]:
     """The first windows with targets, `number` of them at most, their states carried from those before.
 
-    The first window of a text begins without a past, so it is read and left out if there are others. `check` is called
-    for every window that is read.
+    The first window of a text begins without a past, so it is read and left out if there are others as long. `check` is
+    called for every window that is read.
     """
     passages: list[Passage] = []
     state: State = ()
-    carried = 1 if len(windows) > 1 and not windows[1].starts and windows[0].count else 0
+    goes_on = len(windows) > 1 and not windows[1].starts and len(windows[1].inputs) == len(windows[0].inputs)
+    carried = 1 if goes_on and windows[0].count else 0
     for k, window in enumerate(windows):
         check()
         if passages and not window.starts and len(window.inputs) < len(passages[0].inputs):
