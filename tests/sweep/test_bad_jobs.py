@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,26 +83,50 @@ def test_a_job_that_aborts_a_worker_fails_alone(bad_jobs):
     assert (code, outcomes) == (1, {"abort": "failed", "nothing": "completed"})
 
 
+@pytest.fixture
+def hanging_sweep(bad_jobs, tmp_path):  # noqa: ARG001 - the model is there
+    """Start a sweep of which a job hangs, wait until journals hold these signs, and send two signals: the exit code."""
+
+    def run(signs: dict[str, str], *arguments: str) -> int:
+        options = ("model=bad", "epochs=2", "threads=1", "tracker=memory", *arguments)
+        command = [sys.executable, "-m", "experiments", "--config-dir", "conf", "-m", *options]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 200
+        for job, sign in signs.items():
+            while not any(sign in path.read_text() for path in (tmp_path / "runs").glob(f"{job}*/journal.jsonl")):
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+        time.sleep(5.0)
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(3.0)
+        return process.wait(60)
+
+    return run
+
+
+def ends_in(runs: Path) -> dict[str, tuple[str, str]]:
+    """The beginning of each run's name -> its status and outcome."""
+    return {record.name.partition("-")[0]: (record.status, record.outcome) for record in records_in(runs)}
+
+
+KILLED = ("KILLED", "interrupted")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")], ids=["basic", "joblib"]
 )
-def test_a_job_that_hangs_ends_with_the_second_signal(bad_jobs, tmp_path, launcher):  # noqa: ARG001 - the model is there
+def test_a_job_that_hangs_ends_with_the_second_signal(hanging_sweep, tmp_path, launcher):
     """The first one waits for the update to end, as ever; nothing is left as RUNNING."""
-    options = ("model=bad", "model.what=nothing,hang", "epochs=2", "threads=1", "tracker=memory", *launcher)
-    command = [sys.executable, "-m", "experiments", "--config-dir", "conf", "-m", *options]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    runs = tmp_path / "runs"
-    for job, sign in (("what_hang", '"parameters"'), ("what_nothing", '"FINISHED"')):
-        while not any(sign in path.read_text() for path in runs.glob(f"{job}*/journal.jsonl")):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-    time.sleep(5.0)
-    for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-        time.sleep(3.0)
-    assert process.wait(60) == 128 + signal.SIGTERM
-    ends = {record.name.partition("-")[0]: (record.status, record.outcome) for record in records_in(runs)}
-    killed = ("KILLED", "interrupted")
-    assert ends == {"what_nothing": ("FINISHED", "completed"), "what_hang": killed, "sweep": killed}
+    signs = {"what_hang": '"parameters"', "what_nothing": '"FINISHED"'}
+    assert hanging_sweep(signs, "model.what=nothing,hang", *launcher) == 128 + signal.SIGTERM
+    ends = ends_in(tmp_path / "runs")
+    assert ends == {"what_nothing": ("FINISHED", "completed"), "what_hang": KILLED, "sweep": KILLED}
+
+
+@pytest.mark.slow
+def test_a_budget_that_passes_while_a_job_hangs_starts_no_other(hanging_sweep, tmp_path):
+    options = ("model.what=hang,nothing", "hydra.sweeper.budget=1")
+    assert hanging_sweep({"what_hang": '"parameters"'}, *options) == 128 + signal.SIGTERM
+    assert ends_in(tmp_path / "runs") == {"what_hang": KILLED, "sweep": KILLED}
