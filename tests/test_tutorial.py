@@ -1,0 +1,158 @@
+"""Every command and every piece of Python of docs/tutorial runs, and prints the lines that the pages quote.
+
+A page's fenced blocks are `python` (together one program), `sh` (commands) and `text`. A `text` block right after one of
+the others quotes lines of its output, or their beginnings; one after prose is a formula. A comment before a block may say
+`slow` (trains for seconds: `make test-slow`), `ptb` (needs the Penn Treebank) and, before a quotation,
+`within 5%` (how far its numbers may be off on another machine; else they are exact).
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from experiments.config.paths import HOME
+
+FOLDER = HOME / "docs" / "tutorial"
+PAGES = sorted(FOLDER.glob("*.md"))
+BLOCK = re.compile(r"(?:<!-- (?P<notes>.*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+NUMBER = re.compile(r"[-+]?(?:\d[\d,]*)(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+class Piece(NamedTuple):
+    """A block that runs, and the lines that it has to print."""
+
+    language: str
+    text: str
+    notes: str
+    quoted: list[str]
+    tolerance: float  # relative
+
+
+def pieces(page: Path) -> list[Piece]:
+    """The blocks of a page that run, in order, each with the quotation that follows it."""
+    found: list[Piece] = []
+    content, end = page.read_text(), 0
+    for block in BLOCK.finditer(content):
+        notes = block["notes"] or ""
+        if block["language"] != "text":
+            found.append(Piece(block["language"], block["text"], notes, [], 0.0))
+        elif found and not content[end : block.start()].strip():
+            within = re.search(r"within (\S+)%", notes)
+            tolerance = float(within[1]) / 100 if within else 0.0
+            found[-1] = found[-1]._replace(quoted=block["text"].splitlines(), tolerance=tolerance)
+        end = block.end()
+    return found
+
+
+def commands(*, slow: bool) -> list[object]:
+    """What pytest runs: the fast commands of each page together, and each slow block alone."""
+    cases = []
+    for page in PAGES:
+        shell = [piece for piece in pieces(page) if piece.language == "sh" and ("slow" in piece.notes) == slow]
+        groups = [[piece] for piece in shell] if slow else [shell]
+        cases += [pytest.param(group, id=f"{page.stem}-{k}") for k, group in enumerate(groups) if group]
+    return cases
+
+
+def normalised(line: str) -> tuple[str, list[float]]:
+    """A line without its numbers and the widths between its words, and the numbers."""
+    numbers = [float(number.replace(",", "")) for number in NUMBER.findall(line)]
+    return " ".join(NUMBER.sub("#", line).split()), numbers
+
+
+def is_quoted(line: str, out: str, tolerance: float) -> bool:
+    """Whether some line of `out` begins like this one, with numbers as large."""
+    words, numbers = normalised(line)
+    for printed in out.splitlines():
+        other, others = normalised(printed)
+        if other.startswith(words) and numbers == pytest.approx(others[: len(numbers)], rel=tolerance, abs=0):
+            return True
+    return False
+
+
+def check(piece: Piece, out: str) -> None:
+    missing = [line for line in piece.quoted if line.strip() and not is_quoted(line, out, piece.tolerance)]
+    assert not missing, f"not printed: {missing}\nby: {piece.text}\nprinted:\n{out}"
+
+
+@pytest.fixture
+def shell(command, tmp_path, store, monkeypatch):  # noqa: ARG001 - a store that exists need not be made
+    """Run one line of a page: `experiments` in this process, `python FILE` with the file of this repository."""
+
+    def run(line: str) -> str:
+        first, *rest = shlex.split(line)
+        if first == "experiments":
+            outcome = command(*rest)
+            assert outcome.code == 0, f"{line}\n{outcome.error}"
+            return outcome.out + outcome.error
+        if first == "python":
+            line = shlex.join([sys.executable, str(HOME / rest[0]), *rest[1:]])
+        done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    return run
+
+
+def run_all(group: list[Piece], shell, request) -> None:
+    for piece in group:
+        if "ptb" in piece.notes:
+            request.getfixturevalue("real_data")
+        lines = piece.text.replace("\\\n", " ").splitlines()
+        check(piece, "\n".join(shell(line) for line in lines if line.strip()))
+
+
+@pytest.mark.parametrize("group", commands(slow=False))
+def test_the_commands_of_a_page_print_what_it_quotes(group, shell, request):
+    run_all(group, shell, request)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", commands(slow=True))
+def test_a_longer_command_prints_what_the_page_quotes(group, shell, request):
+    run_all(group, shell, request)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_python_of_a_page_is_a_program_that_prints_what_it_quotes(page, capsys):
+    names: dict[str, object] = {}
+    for piece in pieces(page):
+        if piece.language == "python":
+            exec(piece.text, names)  # noqa: S102 - what a reader pastes
+            check(piece, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_has_a_language_and_every_link_a_file(page):
+    content = page.read_text()
+    assert {block["language"] for block in BLOCK.finditer(content)} <= {"python", "sh", "text"}
+    targets = [target for target in re.findall(r"\]\(([^)#]+)", content) if "://" not in target]
+    assert not [target for target in targets if not (FOLDER / target).exists()]
+
+
+def test_a_wrong_number_or_line_would_be_noticed():
+    out = "best   loss 0.0118 perplexity 1.01  (train)\nother"
+    assert is_quoted("best loss 0.0118 perplexity 1.01", out, 0.0)
+    assert is_quoted("best loss 0.012", out, 0.05)
+    assert not is_quoted("best loss 0.0119", out, 0.0)
+    assert not is_quoted("best loss 0.02", out, 0.05)
+    assert not is_quoted("best accuracy", out, 0.05)
+
+
+@pytest.mark.parametrize("script", ["windows", "step", "lstm", "vanishing"])
+def test_every_drawing_is_drawn_by_its_script(script, tmp_path):
+    path = HOME / "docs" / "drawings" / f"{script}.py"
+    subprocess.run([sys.executable, str(path), str(tmp_path)], check=True, capture_output=True)
+    kept = HOME / "docs" / "windows.png" if script == "windows" else FOLDER / f"{script}.png"
+    assert png_size(tmp_path / kept.name) == png_size(kept)
+
+
+def png_size(path: Path) -> bytes:
+    """Width and height in the header of a PNG file."""
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG")
+    return content[16:24]
