@@ -1,9 +1,9 @@
 """Every command and every piece of Python of docs/tutorial runs, and prints the lines that the pages quote.
 
-A page's fenced blocks are `python` (together one program), `sh` (commands) and `text`. A `text` block right after one of
-the others quotes lines of its output, or their beginnings; one after prose is a formula. A comment before a block may say
-`slow` (trains for seconds: `make test-slow`), `ptb` (needs the Penn Treebank) and, before a quotation,
-`within 5%` (how far its numbers may be off on another machine; else they are exact).
+A page's fenced blocks are `python` (together one program), `sh` (commands) and `text`. A `text` block right
+after one of the others quotes lines of its output, or their beginnings; one after prose is a formula. A comment
+before a block may say `slow` (trains for seconds: `make test-slow`), `ptb` (needs the Penn Treebank) and, before
+a quotation, `within 5%` (how far its numbers may be off on another machine; else they are exact).
 """
 
 import re
@@ -124,7 +124,7 @@ def test_the_python_of_a_page_is_a_program_that_prints_what_it_quotes(page, caps
     names: dict[str, object] = {}
     for piece in pieces(page):
         if piece.language == "python":
-            exec(piece.text, names)  # noqa: S102 - what a reader pastes
+            exec(piece.text, names)
             check(piece, capsys.readouterr().out)
 
 
