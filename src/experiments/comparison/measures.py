@@ -45,13 +45,10 @@ class Mean(NamedTuple):
 
 
 def criterion_of(runs: Sequence[RunRecord]) -> Criterion:
-    """Validation if any run has it, else training; accuracy for labels, perplexity for language models, or the loss."""
-    keys = {key for run in runs for key in run.metrics}
-    split = "valid" if any(key.startswith("valid/") for key in keys) else "train"
-    metrics = ["perplexity", "accuracy"]
-    if "test/f1" in keys:  # only labels have it; perplexity and accuracy are recorded for all runs
-        metrics.reverse()
-    return Criterion(split, next((metric for metric in metrics if f"{split}/{metric}" in keys), "loss"))
+    """Validation if any run has it, else training; what describes the task of all runs, else the loss."""
+    split = "valid" if any(key.startswith("valid/") for run in runs for key in run.metrics) else "train"
+    found = {run.criterion(split) for run in runs if f"{split}/loss" in run.metrics}
+    return Criterion(split, found.pop() if len(found) == 1 else "loss")
 
 
 def completed(runs: Sequence[RunRecord]) -> list[RunRecord]:

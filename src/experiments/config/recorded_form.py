@@ -36,7 +36,7 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
     "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
-ADDED_KEYS = {"class_weights": None}  # root keys that were added later, each with the value that means what was before
+ADDED_KEYS = {"class_weights": None, "loss_sum": False}  # root keys that were added later, each with the value that means what was before
 CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
@@ -55,12 +55,16 @@ ADDED: dict[str, dict[str, Any]] = {
     CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE,
 }
 
+TRAIN = "experiments.runners.Train"
+ADDED_TO_TRAIN: dict[str, Any] = {"print_every": None, "curve_x": "epochs", "curve_scale": "auto"}
+
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run.
-NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep")
+NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep", "loss_sum")
 NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file", "data.text_column", "data.label_column")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
+NOT_IDENTITY += ("runner.print_every", "runner.curve_x", "runner.curve_scale")
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +81,9 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
     data = today.get("data")
     if isinstance(data, dict) and data.get("_target_") in ADDED:
         today["data"] = ADDED[data["_target_"]] | data
+    runner = today.get("runner")
+    if isinstance(runner, dict) and runner.get("_target_") == TRAIN:
+        today["runner"] = ADDED_TO_TRAIN | runner
     return today
 
 

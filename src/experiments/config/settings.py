@@ -27,6 +27,7 @@ class Settings:
     precision: Literal["float32", "float64", "bfloat16"]
     threads: int | None
     deterministic: bool
+    loss_sum: bool
     checkpoint: str | None
     resume: str | None
     windows_per_update: int = 1  # a former key, no longer in conf/config.yaml: steps_per_update / truncation

@@ -66,6 +66,9 @@ class SequenceDataset(Dataset):
         order = None if epoch is None else np.random.default_rng([self._seed, epoch])
         return self._cut(sequences, batches(np.diff(sequences.starts), batch_size, order), truncation)
 
+    def num_sequences(self, split: str) -> int:
+        return len(self.sequences[split].starts) - 1
+
     def _cut(self, sequences: Any, batches: list[np.ndarray], truncation: int | None) -> Windows:
         """The windows of some batches of sequence numbers."""
         raise NotImplementedError

@@ -77,6 +77,10 @@ class Dataset:
         """Hexadecimal digits that change when the symbols do."""
         raise NotImplementedError
 
+    def num_sequences(self, split: str) -> int | None:  # noqa: ARG002
+        """The sequences of a split, where it is not one text; None if there are none or it is not known."""
+        return None
+
     def windows(
         self, split: str, batch_size: int, truncation: int | None, epoch: int | None = None, warm_up: int = 0
     ) -> Sequence[Window]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ..config.errors import ConfigError
 from ..experiment import Experiment
+from ..interfaces.task import task_of
 from ..training.evaluation import Evaluation
 from ..training.metrics import summary_line
 from ..training.text_statistics import announce, recorded
@@ -35,7 +36,8 @@ class Evaluate:
             metrics, count = evaluation.score_in_full(model, self.split, run, stop)
             step = weights.content["best"]["targets"]
             run.log_metrics({f"{self.split}/{key}": value for key, value in metrics.items()}, step)
-        summary = summary_line(metrics)
+        task = task_of(dataset)
+        summary = summary_line(metrics, task)
         log.info("%s of %s: %s over %s targets (%s)", self.split, weights.source, summary, f"{count:,}", how)
         log.info("  ".join(f"{key} {value:.8g}" for key, value in metrics.items()))
         return metrics["loss"]

@@ -1,13 +1,14 @@
 """The runner that trains."""
 
 import logging
+from typing import Literal
 
 from ..config.checks import at_least
 from ..experiment import Experiment
 from ..interfaces.model import CountedModel
 from ..tracking.interruption import Interrupted
 from ..training.artifacts import store_description, store_results
-from ..training.final_report import resume_command, summarize
+from ..training.final_report import model_line, resume_command, summarize
 from ..training.loop import CountedTraining, Training
 from ..training.text_statistics import announce, recorded
 from ..training.updates import GradientTraining
@@ -18,12 +19,27 @@ log = logging.getLogger("experiments")
 class Train:
     """Train, validate each epoch, keep the best weights, test with them. The return value is the best loss."""
 
-    def __init__(self, *, log_interval: int, checkpoint_interval: float, checkpoint_targets_interval: int | None):
-        """`log_interval`: updates between interval/* metrics; the others: seconds, or targets, between checkpoints."""
+    def __init__(
+        self,
+        *,
+        log_interval: int,
+        checkpoint_interval: float,
+        checkpoint_targets_interval: int | None,
+        print_every: int | None,
+        curve_x: Literal["epochs", "targets"],
+        curve_scale: Literal["auto", "linear", "log"],
+    ):
+        """`log_interval`: updates between interval/* metrics; the other two: seconds, or targets, between checkpoints.
+
+        `print_every`: epochs between lines on the screen, None: as time passes. `curve_x` and `curve_scale`: the axes
+        of the learning curve.
+        """
         at_least(1, log_interval=log_interval, checkpoint_targets_interval=checkpoint_targets_interval)
+        at_least(1, print_every=print_every)
         at_least(0, checkpoint_interval=checkpoint_interval)
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
+        self.print_every, self.curve_x, self.curve_scale = print_every, curve_x, curve_scale
 
     def run(self, experiment: Experiment) -> float:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
@@ -36,6 +52,7 @@ class Train:
         with experiment.open_run(fingerprint, resumed, recorded(training.dataset), **tags) as (run, stop):
             log.info("%s  %s", run.name, experiment.command)
             announce(training.dataset, experiment.data.options)
+            log.info("model: %s", model_line(training))
             try:
                 training.train(run, stop)
                 training.save()

@@ -12,7 +12,6 @@ from ..tracking.journal import read_journal
 from ..tracking.provenance import provenance_tags
 from ..tracking.record import RunRecord, sweep_in
 from ..tracking.run import Run
-from ..training.metrics import perplexity
 from .dimensions import Dimension
 from .options import Options
 
@@ -41,11 +40,9 @@ class Parent:
         num_failed = sum(record.outcome == "failed" for record in jobs)
         num_over = sum(record.is_over for record in jobs)
         metrics: dict[str, float] = {"sweep/ended": num_failed + num_over, "sweep/failed": num_failed}
-        best = min((record.best_loss for record in completed if not math.isnan(record.best_loss)), default=None)
-        if best is not None:
-            metrics["best/loss"] = best
-            if any(record.metrics.keys() & {"valid/perplexity", "train/perplexity"} for record in completed):
-                metrics["best/perplexity"] = perplexity(best)
+        scored = [record for record in completed if not math.isnan(record.best_loss)]
+        if scored:
+            metrics |= best_metrics(min(scored, key=lambda record: record.best_loss))
         if metrics != self._logged:
             self._logged, self._step = metrics, self._step + 1
             self.run.log_metrics(metrics, self._step)
@@ -65,6 +62,12 @@ class Parent:
             log.info("\n%s", report.screen())
         except Exception as error:  # a failed comparison must not fail the sweep
             log.warning("the runs could not be compared: %s", first_line(error))
+
+
+def best_metrics(best: RunRecord) -> dict[str, float]:
+    """The loss of the best run, and what describes its task, at its best epoch."""
+    keys = dict.fromkeys(("loss", best.criterion(best.deciding_split)))
+    return {f"best/{key}": value for key in keys if (value := best.at_best(key)) is not None}
 
 
 def parent_tags(options: Options, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..tracking.record import RunRecord
-from ..training.metrics import perplexity
+from ..training.metrics import summary_line
 from .job_status import JobStatus
 
 log = logging.getLogger("experiments.sweep")
@@ -115,14 +115,13 @@ class Screen:
 
 
 def best_value(record: RunRecord) -> str:
-    """The best value of a job so far, as perplexity or as loss and accuracy."""
-    split, accuracy = record.deciding_split, record.at_best("accuracy")
+    """The best value of a job so far: perplexity, or the loss and what else describes its task."""
     if math.isnan(record.best_loss):
         return ""
-    if f"{split}/perplexity" in record.metrics:
-        return f"{split} perplexity {perplexity(record.best_loss):.2f}"
-    shown = "" if accuracy is None else f" accuracy {accuracy:.2%}"
-    return f"{split} loss {record.best_loss:.4g}{shown}"
+    split, metric = record.deciding_split, record.criterion(record.deciding_split)
+    shown = (metric,) if metric == "perplexity" else ("loss", "accuracy")
+    values = {key: value for key in shown if (value := record.at_best(key)) is not None}
+    return f"{split} {summary_line(values, record.task)}"
 
 
 def duration(seconds: float) -> str:

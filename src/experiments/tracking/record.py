@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.errors import first_line
+from ..interfaces.task import LABELS, SYMBOLS, TAG, TASKS, Task
 from .folder import JOURNAL, read_delivered
 from .journal import Damaged, Entry, read_entries
 
@@ -15,6 +16,7 @@ log = logging.getLogger("experiments")
 
 KEPT_METRICS = ("train/", "valid/", "test/")  # metrics of an epoch or of the run; interval/* are for the dashboard only
 DIED = "died_at"  # a tag: the step of the last point before the run's process died
+DATA_WITH_LABELS = ("Imdb", "LabelledTexts")  # before runs had the tag
 FINAL_OUTCOMES = ("completed", "diverged", "pruned")  # outcomes after which a run is not resumed
 
 
@@ -68,6 +70,18 @@ class RunRecord:
     def deciding_split(self) -> str:
         """The split whose loss decides which epoch was best: validation, else training, else a test alone."""
         return next((split for split in ("valid", "train") if f"{split}/loss" in self.metrics), "test")
+
+    @property
+    def task(self) -> Task:
+        """What its data asks for. Runs of earlier versions have no tag for it: their data or their metrics show it."""
+        if (name := self.tags.get(TAG)) is not None:
+            return TASKS.get(name, SYMBOLS)
+        data = self.parameters.get("data._target_", "").rpartition(".")[2]
+        return LABELS if "test/f1" in self.metrics or data in DATA_WITH_LABELS else SYMBOLS
+
+    def criterion(self, split: str) -> str:
+        """The metric of a split that describes it best."""
+        return self.task.criterion({key.partition("/")[2] for key in self.metrics if key.startswith(f"{split}/")})
 
     @property
     def best_loss(self) -> float:

@@ -9,6 +9,7 @@ import torch
 from ..config.settings import Settings
 from ..interfaces.data import IGNORE, Dataset, Window
 from ..interfaces.model import Model, State, nats_of
+from ..interfaces.task import Task, task_of
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .classification import report_classification
@@ -28,11 +29,11 @@ class Diverged(ArithmeticError):
     outcome = "diverged"
 
 
-def finite(metrics: dict[str, float], what: str, advice: str = "") -> dict[str, float]:
+def finite(metrics: dict[str, float], what: str, task: Task, advice: str = "") -> dict[str, float]:
     """The metrics themselves; Diverged if one of them is not finite."""
     if all(math.isfinite(value) for value in metrics.values()):
         return metrics
-    raise Diverged(f"{what} diverged: {summary_line(metrics)}{advice}")
+    raise Diverged(f"{what} diverged: {summary_line(metrics, task)}{advice}")
 
 
 class Evaluation:
@@ -124,7 +125,7 @@ class Evaluation:
         symbol = unknown_target(self._dataset)
         unknown = None if symbol is None else UnknownTargets(symbol)
         scored = self.score(model, split, stop, predictions if self._dataset.labels else None, unknown)
-        metrics = finite(scored.compute(), f"the evaluation of {split}")
+        metrics = finite(scored.compute(), f"the evaluation of {split}", task_of(self._dataset))
         if predicts_symbols(self._dataset):
             metrics |= text_metrics(scored, unknown, self._dataset.statistics.get(split))
         if predictions:

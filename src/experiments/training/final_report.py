@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..tracking.folder import JOURNAL
+from ..tracking.record import RunRecord
 from ..tracking.run import Run
+from .device import num_threads
 from .loop import Training
-from .metrics import perplexity, summary_line
+from .metrics import in_one_line, summary_line
 from .text_metrics import TEXT_FORMATS
 from .text_statistics import description
 
@@ -27,12 +29,10 @@ def summarize(training: Training) -> None:
 
 def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
     """The best epoch, and the newest metrics of each split with how they were measured."""
+    task, evaluation = training.task, training.evaluation
     deciding = "valid" if "valid" in training.dataset.splits else "train"
-    best = {"loss": training.best.loss}
-    if "perplexity" in training.last[deciding]:
-        best["perplexity"] = perplexity(training.best.loss)
-    yield "best", f"{summary_line(best)}  ({deciding}, epoch {training.best.epoch} of {training.epoch})"
-    evaluation = training.evaluation
+    best = best_metrics(training, deciding)
+    yield "best", f"{summary_line(best, task)}  ({deciding}, epoch {training.best.epoch} of {training.epoch})"
     notes = {
         "train": training.train_metrics_are,
         "valid": "last epoch" if evaluation.is_exact else f"last epoch, {evaluation.description}",
@@ -40,11 +40,28 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
     }
     for split, note in notes.items():
         if split in training.last:
-            yield split, f"{summary_line(training.last[split])}  ({note})"
-    if further := summary_line(training.last.get("test", {}), TEXT_FORMATS):
+            yield split, f"{summary_line(training.last[split], task)}  ({note})"
+    if further := in_one_line(training.last.get("test", {}), TEXT_FORMATS):
         yield "", further
     if data := description(training.dataset):
         yield "data", data
+
+
+def best_metrics(training: Training, deciding: str) -> dict[str, float]:
+    """The metrics of the deciding split in its best epoch, as the run's journal has them."""
+    recorded = RunRecord.of(training.run.folder)
+    values = {key: recorded.at_best(key, deciding) for key in training.task.shown}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def model_line(training: Training) -> str:
+    """The model with its number of parameters, and where and how precisely it is computed."""
+    number = sum(weight.numel() for weight in training.model.parameters())
+    size = f"{number:,} parameters" if number else "no parameters: it counts"
+    device, precision = training.experiment.device
+    threads = num_threads()
+    computes = f"{device}, {precision}, {threads} {'thread' if threads == 1 else 'threads'}"
+    return f"{training.experiment.choices['model']}, {size}; {computes}"
 
 
 def run_rows(run: Run, overrides: Sequence[str]) -> Iterator[tuple[str, str]]:

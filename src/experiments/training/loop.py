@@ -10,6 +10,7 @@ from ..checkpoints.stored_dataset import StoredDataset
 from ..checkpoints.training_state import Stateful
 from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
+from ..interfaces.task import task_of
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .best import Best
@@ -35,7 +36,7 @@ class Training(abc.ABC):
 
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
-        self.dataset, self.model = dataset, model
+        self.dataset, self.model, self.task = dataset, model, task_of(dataset)
         set_class_weights(model, dataset, self.settings, experiment.device)
         self.evaluation = Evaluation(dataset, self.settings, experiment.device, exact=False)
         self.exact_evaluation = Evaluation(dataset, self.settings, experiment.device, exact=True)
@@ -57,7 +58,8 @@ class Training(abc.ABC):
         """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
         self.run, self.stop, self.saved_at, self.saved_targets = run, stop, time.monotonic(), self.targets
         patience = self.settings.patience
-        with Progress(self.windows_per_epoch, self.num_epochs, self.experiment.job is not None) as progress:
+        in_sweep, print_every = self.experiment.job is not None, self.runner.print_every
+        with Progress(self.windows_per_epoch, self.num_epochs, self.task, print_every, in_sweep) as progress:
             while self.epoch < self.num_epochs and (patience is None or self.best.stale < patience):
                 self._epoch(progress)
 
@@ -139,7 +141,7 @@ class Training(abc.ABC):
         return metrics
 
     def _finite(self, metrics: Metrics) -> dict[str, float]:
-        return finite(metrics.compute(), "training", self._advice())
+        return finite(metrics.compute(), "training", self.task, self._advice())
 
     def _advice(self) -> str:
         lr, clip = self.experiment.optimizer.options.get("lr"), self.settings.clip_norm

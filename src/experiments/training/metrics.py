@@ -11,9 +11,17 @@ from typing import Any
 
 from ..checkpoints.training_state import AttributesAsState
 from ..interfaces.model import Score
+from ..interfaces.task import Task
 
 LN2 = math.log(2.0)
-FORMATS = {"loss": ".4g", "perplexity": ".2f", "accuracy": ".2%", "macro_f1": ".4f", "majority_accuracy": ".2%"}
+FORMATS = {
+    "loss": ".4g",
+    "loss_sum": ".4g",
+    "perplexity": ".2f",
+    "accuracy": ".2%",
+    "macro_f1": ".4f",
+    "majority_accuracy": ".2%",
+}
 
 
 class Metrics(AttributesAsState):
@@ -24,14 +32,16 @@ class Metrics(AttributesAsState):
         self.nats: Any = 0.0
         self.correct: Any = 0  # whole numbers: a float32 sum would stop counting at 2**24; None without classes
         self.count = 0
+        self.columns = 0  # of the windows, where they are counted
         self._has_nats = True
 
-    def update(self, score: Score, count: int) -> None:
-        """Add one window's `Score` over `count` targets."""
+    def update(self, score: Score, count: int, columns: int = 0) -> None:
+        """Add one window's `Score` over `count` targets in so many columns."""
         loss = in_double_precision(score.loss)
         self.loss = self.loss + loss
         self.correct = None if score.correct is None else self.correct + score.correct
         self.count += count
+        self.columns += columns
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:
             self.nats = self.nats + (loss if score.nats is score.loss else in_double_precision(score.nats))
@@ -44,6 +54,10 @@ class Metrics(AttributesAsState):
     def mean_loss(self) -> float:
         """The objective per target; NaN before any target."""
         return float(self.loss) / self.count if self.count else math.nan
+
+    def summed_loss(self) -> float:
+        """The objective summed over the steps of a window: a mean over the columns of all windows."""
+        return float(self.loss) / self.columns if self.columns else math.nan
 
     def compute(self) -> dict[str, float]:
         """loss and, of classes, accuracy per target; with a likelihood also perplexity and bits per symbol."""
@@ -94,8 +108,13 @@ def perplexity(nats: float) -> float:
         return math.inf
 
 
-def summary_line(metrics: Mapping[str, float], formats: Mapping[str, str] = FORMATS) -> str:
-    """The loss, and what else of the formats there is, as one line."""
+def summary_line(metrics: Mapping[str, float], task: Task) -> str:
+    """The metrics that describe a task, as one line."""
+    return in_one_line(task.of(metrics), FORMATS)
+
+
+def in_one_line(metrics: Mapping[str, float], formats: Mapping[str, str]) -> str:
+    """What there is of the formats, each with its name."""
     return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in formats.items() if key in metrics)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from ..interfaces.task import Task
 from .metrics import TimedMetrics, summary_line
 
 log = logging.getLogger("experiments")
@@ -20,29 +21,46 @@ BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
 class Progress(contextlib.ExitStack):
     """Context manager: a bar over the windows of all epochs (on a terminal), and a line per epoch."""
 
-    def __init__(self, windows: int, epochs: int, in_sweep: bool):
-        """`windows` is the number per epoch. In a sweep no bar is drawn: the sweep has its own display."""
+    def __init__(self, windows: int, epochs: int, task: Task, print_every: int | None, in_sweep: bool):
+        """`windows` is the number per epoch. In a sweep no bar is drawn: the sweep has its own display.
+
+        Every `print_every`-th epoch has a line; None: at most one per LINE_INTERVAL. The first and the last one always
+        do, and the last one is known when training has ended, by patience too.
+        """
         super().__init__()
-        self._epochs, self._last_line = epochs, 0.0
+        self._epochs, self._task, self._print_every = epochs, task, print_every
+        self._last_line, self._waiting = 0.0, ""
         shown = sys.stderr.isatty() and not in_sweep
         if shown:
             self.enter_context(logging_redirect_tqdm([log]))
         bar = tqdm(total=windows * epochs, bar_format=BAR, disable=not shown, leave=False, mininterval=0.5)
         self._bar = self.enter_context(bar)
+        self.callback(self._log_waiting)
 
     def windows(self, number: int, epoch: int, metrics: TimedMetrics) -> None:
         """Advance the bar by a number of windows; metrics are computed only when the bar is redrawn."""
         if self._bar.update(number):
             self._bar.set_description_str(f"epoch {epoch}/{self._epochs}", refresh=False)
-            self._bar.set_postfix_str(f"{summary_line(metrics.compute())}, {metrics.rate():,.0f} targets/s")
+            line = summary_line(metrics.compute(), self._task)
+            self._bar.set_postfix_str(f"{line}, {metrics.rate():,.0f} targets/s")
 
     def epoch(
         self, epoch: int, train: Mapping[str, float] | None, valid: Mapping[str, float] | None, rate: float
     ) -> None:
-        """Log a line for an epoch, at most one per LINE_INTERVAL; the first and the last epoch always have one."""
-        now = time.monotonic()
-        if epoch in (1, self._epochs) or now - self._last_line >= LINE_INTERVAL:
-            self._last_line = now
-            splits = {"train": train, "valid": valid}
-            parts = [f"{split} {summary_line(metrics)}" for split, metrics in splits.items() if metrics]
-            log.info("  ".join([f"epoch {epoch}/{self._epochs}", *parts, f"{rate:,.0f} targets/s"]))
+        """Log a line for an epoch if it is one that has a line."""
+        splits = {"train": train, "valid": valid}
+        parts = [f"{split} {summary_line(metrics, self._task)}" for split, metrics in splits.items() if metrics]
+        self._waiting = "  ".join([f"epoch {epoch}/{self._epochs}", *parts, f"{rate:,.0f} targets/s"])
+        if epoch in (1, self._epochs) or self._is_due(epoch):
+            self._log_waiting()
+
+    def _is_due(self, epoch: int) -> bool:
+        if self._print_every is not None:
+            return epoch % self._print_every == 0
+        return time.monotonic() - self._last_line >= LINE_INTERVAL
+
+    def _log_waiting(self) -> None:
+        """Log the line of the newest epoch unless it was logged."""
+        if self._waiting:
+            log.info(self._waiting)
+            self._last_line, self._waiting = time.monotonic(), ""

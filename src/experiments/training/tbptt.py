@@ -42,7 +42,7 @@ class TruncatedBptt:
             score = self._learn(window)
             if window.count:
                 for each in metrics:
-                    each.update(score, window.count)
+                    each.update(score, window.count, window.inputs.shape[1])
         return self.gradients.step(targets if self.reduction == "mean" else columns, measured)
 
     def _learn(self, window: Window) -> Score:

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..interfaces.data import Dataset, SplitStatistics
+from ..interfaces.task import LABELS, NUMBERS, TAG, task_of
 
 log = logging.getLogger("experiments")
 
@@ -34,28 +35,48 @@ def unknown_share(split: SplitStatistics) -> float:
 
 
 def description(dataset: Dataset) -> str:
-    """Types, and tokens and share of unknown of each split, as one line; empty if the dataset does not know them."""
-    if not dataset.statistics:
-        return ""
-    has_unknown = dataset.vocabulary.unknown is not None
-    splits = []
-    for name, split in dataset.statistics.items():
-        share = f" ({unknown_share(split):.2%} unknown)" if has_unknown else ""
-        splits.append(f"{name} {split.tokens:,} tokens{share}")
-    return f"{len(dataset.vocabulary):,} types; {', '.join(splits)}"
+    """What is read and predicted, and how much of it each split holds, as one line.
+
+    Of a text types, tokens and share of unknown; otherwise what inputs and targets are, and the number of sequences.
+    Empty if the dataset knows no sizes.
+    """
+    sizes = {split: " ".join(_sizes(dataset, split)) for split in dataset.splits}
+    listed = ", ".join(f"{split} {size}" for split, size in sizes.items() if size)
+    return f"{_read_and_predicted(dataset)}; {listed}" if listed else ""
+
+
+def _read_and_predicted(dataset: Dataset) -> str:
+    """What the inputs and, unless they are the same symbols, the targets are."""
+    types = f"{len(dataset.vocabulary):,} types"
+    read = f"vectors of {dataset.num_inputs:,} numbers" if dataset.real_inputs else types
+    task = task_of(dataset)
+    if task is LABELS:
+        return f"{read}, {dataset.num_outputs:,} classes"
+    return f"{read}, targets are numbers" if task is NUMBERS else read
+
+
+def _sizes(dataset: Dataset, split: str) -> Iterator[str]:
+    """How many sequences, and how many tokens with which share of unknown, a split holds, as far as it is known."""
+    if (number := dataset.num_sequences(split)) is not None:
+        yield f"{number:,} sequences"
+    if (text := dataset.statistics.get(split)) is not None:
+        share = f" ({unknown_share(text):.2%} unknown)" if dataset.vocabulary.unknown is not None else ""
+        within = "of " if number is not None else ""
+        yield f"{within}{text.tokens:,} tokens{share}"
 
 
 def recorded(dataset: Dataset) -> dict[str, str]:
-    """What a run records as parameters and tags; empty if the dataset does not know its statistics."""
+    """What a run records as parameters and tags: the task, and the statistics if the dataset knows them."""
+    task = {TAG: task_of(dataset).name}
     if not dataset.statistics:
-        return {}
+        return task
     form = json.dumps(dataset.vocabulary.state_dict(), sort_keys=True)  # the symbols, and how text becomes them
     digest = hashlib.blake2b(form.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     texts = {"dataset.types": str(len(dataset.vocabulary)), "dataset.vocabulary": digest}
     for name, split in dataset.statistics.items():
         texts[f"dataset.{name}.tokens"] = str(split.tokens)
         texts[f"dataset.{name}.unknown_share"] = f"{unknown_share(split):.6g}"
-    return texts
+    return task | texts
 
 
 def announce(dataset: Dataset, options: Mapping[str, Any]) -> None:

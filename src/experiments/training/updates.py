@@ -12,7 +12,7 @@ from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .device import RandomState
 from .loop import Training
-from .metrics import TimedMetrics
+from .metrics import Metrics, TimedMetrics
 from .progress import Progress
 from .tbptt import TruncatedBptt, groups
 
@@ -76,7 +76,7 @@ class GradientTraining(Training):
                 self._log_interval(norm)
             self._save_if_due()
             self.stop.check()
-        return self._finite(self.metrics), self.metrics.rate()
+        return self._finite(self.metrics) | self._summed_loss(self.metrics), self.metrics.rate()
 
     def _finish_epoch(self) -> None:
         super()._finish_epoch()
@@ -89,9 +89,13 @@ class GradientTraining(Training):
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
 
+    def _summed_loss(self, metrics: Metrics) -> dict[str, float]:
+        return {"loss_sum": metrics.summed_loss()} if self.settings.loss_sum else {}
+
     def _log_interval(self, norm: torch.Tensor | None) -> None:
         metrics = self._finite(self.interval)
-        values = {key: value for key, value in metrics.items() if key in ("loss", "perplexity")}
+        values = {key: metrics[key] for key in dict.fromkeys(("loss", *self.task.curves(metrics)))}
+        values |= self._summed_loss(self.interval)
         rate = self.tbptt.optimizer.param_groups[0]["lr"]
         values |= {"grad_norm": float("nan" if norm is None else norm), "learning_rate": rate}
         self._log("interval", values | {"targets_per_second": self.interval.rate()})
