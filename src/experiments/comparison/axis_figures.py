@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..config.figure import empty_figure
+from ..config.figure import COLOURS, MARKERS, empty_figure, scale_scores
 from ..tracking.record import RunRecord
 from .grouping import Combination, Value, group, levels, numbers, value_on
 from .measures import Criterion, completed, mean
-from .styling import COLOURS, MARKERS, OTHERS, draw_line, label, lay_out_axis, legend_name, scale_scores
+from .styling import OTHERS, draw_line, label, lay_out_axis, legend_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[str], axis: str,
     values = levels(runs, axis)
     figure, plot = empty_figure(7, 4.5)
     places = lay_out_axis(plot, axis, values)
-    scale_scores(plot, [score for found in scores.values() for score in found])
+    scale_scores(plot, criterion.metric, [score for found in scores.values() for score in found])
     series, is_line = series_of(scores, axes.index(axis), criterion), numbers(values) is not None
     for k, (name, members) in enumerate(series.items()):
         shift = 0.0 if is_line else 0.5 * ((k + 0.5) / len(series) - 0.5)  # side by side over words
@@ -60,7 +60,7 @@ def draw_scatter(runs: Sequence[RunRecord], axis: str, criterion: Criterion) -> 
     """The score of every run of a search against one axis; a cross is the best of a stopped run."""
     figure, plot = empty_figure(7, 4.5)
     places = lay_out_axis(plot, axis, levels(runs, axis))
-    scale_scores(plot, criterion.scores(runs))
+    scale_scores(plot, criterion.metric, criterion.scores(runs))
     done = [run for run in runs if run.outcome == "completed"]
     stopped = [run for run in runs if run.outcome != "completed"]
     styles = ("completed", "o", COLOURS[0], 0.8), ("did not complete: best until then", "x", COLOURS[1], 0.9)

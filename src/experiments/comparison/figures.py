@@ -1,24 +1,23 @@
-"""The figures of a comparison: curves, the score against each axis, a heat map, what matters in a search."""
+"""The figures of a comparison: which there are, a heat map, what matters in a search."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.figure import empty_figure
+from ..config.figure import COLOURS, empty_figure, plain_numbers
 from ..tracking.record import RunRecord
 from .axis_figures import draw_against_axis, draw_scatter
-from .grouping import Combination, compared_axes, group, levels, varying, wide
+from .curves import Curves, draw_curves
+from .grouping import compared_axes, group, levels, varying, wide
 from .importance import importance
-from .measures import Criterion, Mean, completed, criterion_of, mean
-from .styling import COLOURS, OTHERS, draw_line, label, legend_name, plain_numbers, scale_scores
+from .measures import Criterion, completed, criterion_of, mean
+from .styling import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
-
-Curve = dict[float, Mean]  # step -> mean over seeds
 
 SEARCHES = ("random", "tpe")
 MAX_NUMBERS = 150  # in a heat map
@@ -34,8 +33,8 @@ def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | No
     tried = [run for run in runs if criterion.score(run) is not None]
     varied = varying(tried, axes)
     figures = {}
-    if curves := curves_of(tried, varied, criterion):
-        figures["curves"] = draw_curves(curves, varied, criterion)
+    if curves := Curves.of(tried, varied, criterion):
+        figures["curves"] = draw_curves(curves)
     if search in SEARCHES:
         figures |= {f"by_{axis}": draw_scatter(tried, axis, criterion) for axis in varied}
         if tried and (shares := importance(runs, axes)):
@@ -47,47 +46,6 @@ def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | No
     if len(varied) == 2:
         figures["heat_map"] = draw_heat_map(done, varied, criterion)
     return figures
-
-
-def curves_of(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> dict[Combination, Curve]:
-    """The mean score of every combination as far as all its runs go, of all runs if none of them completed."""
-    curves: dict[Combination, Curve] = {}
-    for combination, members in group(runs, axes).items():
-        seeds = [run.metrics[criterion.key] for run in completed(members) or members]
-        if steps := sorted(set.intersection(*map(set, seeds))):
-            curves[combination] = {step: mean([seed[step] for seed in seeds]) for step in steps}
-    return curves
-
-
-def draw_curves(curves: Mapping[Combination, Curve], axes: Sequence[str], criterion: Criterion) -> "Figure":
-    """Scores against training targets, means over seeds with 95 % bands; of many the best coloured, the others grey."""
-    figure, plot = empty_figure(9, 5)
-    coloured = best_of(curves, criterion)
-    for combination, curve in curves.items():
-        if combination not in coloured:
-            plot.plot(list(curve), [found.value for found in curve.values()], color=OTHERS, linewidth=0.7, zorder=1)
-    for k, combination in enumerate(coloured):
-        draw_line(plot, curves[combination], legend_name(combination), k)
-    every = [found.value for curve in curves.values() for found in curve.values()]
-    scale_scores(plot, every, criterion.metric == "perplexity" or wide(every))
-    if axes:
-        num_grey = len(curves) - len(coloured)
-        note = [f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else []
-        title = "\n".join([*axes, *note])
-        figure.legend(title=title, fontsize="small", title_fontsize="small", loc="outside right upper")
-    scale = " (log scale)" if plot.get_yscale() == "log" else ""
-    plot.set(xlabel="training targets seen", ylabel=label(criterion, "") + scale)
-    plot.set_title("means over seeds and their 95 % confidence")
-    plot.grid(alpha=0.3)
-    return figure
-
-
-def best_of(curves: Mapping[Combination, Curve], criterion: Criterion) -> list[Combination]:
-    """The combinations with the best scores, as many as there are colours, in the order of the table."""
-    sign = -1 if criterion.higher_is_better else 1
-    furthest = {key: min(sign * found.value for found in curve.values()) for key, curve in curves.items()}
-    chosen = sorted(curves, key=furthest.__getitem__)[: len(COLOURS)]
-    return [combination for combination in curves if combination in chosen]
 
 
 def draw_heat_map(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> "Figure":

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..interfaces.task import SYMBOLS
 from ..tracking.record import RunRecord
 
 
@@ -13,6 +14,7 @@ class Criterion(NamedTuple):
 
     split: str  # valid; train where there is no validation split
     metric: str  # perplexity, accuracy or loss
+    unit: str  # the metric as an axis names it
 
     @property
     def key(self) -> str:
@@ -47,8 +49,11 @@ class Mean(NamedTuple):
 def criterion_of(runs: Sequence[RunRecord]) -> Criterion:
     """Validation if any run has it, else training; what describes the task of all runs, else the loss."""
     split = "valid" if any(key.startswith("valid/") for run in runs for key in run.metrics) else "train"
-    found = {run.criterion(split) for run in runs if f"{split}/loss" in run.metrics}
-    return Criterion(split, found.pop() if len(found) == 1 else "loss")
+    scored = [run for run in runs if f"{split}/loss" in run.metrics]
+    found, units = {run.criterion(split) for run in scored}, {run.task for run in scored}
+    metric = found.pop() if len(found) == 1 else "loss"
+    task = units.pop() if len(units) == 1 else SYMBOLS
+    return Criterion(split, metric, task.unit(metric))
 
 
 def completed(runs: Sequence[RunRecord]) -> list[RunRecord]:

@@ -1,27 +1,25 @@
-"""What the figures of a comparison share: colours, scales, names."""
+"""What the figures of a comparison share beside what all pictures do: names, lines with bands, swept axes."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .grouping import Combination, Value, logarithmic, numbers, wide
+from ..config.figure import COLOURS as COLOURS
+from ..config.figure import MARKERS as MARKERS
+from ..config.figure import MAX_MARKERS
+from ..config.figure import plain_numbers as plain_numbers
+from .grouping import Combination, Value, logarithmic, numbers
 from .measures import Criterion, Mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
-# Okabe and Ito's colours, which are distinguishable with every kind of colour blindness; without their yellow
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 OTHERS = "#bbbbbb"
-UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
-MAX_MARKERS = 40  # on a line
 MAX_TICKS = 8  # values of an axis that are all labelled
 
 
 def label(criterion: Criterion, which: str) -> str:
     """The label of an axis of scores, like "best valid perplexity"."""
-    return f"{which} {criterion.split} {UNITS[criterion.metric]}".strip()
+    return f"{which} {criterion.split} {criterion.unit}".strip()
 
 
 def legend_name(combination: Combination) -> str:
@@ -36,31 +34,6 @@ def draw_line(plot: "Axes", means: Mapping[float, Mean], name: str, k: int) -> N
     plot.fill_between(list(means), low, high, color=COLOURS[k], alpha=0.15, linewidth=0)
     middles, marker = [found.value for found in means.values()], MARKERS[k] if len(means) < MAX_MARKERS else None
     plot.plot(list(means), middles, color=COLOURS[k], marker=marker, markersize=5, label=name)
-
-
-def scale_scores(axes: "Axes", values: Sequence[float], is_log: bool | None = None) -> None:
-    """Limits around these values, not around their intervals, which are very wide with only two seeds.
-
-    The scale is logarithmic if `is_log`, or if that is None and the values span much.
-    """
-    low, high = min(values), max(values)
-    if wide(values) if is_log is None else is_log:
-        factor = max((high / low) ** 0.2, 1.02)
-        axes.set(yscale="log", ylim=(low / factor, high * factor))
-        plain_numbers(axes.yaxis)
-    else:
-        margin = 0.2 * (high - low) or 0.1 * abs(high) or 1.0
-        axes.set_ylim(low - margin, high + margin)
-
-
-def plain_numbers(axis: "Axis") -> None:
-    """A logarithmic axis with 200 written as 200, at 1, 2 and 5 of every power of ten, or closer if that is too few."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
-
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 8 * low else MaxNLocator(7))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_locator(NullLocator())
 
 
 def lay_out_axis(axes: "Axes", name: str, values: Sequence[Value]) -> dict[Value, float]:

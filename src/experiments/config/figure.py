@@ -1,13 +1,16 @@
-"""Empty figures for the pictures of a run and of a comparison."""
+"""What the pictures of a run and of a comparison share: empty figures, colours, scales of their axes."""
 
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs details about fonts
@@ -17,6 +20,18 @@ FONTS = [
     *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans KR", "NanumGothic", "Malgun Gothic"),
     *("AppleGothic", "Apple SD Gothic Neo", "PingFang SC", "Microsoft YaHei", "Yu Gothic", "WenQuanYi Zen Hei"),
 ]
+
+
+# Okabe and Ito's colours, which are distinguishable with every kind of colour blindness; without their yellow
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MAX_MARKERS = 40  # on a line
+DECADE = 10.0  # values that span this factor or more are drawn on a logarithmic axis, unless another scale is chosen
+FEW_EPOCHS = 3  # up to which training is drawn by its interval/* points
+X_LABELS = {"epochs": "epoch", "targets": "training targets seen"}
+
+Scale = Literal["auto", "linear", "log"]
+XAxis = Literal["epochs", "targets"]
 
 
 @contextlib.contextmanager
@@ -34,7 +49,77 @@ def names_in_any_script() -> Iterator[None]:
 
 def empty_figure(width: float, height: float) -> tuple["Figure", "Axes"]:
     """A figure of a size in inches, and its axes."""
+    figure, panels = empty_panels(width, height, 1)
+    return figure, panels[0]
+
+
+def empty_panels(width: float, height: float, number: int) -> tuple["Figure", list["Axes"]]:
+    """A figure of a size in inches, and its axes below each other, which share the horizontal one."""
     from matplotlib.figure import Figure  # takes half a second, so it is not imported at the top
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    return figure, figure.subplots()
+    return figure, list(figure.subplots(number, sharex=True, squeeze=False)[:, 0])
+
+
+def is_logarithmic(metric: str, values: Sequence[float], scale: Scale = "auto") -> bool:
+    """Whether a vertical axis with these values of a metric is logarithmic. An accuracy's is always linear."""
+    if scale == "linear" or metric == "accuracy":
+        return False
+    if scale == "log":
+        return any(value > 0 for value in values)
+    return min(values) > 0 and max(values) >= DECADE * min(values)
+
+
+def scale_scores(axes: "Axes", metric: str, values: Sequence[float], scale: Scale = "auto") -> None:
+    """Scale of a vertical axis, and limits around these values of a metric.
+
+    Not around their intervals, which are very wide with only two seeds. Without a value above 0 it is linear.
+    """
+    if is_logarithmic(metric, values, scale):
+        low, high = min(value for value in values if value > 0), max(values)
+        factor = max((high / low) ** 0.1, 1.02)
+        axes.set(yscale="log", ylim=(low / factor, high * factor))
+        plain_numbers(axes.yaxis)
+        return
+    low, high = min(values), max(values)
+    margin = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+    bottom = max(0.0, low - margin) if low > 0 else low - margin
+    axes.set_ylim(bottom, min(high + margin, 1.02) if metric == "accuracy" else high + margin)
+
+
+def plain_numbers(axis: "Axis") -> None:
+    """A logarithmic axis with 200 written as 200.
+
+    At 1, 2 and 5 of every power of ten; at the powers alone where there are many, or closer where there is but one.
+    """
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+
+    low, high = axis.get_view_interval()
+    subs = (1.0, 2.0, 5.0) if high < 10**4 * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs) if high > 8 * low else MaxNLocator(7))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def epochs_at(steps: Sequence[int], ends: Mapping[int, float]) -> list[float]:
+    """Steps in training targets -> epochs, within one by the share of its targets.
+
+    `ends` are the steps at which epochs ended. An epoch that was not finished is as long as those before.
+    """
+    places, epochs = list(ends), list(ends.values())
+    more = max(steps) / places[-1]
+    known = [0, *places, places[-1] * (1 + more)], [0, *epochs, epochs[-1] * (1 + more)]
+    return [float(place) for place in np.interp(steps, *known)]
+
+
+def scale_x(axes: "Axes", x: XAxis, places: Sequence[float]) -> None:
+    """Label and numbers of a horizontal axis of epochs or of training targets that has points at these places."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axes.set_xlabel(X_LABELS[x])
+    if x == "targets":
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    whole = all(float(place).is_integer() for place in places)
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=whole))
+    if len(set(places)) == 1:
+        axes.set_xlim(places[0] * 0.5, places[0] * 1.5)  # with no points around it, a place would get a tiny interval

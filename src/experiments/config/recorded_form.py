@@ -36,7 +36,8 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MemoryTracker": "experiments.tracking.MemoryStore",
     "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
-ADDED_KEYS = {"class_weights": None, "loss_sum": False}  # root keys that were added later, each with the value that means what was before
+# Root keys that were added later, each with the value that means what was before.
+ADDED_KEYS = {"class_weights": None, "loss_sum": False}
 CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from .data import Dataset
 
 TAG = "dataset.task"  # of a run: the name of its task
+UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
 LOSSES = ("loss", "loss_sum")
 
 
@@ -24,6 +25,10 @@ class Task(NamedTuple):
         """The metric of each panel of the learning curve of a run with these metrics."""
         found = (next((metric for metric in panel if metric in known), None) for panel in self.panels)
         return [metric for metric in found if metric is not None]
+
+    def unit(self, metric: str) -> str:
+        """A metric as the axis of a picture names it."""
+        return "squared error (per target)" if self is NUMBERS else UNITS[metric]
 
     def criterion(self, known: Container[str]) -> str:
         """The metric by which runs with these metrics are compared."""

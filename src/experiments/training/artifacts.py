@@ -9,8 +9,8 @@ from ..config.errors import first_line
 from ..interfaces.model import Model, SummaryRow
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
+from .learning_curve import draw_learning_curve
 from .loop import Training
-from .pictures import draw_learning_curve
 from .sampling import sample_texts
 
 log = logging.getLogger("experiments")
@@ -25,7 +25,8 @@ def store_results(training: Training) -> None:
             run.log_file(run.folder / "best.pt")
             run.set_tags({"checkpoint": "best.pt"})
         picture = run.folder / "learning_curve.png"
-        draw_learning_curve(read_journal(run.folder / JOURNAL), picture, run.name)
+        x, scale = training.runner.curve_x, training.runner.curve_scale
+        draw_learning_curve(read_journal(run.folder / JOURNAL), picture, run.name, training.task, x, scale)
         if picture.exists():
             run.log_file(picture)
     except Exception as error:  # must not hide the error that ended the run

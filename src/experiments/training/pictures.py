@@ -1,4 +1,4 @@
-"""The pictures of a run: its learning curve, and the confusion matrix of a classifier."""
+"""The picture of a classifier: its confusion matrix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,27 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ..config.figure import empty_figure, names_in_any_script
-from ..tracking.journal import Point
 
 MOST_NAMED, LONGEST = 30, 30  # classes whose names are drawn, and their letters
-COLOURS = {"train": "#4c72b0", "valid": "#dd8452"}
-
-
-def draw_learning_curve(points: Sequence[Point], path: Path, title: str) -> None:
-    """Draw perplexity, or loss without it, against training targets as a PNG; nothing before the first epoch ends."""
-    metric = "perplexity" if any(point.key == "train/perplexity" for point in points) else "loss"
-    series = {split: [(p.step, p.value) for p in points if p.key == f"{split}/{metric}"] for split in COLOURS}
-    if not series["train"]:
-        return
-    figure, axes = empty_figure(7, 4)
-    for split, values in series.items():
-        if values:
-            steps, heights = zip(*values)
-            axes.plot(steps, heights, label=split, color=COLOURS[split], marker="." if len(steps) < 40 else None)
-    axes.set(xlabel="training targets seen", ylabel=f"{metric} (log scale)", title=title, yscale="log")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path)
 
 
 def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:

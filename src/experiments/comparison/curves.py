@@ -1,0 +1,116 @@
+"""The learning curves of a comparison: means over seeds, in the axes that the runs chose for their own."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from ..config.figure import COLOURS, FEW_EPOCHS, Scale, XAxis, empty_figure, epochs_at, scale_scores, scale_x
+from ..tracking.folder import JOURNAL
+from ..tracking.journal import read_journal
+from ..tracking.record import RunRecord
+from .grouping import Combination, group
+from .measures import Criterion, Mean, completed, mean
+from .styling import OTHERS, draw_line, label, legend_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Curve = dict[float, Mean]  # place on the horizontal axis -> mean over seeds
+
+
+class Curves(NamedTuple):
+    """What the figure shows of some runs."""
+
+    axes: Sequence[str]  # on which the runs differ
+    criterion: Criterion
+    x: XAxis
+    scale: Scale
+    scores: dict[Combination, Curve]
+    training: dict[Combination, Curve]  # within epochs, where these are few and the runs' journals are here
+
+    @classmethod
+    def of(cls, runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> "Curves | None":
+        """The mean of every combination as far as all its runs go; None if there is nothing to draw.
+
+        Of a combination its completed runs count, or all if none of them completed.
+        """
+        has_epochs = all(run.metrics[criterion.key].keys() <= run.metrics.get("train/epoch", {}).keys() for run in runs)
+        x = cast(XAxis, common(runs, "runner.curve_x", "epochs") if has_epochs else "targets")
+        members = {key: completed(found) or found for key, found in group(runs, axes).items()}
+        scores, training = {}, {}
+        for key, seeds in members.items():
+            if curve := mean_curve([placed(run, run.metrics[criterion.key], x) for run in seeds]):
+                scores[key] = curve
+        if scores and criterion.split == "valid" and max(map(len, scores.values())) <= FEW_EPOCHS:
+            for key in scores:
+                within = [placed(run, within_epochs(run, criterion.metric), x) for run in members[key]]
+                training[key] = mean_curve(within)
+        scale = cast(Scale, common(runs, "runner.curve_scale", "auto"))
+        return cls(axes, criterion, x, scale, scores, training) if scores else None
+
+
+def common(runs: Sequence[RunRecord], option: str, default: str) -> str:
+    """The value that an option has in all these runs; the default if they differ or have none."""
+    found = {run.parameters.get(option, default) for run in runs}
+    return found.pop() if len(found) == 1 else default
+
+
+def placed(run: RunRecord, values: Mapping[int, float], x: XAxis) -> dict[float, float]:
+    """The values of a run by their place on the horizontal axis in place of their step."""
+    if x == "targets" or not values:
+        return {float(step): value for step, value in values.items()}
+    return dict(zip(epochs_at(list(values), run.metrics["train/epoch"]), values.values()))
+
+
+def within_epochs(run: RunRecord, metric: str) -> dict[int, float]:
+    """The interval/* points of a metric, which only the run's journal has; nothing where that is not here."""
+    journal = run.folder / JOURNAL
+    points = read_journal(journal) if journal.is_file() else []
+    return {point.step: point.value for point in points if point.key == f"interval/{metric}"}
+
+
+def mean_curve(seeds: Sequence[Mapping[float, float]]) -> Curve:
+    """The mean over seeds at every place that all of them have."""
+    places = sorted(set.intersection(*map(set, seeds)))
+    return {place: mean([seed[place] for seed in seeds]) for place in places}
+
+
+def draw_curves(curves: Curves) -> "Figure":
+    """Scores against epochs or training targets, with 95 % bands; of many the best coloured, the others grey."""
+    figure, plot = empty_figure(9, 5)
+    scores, coloured = curves.scores, best_of(curves.scores, curves.criterion)
+    for combination in [key for key in scores if key not in coloured]:
+        draw_grey(plot, scores[combination])
+    for k, combination in enumerate(coloured):
+        if within := curves.training.get(combination):
+            plot.plot(list(within), [found.value for found in within.values()], color=COLOURS[k], linewidth=0.7)
+        draw_line(plot, scores[combination], legend_name(combination), k)
+    drawn = [*scores.values(), *(curves.training[key] for key in coloured if key in curves.training)]
+    values = [found.value for curve in drawn for found in curve.values()]
+    scale_scores(plot, curves.criterion.metric, values, curves.scale)
+    scale_x(plot, curves.x, [place for curve in drawn for place in curve])
+    if curves.axes:
+        num_grey = len(scores) - len(coloured)
+        note = [f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else []
+        title = "\n".join([*curves.axes, *note])
+        figure.legend(title=title, fontsize="small", title_fontsize="small", loc="outside right upper")
+    log = " (log scale)" if plot.get_yscale() == "log" else ""
+    plot.set_ylabel(label(curves.criterion, "") + log)
+    thin = "; thin: training, within epochs" if any(curves.training.values()) else ""
+    plot.set_title(f"means over seeds and their 95 % confidence{thin}")
+    plot.grid(alpha=0.3)
+    return figure
+
+
+def draw_grey(plot: "Axes", curve: Curve) -> None:
+    """A curve among many that are worse than the coloured ones."""
+    heights = [found.value for found in curve.values()]
+    plot.plot(list(curve), heights, color=OTHERS, linewidth=0.7, zorder=1, marker="." if len(curve) == 1 else None)
+
+
+def best_of(curves: Mapping[Combination, Curve], criterion: Criterion) -> list[Combination]:
+    """The combinations with the best scores, as many as there are colours, in the order of the table."""
+    sign = -1 if criterion.higher_is_better else 1
+    furthest = {key: min(sign * found.value for found in curve.values()) for key, curve in curves.items()}
+    chosen = sorted(curves, key=furthest.__getitem__)[: len(COLOURS)]
+    return [combination for combination in curves if combination in chosen]
