@@ -120,6 +120,8 @@ def scale_x(axes: "Axes", x: XAxis, places: Sequence[float]) -> None:
     if x == "targets":
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     whole = all(float(place).is_integer() for place in places)
-    axes.xaxis.set_major_locator(MaxNLocator(7, integer=whole))
-    if len(set(places)) == 1:
-        axes.set_xlim(places[0] * 0.5, places[0] * 1.5)  # with no points around it, a place would get a tiny interval
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=whole))
+    if not whole:
+        axes.set_xlim(left=0)
+    if len(set(places)) == 1:  # with no points around it, a place would get a tiny interval
+        axes.set_xlim(places[0] * 0.5, places[0] * 1.5)

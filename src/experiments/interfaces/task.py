@@ -7,19 +7,19 @@ from .data import Dataset
 
 TAG = "dataset.task"  # of a run: the name of its task
 UNITS = {"perplexity": "perplexity", "accuracy": "accuracy (share of targets)", "loss": "loss (per target)"}
-LOSSES = ("loss", "loss_sum")
+OF_TEXT = ("perplexity", "bits_per_symbol")
 
 
 class Task(NamedTuple):
-    """What a dataset asks a model for. Other metrics are recorded, too, but not shown as its result."""
+    """What a dataset asks a model for, and the metrics that say how well it does."""
 
     name: str  # symbols, labels or numbers
-    shown: tuple[str, ...]  # metrics on the screen, as far as there are
+    hidden: tuple[str, ...]  # metrics that are recorded and not shown
     panels: tuple[tuple[str, ...], ...]  # of a learning curve: of each the first metric that there is
 
     def of(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """The metrics that are shown."""
-        return {key: metrics[key] for key in self.shown if key in metrics}
+        return {key: value for key, value in metrics.items() if key not in self.hidden}
 
     def curves(self, known: Container[str]) -> list[str]:
         """The metric of each panel of the learning curve of a run with these metrics."""
@@ -35,10 +35,9 @@ class Task(NamedTuple):
         return next(iter(self.curves(known)), "loss")
 
 
-SYMBOLS = Task("symbols", (*LOSSES, "perplexity", "accuracy"), (("perplexity", "loss"),))
-# A perplexity of two classes says nothing that their loss does not say.
-LABELS = Task("labels", (*LOSSES, "accuracy", "macro_f1", "majority_accuracy"), (("accuracy",), ("loss",)))
-NUMBERS = Task("numbers", LOSSES, (("loss",),))
+SYMBOLS = Task("symbols", (), (("perplexity", "loss"),))
+LABELS = Task("labels", OF_TEXT, (("accuracy",), ("loss",)))  # a perplexity of two classes says no more than their loss
+NUMBERS = Task("numbers", (*OF_TEXT, "accuracy"), (("loss",),))
 TASKS = {task.name: task for task in (SYMBOLS, LABELS, NUMBERS)}
 
 

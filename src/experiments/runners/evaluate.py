@@ -7,7 +7,7 @@ from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.task import task_of
 from ..training.evaluation import Evaluation
-from ..training.metrics import summary_line
+from ..training.summary_line import summary_line
 from ..training.text_statistics import announce, recorded
 
 log = logging.getLogger("experiments")
@@ -39,5 +39,5 @@ class Evaluate:
         task = task_of(dataset)
         summary = summary_line(metrics, task)
         log.info("%s of %s: %s over %s targets (%s)", self.split, weights.source, summary, f"{count:,}", how)
-        log.info("  ".join(f"{key} {value:.8g}" for key, value in metrics.items()))
+        log.info("  ".join(f"{key} {value:.8g}" for key, value in task.of(metrics).items()))
         return metrics["loss"]

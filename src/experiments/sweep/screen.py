@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..tracking.record import RunRecord
-from ..training.metrics import summary_line
+from ..training.summary_line import summary_line
 from .job_status import JobStatus
 
 log = logging.getLogger("experiments.sweep")

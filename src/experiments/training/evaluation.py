@@ -14,7 +14,8 @@ from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .classification import report_classification
 from .device import Device
-from .metrics import Metrics, summary_line
+from .metrics import Metrics
+from .summary_line import summary_line
 from .text_metrics import UnknownTargets, text_metrics
 from .text_statistics import predicts_symbols, unknown_target
 

@@ -13,7 +13,7 @@ from ..tracking.record import RunRecord
 from ..tracking.run import Run
 from .device import num_threads
 from .loop import Training
-from .metrics import in_one_line, summary_line
+from .summary_line import FORMATS, in_one_line, summary_line
 from .text_metrics import TEXT_FORMATS
 from .text_statistics import description
 
@@ -50,14 +50,14 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
 def best_metrics(training: Training, deciding: str) -> dict[str, float]:
     """The metrics of the deciding split in its best epoch, as the run's journal has them."""
     recorded = RunRecord.of(training.run.folder)
-    values = {key: recorded.at_best(key, deciding) for key in training.task.shown}
+    values = {key: recorded.at_best(key, deciding) for key in FORMATS}
     return {key: value for key, value in values.items() if value is not None}
 
 
 def model_line(training: Training) -> str:
     """The model with its number of parameters, and where and how precisely it is computed."""
     number = sum(weight.numel() for weight in training.model.parameters())
-    size = f"{number:,} parameters" if number else "no parameters: it counts"
+    size = f"{number:,} parameters" if number else "not trained by gradients"
     device, precision = training.experiment.device
     threads = num_threads()
     computes = f"{device}, {precision}, {threads} {'thread' if threads == 1 else 'threads'}"

@@ -41,10 +41,10 @@ class Curves(NamedTuple):
         series: dict[str, dict[int, float]] = {}
         for point in points:
             series.setdefault(point.key, {}).setdefault(point.step, point.value)
+        num_epochs, within = len(series.get("train/epoch", {})), len(series.get("interval/loss", {}))
+        training = "interval" if num_epochs <= FEW_EPOCHS and within > num_epochs else "train"
         parts = [key.split("/", 1) for key in series]
-        metrics = task.curves({name for kind, name in parts if kind in ("train", "valid", "interval")})
-        num_epochs, loss = len(series.get("train/epoch", {})), series.get("interval/loss", {})
-        training = "interval" if num_epochs <= FEW_EPOCHS and len(loss) > max(1, num_epochs) else "train"
+        metrics = task.curves({metric for kind, metric in parts if kind in (training, "valid")})
         return cls(series, metrics, training, x if num_epochs else "targets")
 
     @property

@@ -6,22 +6,13 @@ docs/metrics.md says which number is divided by which.
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ..checkpoints.training_state import AttributesAsState
 from ..interfaces.model import Score
-from ..interfaces.task import Task
 
 LN2 = math.log(2.0)
-FORMATS = {
-    "loss": ".4g",
-    "loss_sum": ".4g",
-    "perplexity": ".2f",
-    "accuracy": ".2%",
-    "macro_f1": ".4f",
-    "majority_accuracy": ".2%",
-}
 
 
 class Metrics(AttributesAsState):
@@ -106,16 +97,6 @@ def perplexity(nats: float) -> float:
         return math.exp(nats)
     except OverflowError:
         return math.inf
-
-
-def summary_line(metrics: Mapping[str, float], task: Task) -> str:
-    """The metrics that describe a task, as one line."""
-    return in_one_line(task.of(metrics), FORMATS)
-
-
-def in_one_line(metrics: Mapping[str, float], formats: Mapping[str, str]) -> str:
-    """What there is of the formats, each with its name."""
-    return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in formats.items() if key in metrics)
 
 
 def in_double_precision(value: Any) -> Any:

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..interfaces.task import Task
-from .metrics import TimedMetrics, summary_line
+from .metrics import TimedMetrics
+from .summary_line import summary_line
 
 log = logging.getLogger("experiments")
 
