@@ -24,6 +24,7 @@ SETTINGS = {
     "precision": "float32",
     "threads": None,
     "deterministic": False,
+    "loss_sum": False,
     "checkpoint": None,
     "resume": None,
 }

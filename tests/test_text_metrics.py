@@ -220,7 +220,7 @@ def test_what_the_data_holds_is_one_line():
     assert text_statistics.description(closed) == "7 types; train 200 tokens, valid 120 tokens, test 90 tokens"
     dataset.statistics = {}
     assert text_statistics.description(dataset) == ""
-    assert text_statistics.recorded(dataset) == {}
+    assert text_statistics.recorded(dataset) == {"dataset.task": "symbols"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What the figures of a comparison show."""
 
+import json
 import math
 import random
 
@@ -115,6 +116,52 @@ def test_curves_are_means_over_seeds_against_targets_on_a_logarithmic_scale():
     assert list(line.get_ydata()) == pytest.approx(list(expected))
     assert (plot.get_yscale(), plot.get_xlabel()) == ("log", "training targets seen")
     assert "perplexity" in plot.get_ylabel()
+
+
+def with_epochs(runs, **options):
+    """The runs as they are recorded with a number for each epoch."""
+    for run in runs:
+        run.metrics["train/epoch"] = {step: step // 1000 for step in run.metrics["train/loss"]}
+        run.parameters |= {f"runner.{key}": value for key, value in options.items()}
+    return runs
+
+
+def test_curves_have_the_axes_that_the_runs_chose():
+    def drawn(**options):
+        runs = with_epochs(sweep(model=list(FLOORS), truncation=[5]), **options)
+        return axes_of(draw(runs, ["model", "truncation", "seed"], "grid")["curves"])
+
+    plot = drawn()
+    assert (plot.get_xlabel(), list(plot.lines[0].get_xdata())) == ("epoch", [1, 2, 3, 4, 5, 6])
+    assert drawn(curve_x="targets").get_xlabel() == "training targets seen"
+    assert [drawn(curve_scale=scale).get_yscale() for scale in ("linear", "log")] == ["linear", "log"]
+
+
+def test_curves_of_labels_show_the_accuracy_and_those_of_numbers_the_squared_error():
+    runs = sweep(model=list(FLOORS), truncation=[5])
+    for task, label in (
+        ("labels", "valid accuracy (share of targets)"),
+        ("numbers", "valid squared error (per target)"),
+    ):
+        for run in runs:
+            run.tags["dataset.task"] = task
+        plot = axes_of(draw(runs, ["model", "truncation", "seed"], "grid")["curves"])
+        assert (plot.get_ylabel(), plot.get_yscale()) == (label, "linear")
+
+
+def test_of_few_epochs_training_is_drawn_within_them(tmp_path):
+    runs = with_epochs([a_run(f"r{k}", {"x": k}, 3.0, "diverged") for k in range(2)])  # of two epochs
+    for run in runs:
+        run.folder = tmp_path / run.name
+        run.folder.mkdir()
+        points = [("interval/perplexity", 100.0 + step, step) for step in (500, 1000, 1500, 2000)]
+        lines = [{"key": key, "value": value, "step": step, "timestamp": 0} for key, value, step in points]
+        (run.folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    plot = axes_of(draw(runs, ["x"], "grid")["curves"])
+    assert "within epochs" in plot.get_title()
+    within = [line for line in plot.lines if len(line.get_xdata()) == 4]
+    assert [list(line.get_xdata()) for line in within] == [[0.5, 1, 1.5, 2]] * 2
+    assert list(within[0].get_ydata()) == [600, 1100, 1600, 2100]
 
 
 def test_of_many_curves_the_best_are_named_and_the_others_grey():

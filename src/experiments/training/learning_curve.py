@@ -21,6 +21,7 @@ from ..tracking.journal import Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SPLITS = {"train": (COLOURS[0], MARKERS[0], "-"), "valid": (COLOURS[1], MARKERS[1], "--")}
 
@@ -64,17 +65,21 @@ class Curves(NamedTuple):
         return epochs_at(steps, self.series["train/epoch"])
 
 
-def draw_learning_curve(
-    points: Sequence[Point], path: Path, title: str, task: Task, x: XAxis = "epochs", scale: Scale = "auto"
-) -> None:
-    """Draw what describes the task, a panel for each metric, as a PNG; nothing if nothing was recorded.
+def draw_learning_curve(points: Sequence[Point], path: Path, title: str, task: Task, x: XAxis, scale: Scale) -> None:
+    """Write `learning_curve` as a PNG, if there is one."""
+    if (figure := learning_curve(points, title, task, x, scale)) is not None:
+        figure.savefig(path)
+
+
+def learning_curve(points: Sequence[Point], title: str, task: Task, x: XAxis, scale: Scale) -> "Figure | None":
+    """What describes the task, a panel for each metric; None if nothing of it was recorded.
 
     Training is a solid line with dots and validation a dashed one with squares. Of few epochs training is drawn by its
     interval/* points, each the mean since the one before. A dotted line marks the epoch of the lowest deciding loss.
     """
     curves = Curves.of(points, task, x)
     if not curves.metrics:
-        return
+        return None
     figure, panels = empty_panels(7, 1.5 + 2.5 * len(curves.metrics), len(curves.metrics))
     drawn: list[float] = []
     for axes, metric in zip(panels, curves.metrics):
@@ -82,7 +87,7 @@ def draw_learning_curve(
         axes.set_ylabel(task.unit(metric) + (", log scale" if axes.get_yscale() == "log" else ""))
     scale_x(panels[-1], curves.x, drawn)
     panels[0].set_title(f"learning curve of {title}")
-    figure.savefig(path)
+    return figure
 
 
 def draw_panel(axes: "Axes", curves: Curves, metric: str, scale: Scale) -> list[float]:
