@@ -1,4 +1,8 @@
-"""Runs, checkpoints and a sweep recorded by an earlier version (see recorded/README.md) work as they did then."""
+"""Runs, checkpoints and a sweep recorded by an earlier version (see recorded/README.md) work as they did then.
+
+The processor that recorded them adds products up in its own order, so numbers are the same but for the last digits.
+That a resumed run has every bit of an undisturbed one on the same machine is held by tests/runners/test_resume.py.
+"""
 
 import csv
 import json
@@ -17,6 +21,7 @@ from .conftest import MemoryStore
 RECORDED = Path(__file__).parent / "recorded"
 EXPECTED = json.loads((RECORDED / "expected.json").read_text())
 VARY = ("targets_per_second",)
+FLOAT32 = "torch_lstm-characters-1125-082049-6143"  # all others are in float64
 
 
 @pytest.fixture
@@ -50,12 +55,24 @@ def of(expected: list) -> dict[tuple[str, int], float]:
     return {(key, step): value for key, step, value in expected if not key.endswith(VARY)}
 
 
+def same(expected: dict, run: str) -> object:
+    """What equals these numbers of a run but for rounding."""
+    return pytest.approx(expected, rel=1e-5 if run == FLOAT32 else 1e-9, abs=0)
+
+
+def assert_holds(folder: Path, expected: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
+    """All of these points are in a run's journal, with the same numbers; all that it has."""
+    found = points(folder)
+    assert {point: found.get(point) for point in expected} == same(expected, folder.name)
+    return found
+
+
 @pytest.mark.parametrize("expected", EXPECTED["evaluate"], ids=lambda e: e["run"])
-def test_a_checkpoint_has_the_same_loss_to_the_last_bit(recorded, expected):
+def test_a_checkpoint_has_the_same_loss(recorded, expected):
     outcome = recorded(expected["fixture"], expected["command"])
     assert outcome.code == 0, outcome.error
     found = {point.key: point.value for point in MemoryStore.ended[-1].points}
-    assert {key: found[key] for key in expected["metrics"]} == expected["metrics"]
+    assert {key: found[key] for key in expected["metrics"]} == same(expected["metrics"], expected["run"])
     printed = expected["printed"]
     if "imdb" in expected["run"]:  # a perplexity of labels is still recorded, but no longer shown
         printed = re.sub(r"perplexity \S+  bits_per_symbol \S+  ", "", printed)
@@ -75,7 +92,7 @@ def test_a_new_run_from_a_checkpoint_has_the_same_losses_and_identity(recorded, 
     assert outcome.code == 0, outcome.error
     run = MemoryStore.ended[-1]
     assert run.tags["identity"] == expected["identity"]
-    assert points(run.folder).items() >= of(expected["points"]).items()
+    assert_holds(run.folder, of(expected["points"]))
 
 
 @pytest.mark.parametrize("expected", EXPECTED["longer"], ids=lambda e: e["run"])
@@ -84,7 +101,7 @@ def test_a_completed_run_can_be_made_longer_with_the_same_losses(recorded, expec
     assert outcome.code == 0, outcome.error
     run = MemoryStore.ended[-1]
     assert run.name == expected["run"]
-    assert points(run.folder).items() >= of(expected["points"]).items()
+    assert_holds(run.folder, of(expected["points"]))
 
 
 @pytest.mark.parametrize("name", EXPECTED["resume"])
@@ -94,8 +111,8 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(recorded, name):
     assert outcome.code == 0, outcome.error
     run = MemoryStore.ended[-1]
     assert (run.name, run.status) == (expected["run"], "FINISHED")
-    ended, undisturbed = points(run.folder), points(RECORDED / "undisturbed" / expected["undisturbed"])
-    assert ended.items() >= undisturbed.items()
+    undisturbed = points(RECORDED / "undisturbed" / expected["undisturbed"])
+    ended = assert_holds(run.folder, undisturbed)
     added = {key for key, _ in ended.keys() - undisturbed.keys()}  # metrics that the version of then did not have
     assert added <= {f"test/{metric}" for metric in TEXT_FORMATS}
 
@@ -131,4 +148,4 @@ def test_a_sweep_with_one_job_missing_trains_that_job_alone(recorded, tmp_path):
     for name, job in whole["jobs"].items():
         found = points(runs[name].parent)
         for key in ("train/loss", "valid/loss", "test/loss"):
-            assert [[step, found[key, step]] for step in sorted(s for k, s in found if k == key)] == job[key]
+            assert {step: value for (k, step), value in found.items() if k == key} == same(dict(job[key]), name)
