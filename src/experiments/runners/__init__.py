@@ -8,6 +8,7 @@ PUBLIC = {
     "Sample": "sample",
     "Score": "score",
     "Gradients": "gradients",
+    "States": "states",
     "Summary": "summary",
     "Compare": "compare",
     "Dashboard": "dashboard",

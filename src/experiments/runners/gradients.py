@@ -1,10 +1,8 @@
 """The runner that measures gradients through time."""
 
-import csv
 import dataclasses
-import io
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ..checkpoints.allowed_targets import check_targets
@@ -20,7 +18,8 @@ from ..tracking.run import Run
 from ..training.text_statistics import recorded
 from ..understanding import gradient_figures as figures
 from ..understanding import gradient_study as tables
-from ..understanding.gradient_study import START, TRAINED, Measurement, Row, Study
+from ..understanding.gradient_study import START, TRAINED, Measurement, Study
+from ..understanding.tables import as_csv
 
 log = logging.getLogger("experiments")
 
@@ -169,13 +168,3 @@ def check_has_gradients(model: Model, name: str) -> None:
             f"{name} reads whole sequences at once (bidirectional or pooled), so that there is no state between steps: "
             "measure one trained with model.bidirectional=false model.pooling=last"
         )
-
-
-def as_csv(rows: Iterable[Row]) -> str:
-    """Rows with the same keys as CSV, every digit."""
-    rows = [*rows]
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()

@@ -37,7 +37,7 @@ def classify_lines(
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\n")
         symbols = vocabulary.split(text)
-        window = _window(_ids(vocabulary, symbols, reading))
+        window = _window(ids_read(vocabulary, symbols, reading))
         inputs, _ = device.tensors(window)
         with device.autocast():
             log_probs, _ = model.predict(inputs, model.initial_state(1))
@@ -46,7 +46,7 @@ def classify_lines(
         yield ClassifiedText(number, text, len(symbols), unknown, probabilities)
 
 
-def _ids(vocabulary: Vocabulary, symbols: Sequence[str], reading: Reading) -> np.ndarray:
+def ids_read(vocabulary: Vocabulary, symbols: Sequence[str], reading: Reading) -> np.ndarray:
     """The ids (n,) that are read of a text."""
     if vocabulary.unknown is None:
         symbols = [symbol for symbol in symbols if symbol in vocabulary]

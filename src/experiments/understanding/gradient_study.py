@@ -5,17 +5,16 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
-from tabulate import tabulate
 
 from ..interfaces.data import Window
 from ..interfaces.model import Model
 from ..training.device import Device
 from .lag_norms import LagNorms, factor_per_step, fall_to, half_life, measure_lag_norms
 from .passages import read_passages
+from .tables import Row, table
 from .truncated_gradient import Cost, Kept, compare_truncations, measure_costs
 
 START, TRAINED = "start", "trained"
-Row = dict[str, str | int | float]
 SHOWN_LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 NORM_COLUMNS = ("network", "weights", "state", "lag", "norm", "relative_norm", "losses")
 
@@ -118,12 +117,6 @@ def truncation_table(studies: Sequence[Study]) -> str:
 def number_text(value: float) -> str:
     """Three digits, of large numbers all that stand before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str | int | float]], num_texts: int) -> str:
-    """Aligned text, the first `num_texts` columns to the left."""
-    sides = ["left"] * num_texts + ["right"] * (len(heads) - num_texts)
-    return tabulate(rows, heads, "plain", colalign=sides, disable_numparse=True)
 
 
 def half_lives(studies: Sequence[Study]) -> Mapping[str, float]:

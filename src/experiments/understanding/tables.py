@@ -1,0 +1,25 @@
+"""Rows as aligned text and as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
+
+Row = dict[str, str | int | float]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str | int | float]], num_texts: int) -> str:
+    """Aligned text, the first `num_texts` columns to the left."""
+    sides = ["left"] * num_texts + ["right"] * (len(heads) - num_texts)
+    return tabulate(rows, heads, "plain", colalign=sides, disable_numparse=True)
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """Rows with the same keys, at least one, as CSV, every digit."""
+    rows = [*rows]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
