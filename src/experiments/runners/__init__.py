@@ -9,6 +9,7 @@ PUBLIC = {
     "Score": "score",
     "Gradients": "gradients",
     "States": "states",
+    "Trace": "trace",
     "Summary": "summary",
     "Compare": "compare",
     "Dashboard": "dashboard",
