@@ -58,6 +58,7 @@ ADDED: dict[str, dict[str, Any]] = {
 
 TRAIN = "experiments.runners.Train"
 ADDED_TO_TRAIN: dict[str, Any] = {"print_every": None, "curve_x": "epochs", "curve_scale": "auto"}
+ADDED_TO_TRAIN |= {"gradients_interval": None, "gradients_lags": 50}
 
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run.
@@ -66,6 +67,7 @@ NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
 NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file", "data.text_column", "data.label_column")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 NOT_IDENTITY += ("runner.print_every", "runner.curve_x", "runner.curve_scale")
+NOT_IDENTITY += ("runner.gradients_interval", "runner.gradients_lags")
 
 
 def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:

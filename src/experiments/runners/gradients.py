@@ -13,12 +13,13 @@ from ..config.errors import ConfigError
 from ..config.recorded_form import todays_form
 from ..experiment import Experiment, late_arguments
 from ..interfaces.data import Dataset, Window
-from ..interfaces.model import CountedModel, Model
+from ..interfaces.model import Model
 from ..tracking.run import Run
 from ..training.text_statistics import recorded
 from ..understanding import gradient_figures as figures
 from ..understanding import gradient_study as tables
 from ..understanding.gradient_study import START, TRAINED, Measurement, Study
+from ..understanding.lag_norms import check_has_gradients
 from ..understanding.tables import as_csv
 
 log = logging.getLogger("experiments")
@@ -157,14 +158,3 @@ def cell_name(experiment: Experiment) -> str:
     """The choice of a model, with its cell where that is another than the choice's name says."""
     choice, cell = experiment.choices["model"], experiment.model.options.get("cell")
     return f"{choice} {cell}" if choice.endswith("_rnn") and cell != "tanh" else choice
-
-
-def check_has_gradients(model: Model, name: str) -> None:
-    """Raise ConfigError unless the model carries a differentiable state in one direction."""
-    if isinstance(model, CountedModel) or not any(part.is_floating_point() for part in model.initial_state(1)):
-        raise ConfigError(f"{name} has no hidden state through which a gradient travels: give model=torch_lstm")
-    if model.needs_whole_sequences or model.labels_only:
-        raise ConfigError(
-            f"{name} reads whole sequences at once (bidirectional or pooled), so that there is no state between steps: "
-            "measure one trained with model.bidirectional=false model.pooling=last"
-        )

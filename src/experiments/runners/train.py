@@ -1,17 +1,21 @@
 """The runner that trains."""
 
 import logging
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..config.checks import at_least
 from ..experiment import Experiment
-from ..interfaces.model import CountedModel
+from ..interfaces.data import Dataset
+from ..interfaces.model import CountedModel, Model
 from ..tracking.interruption import Interrupted
 from ..training.artifacts import store_description, store_results
 from ..training.final_report import model_line, resume_command, summarize
 from ..training.loop import CountedTraining, Training
 from ..training.text_statistics import announce, recorded
 from ..training.updates import GradientTraining
+
+if TYPE_CHECKING:
+    from ..understanding.gradient_course import GradientCourse
 
 log = logging.getLogger("experiments")
 
@@ -28,15 +32,21 @@ class Train:
         print_every: int | None,
         curve_x: Literal["epochs", "targets"],
         curve_scale: Literal["auto", "linear", "log"],
+        gradients_interval: int | None,
+        gradients_lags: int,
     ):
         """`log_interval`: updates between interval/* metrics; the other two: seconds, or targets, between checkpoints.
 
         `print_every`: epochs between lines on the screen, None: as time passes. `curve_x` and `curve_scale`: the axes
-        of the learning curve.
+        of the learning curve. `gradients_interval`: epochs between measurements of the gradient's norms up to the lag
+        `gradients_lags`.
         """
         at_least(1, log_interval=log_interval, checkpoint_targets_interval=checkpoint_targets_interval)
         at_least(1, print_every=print_every)
         at_least(0, checkpoint_interval=checkpoint_interval)
+        at_least(1, gradients_interval=gradients_interval)
+        at_least(2, gradients_lags=gradients_lags)
+        self.gradients_interval, self.gradients_lags = gradients_interval, gradients_lags
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
         self.print_every, self.curve_x, self.curve_scale = print_every, curve_x, curve_scale
@@ -75,6 +85,22 @@ class Train:
         """Data and model, and the kind of training that the model needs."""
         dataset = experiment.build_dataset()
         model = experiment.build_model(dataset).train()
+        course = self._gradient_course(experiment, dataset, model)
         if isinstance(model, CountedModel):
             return CountedTraining(experiment, self, dataset, model)
-        return GradientTraining(experiment, self, dataset, model)
+        return GradientTraining(experiment, self, dataset, model, course)
+
+    def _gradient_course(self, experiment: Experiment, dataset: Dataset, model: Model) -> "GradientCourse | None":
+        if self.gradients_interval is None:
+            return None
+        from ..understanding.gradient_course import GradientCourse  # only who measures pays for the import
+
+        return GradientCourse(
+            model,
+            experiment.choices["model"],
+            dataset,
+            experiment.device,
+            interval=self.gradients_interval,
+            lags=self.gradients_lags,
+            batch_size=experiment.settings.batch_size,
+        )

@@ -19,13 +19,23 @@ from .tbptt import TruncatedBptt, groups
 if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..runners.train import Train
+    from ..understanding.gradient_course import GradientCourse
 
 
 class GradientTraining(Training):
     """A training whose state (weights, optimizer, place in the epoch, ...) can be saved after every update."""
 
-    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
+    def __init__(
+        self,
+        experiment: "Experiment",
+        runner: "Train",
+        dataset: Dataset,
+        model: Model,
+        course: "GradientCourse | None" = None,
+    ):
+        """`course` measures the gradients by lag before training and after some epochs; None measures nothing."""
         super().__init__(experiment, runner, dataset, model)
+        self.course = course
         self.windows_per_epoch = len(self._windows(0))
         optimizer, reduction = experiment.build_optimizer(model), self.settings.reduction
         clip_norm = self.settings.clip_norm
@@ -36,6 +46,8 @@ class GradientTraining(Training):
     def train(self, run: Run, stop: Stop) -> None:
         self.metrics.start()
         self.interval.start()
+        if self.updates == 0:
+            self._measure_gradients(0, run, stop)
         super().train(run, stop)
 
     def parts(self) -> dict[str, Stateful]:
@@ -83,8 +95,17 @@ class GradientTraining(Training):
         self.window, self.metrics = 0, TimedMetrics()
 
     def _validate(self) -> dict[str, float] | None:
+        """After an epoch's last update; if a signal stops it here, the resumed run does it again."""
         with self.interval.paused():
+            self._measure_gradients(self.epoch + 1, self.run, self.stop)
             return super()._validate()
+
+    def _measure_gradients(self, epoch: int, run: Run, stop: Stop) -> None:
+        """Log the gradients by lag and store their picture, if they are due when so many epochs are done."""
+        if self.course is not None and self.course.is_due(epoch):
+            picture = run.folder / f"gradient_norms_epoch_{epoch}.png"
+            run.log_metrics(self.course.measure(self.model, epoch, picture, stop.check), self.targets)
+            run.log_file(picture)
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..comparison.styling import COLOURS, MARKERS, plain_numbers
 from .gradient_study import START, TRAINED, Study, steps_text
-from .lag_norms import PARTS, factor_per_step, fall_to
+from .lag_norms import PARTS, LagNorms, factor_per_step, fall_to
 from .truncated_gradient import Kept
 
 if TYPE_CHECKING:
@@ -39,6 +39,19 @@ def draw_lag_norms(studies: Sequence[Study], title: str) -> "Figure":
         legend_below(plot, "steps until half / 1 % of k = 1")
     plots[0].set_ylabel("norm relative to k = 1 (log scale)")
     figure.suptitle(f"gradient of loss(t) by state(t-k): {title}")
+    return figure
+
+
+def draw_norms(norms: LagNorms, title: str) -> "Figure":
+    """Norms relative to lag 1 of one network, those of each layer where there are several."""
+    figure, (plot,) = panels(1, shared=True)
+    draw_study(plot, Study("", TRAINED, norms, [], []), [""])
+    plot.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
+    plot.set(xlabel="lag k (steps)", ylabel="norm relative to k = 1 (log scale)", yscale="log")
+    plot.set_ylim(FLOOR / 2, 2.0)  # the same in all pictures of a training
+    plot.grid(alpha=0.3)
+    legend_below(plot, "steps until half / 1 % of k = 1")
+    figure.suptitle(f"gradient of loss(t) by state(t-k)\n{title}", fontsize="medium")
     return figure
 
 

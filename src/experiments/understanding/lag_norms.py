@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..interfaces.model import Model, State
+from ..config.errors import ConfigError
+from ..interfaces.model import CountedModel, Model, State
 from ..training.device import Device
 from .passages import Passage
 
@@ -29,6 +30,17 @@ class LagNorms(NamedTuple):
     names: list[str]  # of the S parts, see `part_names`
     means: np.ndarray  # (S, K) of lag 1 to K; NaN where no loss has so long a past
     counts: np.ndarray  # (K,) losses that the means are over
+
+
+def check_has_gradients(model: Model, name: str) -> None:
+    """Raise ConfigError unless the model carries a differentiable state in one direction."""
+    if isinstance(model, CountedModel) or not any(part.is_floating_point() for part in model.initial_state(1)):
+        raise ConfigError(f"{name} has no hidden state through which a gradient travels: give model=torch_lstm")
+    if model.needs_whole_sequences or model.labels_only:
+        raise ConfigError(
+            f"{name} reads whole sequences at once (bidirectional or pooled), so that there is no state between steps: "
+            "measure one trained with model.bidirectional=false model.pooling=last"
+        )
 
 
 def measure_lag_norms(model: Model, passages: Sequence[Passage], device: Device, steps: int, lags: int) -> LagNorms:
