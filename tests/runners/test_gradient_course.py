@@ -1,5 +1,7 @@
 """Gradients by lag measured during training: nothing else changes, and no point is lost or there twice."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -47,7 +49,7 @@ def test_its_numbers_are_those_of_the_gradients_runner(command, train, text):  #
     outcome = command("runner=gradients", f"checkpoint={run.folder}", *options, "tracker=memory")
     assert outcome.code == 0, outcome.error
     folder = outcome.out.strip().splitlines()[-1].rpartition("/")[0]
-    rows = [line.split(",") for line in open(f"{folder}/gradient_norms.csv").read().splitlines()[1:]]
+    rows = [line.split(",") for line in Path(folder, "gradient_norms.csv").read_text().splitlines()[1:]]
     norms = {(part, int(lag)): float(norm) for _, _, part, lag, norm, _, _ in rows}
     found = points(run.folder, "gradients")
     for part in ("h", "c", "all"):
@@ -67,7 +69,7 @@ def test_a_run_stopped_anywhere_has_every_measurement_once(train, text, stopped,
     assert points(folder, "gradients") == points(undisturbed.folder, "gradients")
 
 
-def test_a_stopped_run_can_be_measured_from_then_on(train, text, stopped):  # noqa: F811
+def test_a_stopped_run_can_be_measured_from_then_on(train, stopped):  # noqa: F811
     folder = stopped(updates.TruncatedBptt, "update", 3)
     train(f"resume={folder.name}", *MEASURED)
     assert len({step for _, step in points(folder, "gradients")}) == 1

@@ -21,7 +21,8 @@ LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # whose norms are metrics
 class GradientCourse:
     """Measures a model on the same windows whenever it is asked to, and leaves the model as it was.
 
-    `name` is that of the model, `interval` is in epochs, `lags` in steps; windows are twice as long and of `batch_size` columns.
+    `name` is that of the model, `interval` is in epochs, `lags` in steps; windows are twice as long and of `batch_size`
+    columns.
     Raises ConfigError for a model without gradients through time, and for data that fills no such window.
     """
 
