@@ -16,11 +16,12 @@ from ..scoring.whole_text import read_text
 from ..tracking.run import Run
 from ..training.text_statistics import recorded
 from ..understanding import state_figures as figures
-from ..understanding.following import following_metrics, following_rows, following_table
+from ..understanding.following import following_metrics, following_rows, following_table, strongest
 from ..understanding.numpy_layers import in_numpy, warn_if_different
 from ..understanding.saturation import saturation_metrics, saturation_rows, saturation_table
 from ..understanding.state_study import Recording, record, value_rows, varying_units, windows_read
 from ..understanding.tables import Row, as_csv
+from ..understanding.text_properties import properties_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,13 +119,13 @@ class Report:
         self.is_rectified = network.cell == "relu"
         vocabulary, inputs = dataset.vocabulary.symbols, recording.inputs
         has_symbols = inputs.ndim == 1 and len(vocabulary) > 0
-        raw = [vocabulary[k] for k in inputs.tolist()] if has_symbols else [str(k) for k in range(len(inputs))]
-        self.symbols = [shown(symbol, symbol) for symbol in raw]
+        self.raw = [vocabulary[k] for k in inputs.tolist()] if has_symbols else [str(k) for k in range(len(inputs))]
+        self.symbols = [shown(symbol, symbol) for symbol in self.raw]
         self.steps = drawn_steps(recording, options.skip, options.steps, dataset.labelled)
         layers, units = recording.layers, options.units
         self.units = varying_units(layers, options.num_units) if units is None else [units] * len(layers)
         self.saturation: list[Row] = [*saturation_rows(recording, options.saturated, self.is_rectified)]
-        self.follows: list[Row] = [*following_rows(recording, raw)] if has_symbols else []
+        self.follows: list[Row] = [*following_rows(recording, self.raw)] if has_symbols else []
 
     def metrics(self) -> dict[str, float]:
         return {**saturation_metrics(self.saturation), **following_metrics(self.follows)}
@@ -162,6 +163,9 @@ class Report:
         for each, units in zip(self.recording.layers, self.units):
             name = f"states_{each.name.replace(' ', '_')}.png"
             yield name, figures.draw_states(each, self.symbols, self.steps, units, self.title)
+        if self.follows:
+            found, properties = strongest(self.follows), properties_of(self.raw)
+            yield "following.png", figures.draw_following(self.recording, found, properties, self.symbols, self.steps)
         if self.saturation:
             limit = self.options.saturated
             yield "saturation.png", figures.draw_saturation(self.saturation, limit, self.title)

@@ -1,6 +1,6 @@
 """The pictures of states and gates: heat maps over a text, and how often gates are saturated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ TITLES = {
     "r": "reset gate r",
     "z": "update gate z (1 keeps)",
     "n": "candidate n",
-    "c": "memory cell c",
+    "c": "memory cell c, each unit relative to its largest value",
     "h": "hidden output h",
     "tanh c": "tanh of the memory cell",
 }
@@ -37,16 +37,12 @@ def draw_states(each: LayerValues, symbols: Sequence[str], steps: slice, units: 
     `symbols` (N,) are all that were read. The caller chooses fonts (`names_in_any_script`), also for saving.
     """
     symbols = symbols[steps]
-    from matplotlib.figure import Figure
-
     rows, names = len(units), [*each.values]
-    longest = max(len(shortened(symbol)) for symbol in symbols)
-    width = min(40.0, max(6.0, 1.8 + (0.17 if longest < 3 else 0.24) * len(symbols)))
-    height = 1.0 + len(names) * (0.55 + 0.16 * rows) + (0.08 * longest if longest > 2 else 0)
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    plots = [*figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]]
+    figure, plots = panels_over(symbols, len(names), 0.55 + 0.16 * rows)
     for plot, name in zip(plots, names):
         values = each.values[name][steps][:, units].T
+        if name == "c":  # without a bound, so that one unit would hide the others
+            values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-30)
         image = plot.imshow(values, aspect="auto", interpolation="nearest", **colours_of(name, values))
         figure.colorbar(image, ax=plot, pad=0.01, aspect=max(4, rows))
         plot.set_title(TITLES[name], fontsize="medium", loc="left")
@@ -57,12 +53,52 @@ def draw_states(each: LayerValues, symbols: Sequence[str], steps: slice, units: 
     return figure
 
 
+def panels_over(symbols: Sequence[str], number: int, height: float) -> "tuple[Figure, list[Axes]]":
+    """So many axes below each other, each of this height in inches, over the same symbols."""
+    from matplotlib.figure import Figure
+
+    longest = max(len(shortened(symbol)) for symbol in symbols)
+    width = min(40.0, max(6.0, 1.8 + (0.17 if longest < 3 else 0.24) * len(symbols)))
+    total = 1.0 + number * height + (0.08 * longest if longest > 2 else 0)
+    figure = Figure(figsize=(width, total), dpi=110, layout="constrained")
+    return figure, [*figure.subplots(number, 1, sharex=True, squeeze=False)[:, 0]]
+
+
+def draw_following(
+    recording: Recording,
+    found: Sequence[Row],
+    properties: Mapping[str, np.ndarray],
+    symbols: Sequence[str],
+    steps: slice,
+) -> "Figure":
+    """For each row of `found` the value of its unit and the property that it follows, over the drawn steps."""
+    figure, plots = panels_over(symbols[steps], len(found), 1.5)
+    layers = {(each.layer, each.direction): each for each in recording.layers}
+    for plot, row in zip(plots, found):
+        each, quantity, name = (
+            layers[int(row["layer"]), str(row["direction"])],
+            str(row["quantity"]),
+            str(row["property"]),
+        )
+        values, places = each.values[quantity][steps, int(row["unit"])], np.arange(len(symbols[steps]))
+        plot.plot(places, values, color=COLOURS[0])
+        plot.set_ylabel(f"{quantity} of unit {row['unit']}", color=COLOURS[0])
+        plot.grid(alpha=0.3, axis="x")
+        other = plot.twinx()
+        other.step(places, properties[name][steps], where="mid", color=COLOURS[1], linestyle="--", linewidth=1.0)
+        other.tick_params(axis="y", colors=COLOURS[1])
+        r = f"r = {float(row['second_half']):.2f} in the second half of all steps"
+        plot.set_title(f"{each.name}, unit {row['unit']}: {name} (dashed), {r}", fontsize="medium", loc="left")
+    label_steps(plots[-1], symbols[steps])
+    plots[-1].set_xlim(-0.5, len(symbols[steps]) - 0.5)
+    return figure
+
+
 def colours_of(name: str, values: np.ndarray) -> dict[str, Any]:
     """Gates from closed (dark) to open (bright); what has a sign from blue by white to red, the same on both sides."""
     if name in SIGMOIDS:
         return {"cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
-    largest = float(np.abs(values).max()) or 1.0
-    limit = 1.0 if largest <= 1.0 and name != "c" else largest
+    limit = max(1.0, float(np.abs(values).max()))  # above 1 only with rectifiers
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
 
