@@ -18,7 +18,16 @@ from ..understanding.numpy_layers import in_numpy
 from ..understanding.passages import counted, live
 from ..understanding.step_trace import learned_gradients, trace_steps
 from ..understanding.tables import as_csv
-from ..understanding.trace_text import Form, Step, gap_between, sum_lines, trace_parts, trace_rows, weight_lines
+from ..understanding.trace_text import (
+    FORMULAS,
+    Form,
+    Step,
+    gap_between,
+    sum_lines,
+    trace_parts,
+    trace_rows,
+    weight_lines,
+)
 
 MOST = 20_000_000  # numbers of the gradients of all steps together, beyond which nothing is computed
 
@@ -59,6 +68,7 @@ class Trace:
         steps, title = step_texts(window, dataset), f"{experiment.choices['model']}: {self._source(experiment)}"
         parts = [
             f"{title}, in {experiment.device.precision}",
+            *FORMULAS[network.cell],
             loss_text(experiment.settings.reduction, window.count),
             *(["", "weights", *weight_lines(arrays(model), self.form)] if self.weights else []),
             "",

@@ -10,6 +10,18 @@ from .step_trace import BACKWARD, FORWARD, Quantity, StepTrace
 from .tables import Row
 
 LARGEST = 10_000  # numbers of an array of which all are rows; of larger ones only the norm is
+FORMULAS = {  # of a step, in the words of the trace
+    "tanh": ("z = W_ih x + b_ih + W_hh h_before + b_hh", "h = tanh(z)"),
+    "relu": ("z = W_ih x + b_ih + W_hh h_before + b_hh", "h = max(0, z)"),
+    "lstm": (
+        "z = W_ih x + b_ih + W_hh h_before + b_hh, its rows one block per gate: i, f, g, o",
+        "i, f, o = sigmoid of z_i, z_f, z_o;  g = tanh(z_g);  c = f c_before + i g;  h = o tanh(c)",
+    ),
+    "gru": (
+        "z = W_ih x + b_ih + W_hh h_before + b_hh, its rows one block per gate: r, z, n; the parts of z_n stay apart",
+        "r, z = sigmoid of z_r, z_z;  n = tanh(z_n of x + r z_n of h);  h = (1 - z) n + z h_before",
+    ),
+}
 FEW = 3  # numbers shown at each end of an array that is too large
 
 
@@ -75,7 +87,8 @@ def numbers(values: np.ndarray, form: Form) -> str:
 
 def number(value: float | np.ndarray, form: Form) -> str:
     """A number with its sign's place kept free."""
-    return f"{float(value): .{form.digits}f}"
+    rounded = round(float(value), form.digits) + 0.0  # no -0.0000
+    return f"{rounded: .{form.digits}f}"
 
 
 def weight_lines(weights: Mapping[str, np.ndarray], form: Form) -> Iterator[str]:
