@@ -38,7 +38,7 @@ def saturation_rows(recording: Recording, saturated: float, is_rectified: bool) 
 
 def saturation_table(rows: Sequence[Row], saturated: float) -> str:
     """A row for each layer, direction and quantity, over all units and steps."""
-    heads = ["layer", "quantity", "mean", "below", "share below", "share above", "units mostly below", "mostly above"]
+    heads = ["layer", "quantity", "mean", "limits", "share below", "share above", "units mostly below", "mostly above"]
     lines = []
     for (layer, direction, name), found in grouped(rows).items():
         mean, below, above = (np.array([float(row[key]) for row in found]) for key in ("mean", "below", "above"))
