@@ -38,7 +38,7 @@ class Train:
         """`log_interval`: updates between interval/* metrics; the other two: seconds, or targets, between checkpoints.
 
         `print_every`: epochs between lines on the screen, None: as time passes. `curve_x` and `curve_scale`: the axes
-        of the learning curve. `gradients_interval`: epochs between measurements of the gradient's norms up to the lag
+        of the learning curve. `gradients_interval`: updates between measurements of the gradient's norms up to the lag
         `gradients_lags`.
         """
         at_least(1, log_interval=log_interval, checkpoint_targets_interval=checkpoint_targets_interval)

@@ -33,7 +33,7 @@ class GradientTraining(Training):
         model: Model,
         course: "GradientCourse | None" = None,
     ):
-        """`course` measures the gradients by lag before training and after some epochs; None measures nothing."""
+        """`course` measures the gradients by lag before training and after some updates; None measures nothing."""
         super().__init__(experiment, runner, dataset, model)
         self.course = course
         self.windows_per_epoch = len(self._windows(0))
@@ -46,8 +46,6 @@ class GradientTraining(Training):
     def train(self, run: Run, stop: Stop) -> None:
         self.metrics.start()
         self.interval.start()
-        if self.updates == 0:
-            self._measure_gradients(0, run, stop)
         super().train(run, stop)
 
     def parts(self) -> dict[str, Stateful]:
@@ -77,6 +75,8 @@ class GradientTraining(Training):
     def _learn(self, progress: Progress) -> tuple[dict[str, float], float]:
         epoch = self._windows(self.epoch)
         left = (epoch[k] for k in range(self.window, len(epoch)))
+        if self.updates == 0:
+            self._measure_gradients()
         for windows in groups(left, self.settings.update_windows):
             self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
             logged = (self.updates + 1) % self.runner.log_interval == 0
@@ -86,6 +86,7 @@ class GradientTraining(Training):
             progress.windows(len(windows), self.epoch + 1, self.metrics)
             if logged:
                 self._log_interval(norm)
+            self._measure_gradients()
             self._save_if_due()
             self.stop.check()
         return self._finite(self.metrics) | self._summed_loss(self.metrics), self.metrics.rate()
@@ -95,17 +96,17 @@ class GradientTraining(Training):
         self.window, self.metrics = 0, TimedMetrics()
 
     def _validate(self) -> dict[str, float] | None:
-        """After an epoch's last update; if a signal stops it here, the resumed run does it again."""
         with self.interval.paused():
-            self._measure_gradients(self.epoch + 1, self.run, self.stop)
             return super()._validate()
 
-    def _measure_gradients(self, epoch: int, run: Run, stop: Stop) -> None:
-        """Log the gradients by lag and store their picture, if they are due when so many epochs are done."""
-        if self.course is not None and self.course.is_due(epoch):
-            picture = run.folder / f"gradient_norms_epoch_{epoch}.png"
-            run.log_metrics(self.course.measure(self.model, epoch, picture, stop.check), self.targets)
-            run.log_file(picture)
+    def _measure_gradients(self) -> None:
+        """Log the gradients by lag and store their picture, if that is due now."""
+        if self.course is None or not self.course.is_due(self.updates):
+            return
+        with self.metrics.paused(), self.interval.paused():
+            picture = self.run.folder / f"gradient_norms_{self.updates}.png"
+            self.run.log_metrics(self.course.measure(self.model, self.updates, picture), self.targets)
+            self.run.log_file(picture)
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)

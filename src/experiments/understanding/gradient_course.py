@@ -1,7 +1,7 @@
-"""The norms of gradients by lag in the course of a training: measured before it and after every so many epochs."""
+"""The norms of gradients by lag in the course of a training: measured before it and after every so many updates."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -21,8 +21,8 @@ LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # whose norms are metrics
 class GradientCourse:
     """Measures a model on the same windows whenever it is asked to, and leaves the model as it was.
 
-    `name` is that of the model, `interval` is in epochs, `lags` in steps; windows are twice as long and of `batch_size`
-    columns.
+    `name` is that of the model, `interval` is in updates, `lags` in steps; windows are twice as long, of
+    `batch_size` columns.
     Raises ConfigError for a model without gradients through time, and for data that fills no such window.
     """
 
@@ -38,25 +38,25 @@ class GradientCourse:
         except ValueError as error:
             raise ConfigError(f"runner.gradients_interval: {error}") from error
 
-    def is_due(self, epoch: int) -> bool:
-        """Whether it is to be measured when so many epochs are done."""
-        return epoch % self.interval == 0
+    def is_due(self, updates: int) -> bool:
+        """Whether it is to be measured when so many updates are done."""
+        return updates % self.interval == 0
 
-    def measure(self, model: Model, epoch: int, picture: Path, check: Callable[[], None]) -> dict[str, float]:
+    def measure(self, model: Model, updates: int, picture: Path) -> dict[str, float]:
         """Draw the norms with the weights that the model has now as a PNG; returns their metrics.
 
-        Without dropout; no random number is drawn, and no gradient is left in the parameters. `check` may raise.
+        Without dropout; no random number is drawn, and no gradient is left in the parameters.
         """
         was_training = model.training
         model.eval()
         try:
             with torch.backends.cudnn.flags(enabled=False):  # cuDNN has no gradient outside training
-                passages = read_passages(model, self.windows, self.device, PASSAGES, check)
+                passages = read_passages(model, self.windows, self.device, PASSAGES, lambda: None)
                 lags = min(self.lags, self._reach(len(passages[0].inputs)))
                 norms = measure_lag_norms(model, passages, self.device, STEPS, lags)
         finally:
             model.train(was_training)
-        when = "before training" if epoch == 0 else f"after epoch {epoch}"
+        when = "before training" if updates == 0 else f"after {updates:,} updates"
         draw_norms(norms, f"{self.name}, {when}").savefig(picture)
         return course_metrics(norms)
 
