@@ -48,7 +48,8 @@ def draw_norms(norms: LagNorms, title: str) -> "Figure":
     draw_study(plot, Study("", TRAINED, norms, [], []), [""])
     plot.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
     plot.set(xlabel="lag k (steps)", ylabel="norm relative to k = 1 (log scale)", yscale="log")
-    plot.set_ylim(FLOOR / 2, 2.0)  # the same in all pictures of a training
+    largest = max(float(np.nanmax(means / means[0])) for means in norms.means)
+    plot.set_ylim(FLOOR / 2, max(2.0, 2.0 * largest))  # the same in all pictures of a training that does not explode
     plot.grid(alpha=0.3)
     legend_below(plot, "steps until half / 1 % of k = 1")
     figure.suptitle(f"gradient of loss(t) by state(t-k)\n{title}", fontsize="medium")
