@@ -1,6 +1,7 @@
 """The runner that prints a forward and a backward pass step by step."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -65,27 +66,39 @@ class Trace:
         inputs, targets = (tensor.cpu() for tensor in experiment.device.tensors(window))
         found = trace_steps(network, inputs, targets, state)
         loss, learned = learned_gradients(model, experiment.device, inputs, targets, state)
-        steps, title = step_texts(window, dataset), f"{experiment.choices['model']}: {self._source(experiment)}"
+        steps = step_texts(window, dataset)
         parts = [
-            f"{title}, in {experiment.device.precision}",
-            *FORMULAS[network.cell],
-            loss_text(experiment.settings.reduction, window.count),
+            *self._head(experiment, network.cell, window.count),
             *(["", "weights", *weight_lines(arrays(model), self.form)] if self.weights else []),
             "",
             *trace_parts(found, steps, self.form),
-            f"sum of the losses {loss:.{max(4, self.form.digits)}f}; gradients, summed over the steps",
-            *sum_lines(found.gradients, learned, self.form),
+            *sum_lines(found.gradients, loss, learned, self.form),
         ]
         text = "\n".join(parts) + "\n"
+        metrics = {"trace/loss": loss, "trace/difference": gap_between(found.gradients, learned)}
+        print(text)
+        print(self._record(experiment, dataset, metrics, text, as_csv(trace_rows(found, steps))))
+
+    def _head(self, experiment: Experiment, cell: str, targets: int) -> list[str]:
+        """What is traced, with which formulas."""
+        where = "runner.text" if self.text is not None else f"{experiment.choices['data']}, {self.split}"
+        weights = experiment.initial_weights
+        state = "as training begins" if weights is None else f"weights of {weights.source}"
+        title = f"{experiment.choices['model']}: {where}, {state}, in {experiment.device.precision}"
+        return [title, *FORMULAS[cell], loss_text(experiment.settings.reduction, targets)]
+
+    def _record(
+        self, experiment: Experiment, dataset: Dataset, metrics: dict[str, float], text: str, table: str
+    ) -> Path:
+        """Store a run with these artifacts; the path of the table."""
+        weights = experiment.initial_weights
         fingerprint = dataset.vocabulary.fingerprint if self.text is not None else dataset.fingerprint
         tags = {"runner": "trace"} | ({} if weights is None else {"evaluated": weights.run_id})
         with experiment.open_run(fingerprint, None, recorded(dataset), **tags) as (run, _):
-            at = 0 if weights is None else weights.content["best"]["targets"]
-            run.log_metrics({"trace/loss": loss, "trace/difference": gap_between(found.gradients, learned)}, at)
+            run.log_metrics(metrics, 0 if weights is None else weights.content["best"]["targets"])
             run.log_text("trace.txt", text)
-            run.log_text("trace.csv", as_csv(trace_rows(found, steps)))
-        print(text)
-        print(run.folder / "trace.csv")
+            run.log_text("trace.csv", table)
+        return run.folder / "trace.csv"
 
     def _check_model(self, model: Model, name: str) -> None:
         """ConfigError for a model that reads whole sequences, or one too large."""
@@ -134,12 +147,6 @@ class Trace:
         cuts = range(0, len(ids) - 1, self.steps)
         pairs = ((ids[k : k + self.steps + 1][:-1, None], ids[k + 1 : k + self.steps + 1, None]) for k in cuts)
         return [Window(inputs, targets, k == 0, len(targets)) for k, (inputs, targets) in enumerate(pairs)]
-
-    def _source(self, experiment: Experiment) -> str:
-        where = "runner.text" if self.text is not None else f"{experiment.choices['data']}, {self.split}"
-        weights = experiment.initial_weights
-        state = "as training begins" if weights is None else f"weights of {weights.source}"
-        return f"{where}, {state}"
 
 
 def loss_text(reduction: str, targets: int) -> str:

@@ -98,8 +98,11 @@ def weight_lines(weights: Mapping[str, np.ndarray], form: Form) -> Iterator[str]
         yield from array_lines(f"  {name:<{width}}", value, form)
 
 
-def sum_lines(sums: Mapping[str, np.ndarray], learned: Mapping[str, np.ndarray], form: Form) -> Iterator[str]:
-    """Each parameter's gradient, the sum over the steps, and how far `learn` differs from all of them."""
+def sum_lines(
+    sums: Mapping[str, np.ndarray], loss: float, learned: Mapping[str, np.ndarray], form: Form
+) -> Iterator[str]:
+    """The loss of all steps, each parameter's gradient summed over them, and how far `learn` differs from these."""
+    yield f"sum of the losses {loss:.{max(4, form.digits)}f}; gradients, summed over the steps"
     yield from weight_lines({name: sums[name] for name in learned}, form)
     yield f"largest difference to the gradients of the model's own learn: {gap_between(sums, learned):.2g}"
 
