@@ -88,7 +88,9 @@ class Train:
         course = self._gradient_course(experiment, dataset, model)
         if isinstance(model, CountedModel):
             return CountedTraining(experiment, self, dataset, model)
-        return GradientTraining(experiment, self, dataset, model, course)
+        training = GradientTraining(experiment, self, dataset, model)
+        training.course = course
+        return training
 
     def _gradient_course(self, experiment: Experiment, dataset: Dataset, model: Model) -> "GradientCourse | None":
         if self.gradients_interval is None:

@@ -25,17 +25,10 @@ if TYPE_CHECKING:
 class GradientTraining(Training):
     """A training whose state (weights, optimizer, place in the epoch, ...) can be saved after every update."""
 
-    def __init__(
-        self,
-        experiment: "Experiment",
-        runner: "Train",
-        dataset: Dataset,
-        model: Model,
-        course: "GradientCourse | None" = None,
-    ):
-        """`course` measures the gradients by lag before training and after some updates; None measures nothing."""
+    course: "GradientCourse | None" = None  # if the runner sets it, it measures gradients by lag at an interval
+
+    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         super().__init__(experiment, runner, dataset, model)
-        self.course = course
         self.windows_per_epoch = len(self._windows(0))
         optimizer, reduction = experiment.build_optimizer(model), self.settings.reduction
         clip_norm = self.settings.clip_norm
@@ -101,12 +94,11 @@ class GradientTraining(Training):
 
     def _measure_gradients(self) -> None:
         """Log the gradients by lag and store their picture, if that is due now."""
-        if self.course is None or not self.course.is_due(self.updates):
-            return
-        with self.metrics.paused(), self.interval.paused():
-            picture = self.run.folder / f"gradient_norms_{self.updates}.png"
-            self.run.log_metrics(self.course.measure(self.model, self.updates, picture), self.targets)
-            self.run.log_file(picture)
+        if self.course is not None and self.course.is_due(self.updates):
+            with self.metrics.paused(), self.interval.paused():
+                picture = self.run.folder / f"gradient_norms_{self.updates}.png"
+                self.run.log_metrics(self.course.measure(self.model, self.updates, picture), self.targets)
+                self.run.log_file(picture)
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
