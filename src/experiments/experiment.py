@@ -37,7 +37,7 @@ from .training.dry_run import check_compatible, dry_run
 log = logging.getLogger("experiments")
 
 SIZES = ("num_inputs", "num_outputs")
-OF_DATA = ("sentence_end", *DATA_KINDS)  # what a model may want to know besides
+OF_DATA = ("sentence_end", "symbol_counts", *DATA_KINDS)  # what a model may want to know besides
 LATE = {"model": (*SIZES, *OF_DATA), "optimizer": ("params",), "data": ("vocabulary", "classes")}  # what `build` adds
 
 
@@ -127,7 +127,8 @@ class Experiment:
     def build_model(self, dataset: Dataset) -> Model:
         """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
         torch.manual_seed(self.settings.seed)
-        sizes, others = ({name: getattr(dataset, name) for name in names} for names in (SIZES, OF_DATA))
+        sizes = {name: getattr(dataset, name) for name in SIZES}
+        others = {name: getattr(dataset, name) for name in OF_DATA if self.model.takes(name)}
         model = self.model.build(others, **sizes)
         check_compatible(model, dataset, self.settings)
         model = self.device.place(model)

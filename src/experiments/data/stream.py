@@ -1,5 +1,6 @@
 """A language-model dataset: every symbol of a stream is predicted from those before it."""
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -51,6 +52,11 @@ class SymbolStreams(Dataset):
         if self._wrap and epoch is not None:
             return wrapped_windows(symbols, batch_size, truncation, epoch)
         return stream_windows(symbols, batch_size, truncation, warm_up)
+
+    @functools.cached_property
+    def symbol_counts(self) -> np.ndarray:  # type: ignore[override]  # counted when a model asks
+        """How often each symbol occurs in the training split (V,)."""
+        return np.bincount(self.streams["train"], minlength=len(self.vocabulary))
 
     @property
     def fingerprint(self) -> str:

@@ -69,6 +69,7 @@ class Dataset:
     labels: tuple[str, ...] = ()  # the names of the K classes, where labelled
     label_counts: tuple[int, ...] = ()  # the training targets of each class, where labelled
     sentence_end: int | None = None  # the symbol that ends a sentence
+    symbol_counts: np.ndarray | None = None  # (V,) of the training split, where the dataset knows them
     statistics: Mapping[str, SplitStatistics] = MappingProxyType({})  # by split, where the dataset knows them
     vocabulary_options: tuple[str, ...] = ()  # the constructor's arguments that choose the symbols
 

@@ -21,6 +21,7 @@ class Score(NamedTuple):
     nats: Tensor | float | None  # negative log-likelihood: the loss itself or another number; None if there is none
     correct: Tensor | int | None  # targets that were the most probable symbol; None where targets are numbers
     target_nats: Tensor | None = None  # nats of every target (T, B), 0 where IGNORE; None if not kept, as in training
+    count: int | None = None  # predictions that the sums are over, where these are not the window's targets
 
 
 class Model(torch.nn.Module):
@@ -28,8 +29,8 @@ class Model(torch.nn.Module):
 
     A subclass implements `initial_state`, `predict` and `score`. Inputs of PADDING leave the state unchanged, targets
     of IGNORE are not predicted. The class attributes are defaults that a subclass overrides. Its constructor is given
-    what it names of `num_inputs`, `num_outputs`, `sentence_end`, `real_inputs`, `real_targets` and `labelled_steps`,
-    which are the dataset's.
+    what it names of `num_inputs`, `num_outputs`, `sentence_end`, `symbol_counts`, `real_inputs`, `real_targets` and
+    `labelled_steps`, which are the dataset's.
     """
 
     devices: tuple[str, ...] = ("cpu",)  # where it can run: "cpu", "cuda", "mps"
@@ -38,10 +39,16 @@ class Model(torch.nn.Module):
     real_inputs = False  # it reads vectors (T, B, V)
     real_targets = False  # it predicts numbers: `predict` gives them, (T, B, 1), not log-probabilities
     labels_only = False  # its output belongs to the whole sequence read so far, and is the same at every step
+    reads_both_sides = False  # it scores a symbol by those before and after it: no `predict`, no probability of a text
     needs_whole_sequences = False  # its state cannot be carried from window to window
     takes_class_weights = True  # `learn` or `fit` uses them
     class_weights: Tensor | None = None  # (K,) the training loop sets what a target of each class counts in learning
     sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients
+
+    @property
+    def input_vectors(self) -> Tensor | None:
+        """What the network reads for each symbol (V, E): its embedding, shared memory; None if it has no such thing."""
+        return None
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first symbol."""

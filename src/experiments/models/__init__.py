@@ -6,6 +6,8 @@ PUBLIC = {
     "NumpyNetwork": "numpy.network",
     "TorchNetwork": "torch.network",
     "ContextNetwork": "baselines.context_network",
+    "TorchWordVectors": "word_vectors.torch_model",
+    "NumpyWordVectors": "word_vectors.numpy_model",
     "Ngram": "baselines.ngram",
     "BagOfWords": "baselines.bag_of_words",
 }

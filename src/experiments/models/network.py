@@ -142,6 +142,13 @@ class RecurrentNetwork(Model):
         self.output = Weights(b=(K,)) if self.tied else Weights(W=(K, self.num_features), b=(K,))
 
     @property
+    def input_vectors(self) -> Tensor | None:
+        """The embedding (V, E), or for one-hot inputs the input weights of the first layer (V, G*H); None of vectors."""
+        if self.real_inputs:
+            return None
+        return self.layers[0].get_parameter("W_ih").T if self.embedding is None else self.embedding.W
+
+    @property
     def has_sparse_gradient(self) -> bool:
         """Whether the embedding's gradient is row-sparse: if it is large and not also the output's weight."""
         allowed = self.sparse_gradients and not self.tied

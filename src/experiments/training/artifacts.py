@@ -40,7 +40,8 @@ def store_description(training: Training) -> None:
         settings = training.settings
         layers = model.summary(settings.truncation or "T", settings.batch_size)
         run.log_text("layers.txt", layer_table(layers, num_parameters(model, layers)) + "\n")
-        if not dataset.labelled and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
+        is_text = not dataset.labelled and not model.reads_both_sides
+        if is_text and dataset.num_inputs == dataset.num_outputs == len(dataset.vocabulary):
             run.log_text("sample.txt", sample_texts(model, training.experiment.device, dataset))
     except Exception as error:  # a finished run must not fail for its description
         log.warning("the network could not be described: %s", first_line(error))

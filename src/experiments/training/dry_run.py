@@ -50,6 +50,10 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
             "it is no language model: choose data=imdb or data=labelled, or model.bidirectional=false and "
             "model.pooling=last"
         )
+    if model.reads_both_sides and (dataset.labelled or dataset.labelled_steps):
+        raise ConfigError(
+            "word vectors are learned from a running text, and this data has labels: choose data=words data.path=FILE"
+        )
     check_class_weights(model, dataset, settings)
     if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(

@@ -123,11 +123,12 @@ class Evaluation:
         Those of a text are in `text_metrics`. Raises Diverged if the loss or the perplexity is not finite.
         """
         predictions: Predictions = []
-        symbol = unknown_target(self._dataset)
+        is_text = predicts_symbols(self._dataset) and not model.reads_both_sides
+        symbol = unknown_target(self._dataset) if is_text else None
         unknown = None if symbol is None else UnknownTargets(symbol)
         scored = self.score(model, split, stop, predictions if self._dataset.labels else None, unknown)
         metrics = finite(scored.compute(), f"the evaluation of {split}", task_of(self._dataset))
-        if predicts_symbols(self._dataset):
+        if is_text:
             metrics |= text_metrics(scored, unknown, self._dataset.statistics.get(split))
         if predictions:
             metrics |= report_classification(predictions, self._dataset, self._label_counts, split, run)

@@ -141,6 +141,8 @@ class Training(abc.ABC):
         return metrics
 
     def _finite(self, metrics: Metrics) -> dict[str, float]:
+        if not metrics.count:  # a model that needs both sides has seen no symbol with both
+            raise ValueError("the text is too short for anything to be predicted: lower batch_size or the context")
         return finite(metrics.compute(), "training", self.task, self._advice())
 
     def _advice(self) -> str:

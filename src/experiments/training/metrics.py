@@ -27,11 +27,11 @@ class Metrics(AttributesAsState):
         self._has_nats = True
 
     def update(self, score: Score, count: int, columns: int = 0) -> None:
-        """Add one window's `Score` over `count` targets in so many columns."""
+        """Add one window's `Score` over `count` targets, or as many predictions as it says, in so many columns."""
         loss = in_double_precision(score.loss)
         self.loss = self.loss + loss
         self.correct = None if score.correct is None else self.correct + score.correct
-        self.count += count
+        self.count += count if score.count is None else score.count
         self.columns += columns
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:

@@ -107,9 +107,11 @@ class GradientTraining(Training):
         return {"loss_sum": metrics.summed_loss()} if self.settings.loss_sum else {}
 
     def _log_interval(self, norm: torch.Tensor | None) -> None:
-        metrics = self._finite(self.interval)
-        values = {key: metrics[key] for key in dict.fromkeys(("loss", *self.task.curves(metrics)))}
-        values |= self._summed_loss(self.interval)
+        values: dict[str, float] = {}
+        if self.interval.count:
+            metrics = self._finite(self.interval)
+            values = {key: metrics[key] for key in dict.fromkeys(("loss", *self.task.curves(metrics)))}
+            values |= self._summed_loss(self.interval)
         rate = self.tbptt.optimizer.param_groups[0]["lr"]
         values |= {"grad_norm": float("nan" if norm is None else norm), "learning_rate": rate}
         self._log("interval", values | {"targets_per_second": self.interval.rate()})

@@ -48,6 +48,11 @@ class ContextNetwork(Model):
         self.hidden = None if hidden_size is None else nn.Linear(width, hidden_size)
         self.output = nn.Linear(width if hidden_size is None else hidden_size, num_outputs)
 
+    @property
+    def input_vectors(self) -> Tensor:
+        """The embedding (V, E)."""
+        return self.embedding.weight
+
     def initial_state(self, batch_size: int) -> State:
         """The last C symbols (C, B): none."""
         return (no_context(self.context_size, batch_size, self.output.weight.device),)
