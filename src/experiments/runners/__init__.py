@@ -10,6 +10,7 @@ PUBLIC = {
     "Gradients": "gradients",
     "States": "states",
     "Trace": "trace",
+    "Neighbors": "neighbors",
     "Summary": "summary",
     "Compare": "compare",
     "Dashboard": "dashboard",
