@@ -129,7 +129,14 @@ MODELS = {
     "ngram": lambda: ngram(3),
     "own": OwnModel,
     "cbow": lambda: ContextNetwork(
-        7, 7, combine="mean", context_size=2, embedding_size=4, hidden_size=None, dropout=0.0
+        *(7, 7),
+        combine="mean",
+        context_size=2,
+        embedding_size=4,
+        embedding_from=None,
+        embedding_frozen=False,
+        hidden_size=None,
+        dropout=0.0,
     ).double(),
 }
 

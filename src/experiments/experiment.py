@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from .checkpoints.initial_embedding import InitialEmbedding, with_initial_embedding
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
 from .checkpoints.resume import newest_unfinished, stored_run
 from .config.binding import Bound, bind, bind_settings
@@ -52,6 +53,7 @@ class Experiment:
     settings: Settings
     device: Device
     initial_weights: InitialWeights | None
+    initial_embedding: InitialEmbedding | None
     resumes: Path | None  # the folder of the run that resume= names
     job: JobContext | None  # what a job of a sweep knows of its sweep
     store: Store
@@ -76,8 +78,9 @@ class Experiment:
             bind_settings(composition.config, composition.typed_texts)
         weights = store = None
         if composition.config["checkpoint"] is not None:
-            store = bind(composition.config, "tracker", typed=composition.typed_texts).build()
+            store = store_of(composition)
             composition, weights = with_initial_weights(composition, store, is_resumed=resumed is not None)
+        composition, embedding = with_initial_embedding(composition, lambda: store or store_of(composition), weights)
         settings, device, sections = bind_all(composition.config, composition.typed_texts)
         config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
@@ -92,6 +95,7 @@ class Experiment:
             settings=settings,
             device=device,
             initial_weights=weights,
+            initial_embedding=embedding,
             resumes=None if resumed is None else resumed.folder,
             job=job,
             store=tracker.build() if store is None else store,
@@ -125,7 +129,7 @@ class Experiment:
         return self.build_dataset() if stored is None else stored
 
     def build_model(self, dataset: Dataset) -> Model:
-        """The model for this vocabulary on its device, with the checkpoint's weights if there is one."""
+        """The model for this vocabulary on its device, with the weights or vectors that it is to begin with."""
         torch.manual_seed(self.settings.seed)
         sizes = {name: getattr(dataset, name) for name in SIZES}
         others = {name: getattr(dataset, name) for name in OF_DATA if self.model.takes(name)}
@@ -134,6 +138,8 @@ class Experiment:
         model = self.device.place(model)
         if self.initial_weights is not None:
             self.initial_weights.load_into(model, dataset)
+        elif self.initial_embedding is not None:
+            self.initial_embedding.load_into(model, dataset)
         return model
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
@@ -157,8 +163,9 @@ class Experiment:
         targets = {section: getattr(self, section).target for section in SECTIONS if section != "tracker"}
         found = {section: SourceCode.of(target) for section, target in targets.items()}
         own = {section: code for section, code in found.items() if code is not None}
-        weights = self.initial_weights
-        return RunDescription(self.config, self.choices, self.command, own, None if weights is None else weights.run_id)
+        weights = None if self.initial_weights is None else self.initial_weights.run_id
+        vectors = None if self.initial_embedding is None else self.initial_embedding.digest
+        return RunDescription(self.config, self.choices, self.command, own, weights, vectors)
 
     @contextlib.contextmanager
     def open_run(
@@ -201,6 +208,12 @@ def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
         yield
     finally:
         thread.join(timeout=10.0)
+
+
+def store_of(composition: Composition) -> Store:
+    """The store that a composition chooses."""
+    store: Store = bind(composition.config, "tracker", typed=composition.typed_texts).build()
+    return store
 
 
 def late_arguments(config: Mapping[str, Any], section: str) -> list[str]:

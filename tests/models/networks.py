@@ -12,6 +12,8 @@ OPTIONS = {
     "bidirectional": False,
     "pooling": "last",
     "embedding_size": 4,
+    "embedding_from": None,
+    "embedding_frozen": False,
     "tied": False,
     "bias": "double",
     "dropout": 0.0,

@@ -117,7 +117,7 @@ def test_ignored_targets_cost_nothing(language_model, symbols):
 def test_the_uniform_model_has_perplexity_k(name, symbols):
     model, (inputs, targets) = build(name), symbols  # one that counts has counted nothing
     if model.reads_both_sides:
-        model.loss = "softmax"  # by default it is negative sampling, which has no likelihood
+        model.eval().loss = "softmax"  # by default it is negative sampling, which has no likelihood
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
     tally = Metrics()

@@ -30,7 +30,7 @@ def gradients(model, inputs, targets, state):
 
 
 def costs_by_loop(model, columns) -> tuple[float, int]:
-    """The summed full-softmax loss of whole columns, and the number of predictions, word by word from the definition."""
+    """The summed full-softmax loss of whole columns and the number of predictions, from the definition."""
     W, U = (part.W.detach().numpy() for part in (model.embedding, model.output))
     C, loss, count = model.context_size, 0.0, 0
     for words in columns:
@@ -55,7 +55,7 @@ def test_every_word_is_scored_once_whatever_the_windows(kind, predicts, steps):
     scores = read_in_windows(model, symbols, steps)
     loss, count = costs_by_loop(model, symbols.T.tolist())
     assert sum(float(score.loss) for score in scores) == pytest.approx(loss, rel=1e-12)
-    assert sum(score.count for score in scores) == count
+    assert sum(score.predictions for score in scores) == count
     assert all(torch.equal(score.nats, score.loss) for score in scores)
 
 
@@ -67,11 +67,11 @@ def test_padding_and_targets_that_are_not_predicted_change_nothing(predicts):
     targets[:3, 0] = IGNORE  # a warm-up
     score, after = model.score(inputs, targets, model.initial_state(2))
     first, state = model.score(inputs[:3, :1], torch.full((3, 1), IGNORE), model.initial_state(1))
-    assert first.count == 0
+    assert first.predictions == 0
     assert float(first.loss) == 0.0
     second, _ = model.score(inputs[3:, :1], targets[3:, :1], state)
     other = read_in_windows(model, symbols[:6, 1:], 2)
-    assert score.count == second.count + sum(each.count for each in other)
+    assert score.predictions == second.predictions + sum(each.predictions for each in other)
     total = float(second.loss) + sum(float(each.loss) for each in other)
     assert float(score.loss) == pytest.approx(total, rel=1e-12)
     assert after[0][:, 1].tolist() == symbols[:5, 1].tolist()[-len(after[0]) :]
@@ -158,7 +158,9 @@ def test_a_row_sparse_gradient_is_the_dense_one(kind, predicts, loss, monkeypatc
         torch.manual_seed(3)
         found.append(gradients(model, symbols[:-1], symbols[1:], model.initial_state(1)))
         is_partial = [True, loss == "negative_sampling"]
-        assert [W.grad.is_sparse for W in model.parameters()] == [part and model.sparse_gradients for part in is_partial]
+        assert [W.grad.is_sparse for W in model.parameters()] == [
+            part and model.sparse_gradients for part in is_partial
+        ]
     for dense, sparse in zip(found[0][2], found[1][2]):
         torch.testing.assert_close(sparse, dense, rtol=1e-12, atol=0)
 

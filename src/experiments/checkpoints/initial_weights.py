@@ -136,10 +136,10 @@ def with_initial_weights(
     return dataclasses.replace(composition, config={**composition.config, "checkpoint": name}, command=command), weights
 
 
-def find_weights(which: str, store: Store) -> InitialWeights:
+def find_weights(which: str, store: Store, option: str = "checkpoint") -> InitialWeights:
     """The checkpoint named by a file, a run's folder or its name, a run id or "latest".
 
-    Raises ConfigError if it cannot be found or read.
+    Raises ConfigError if it cannot be found or read; `option` is the one that names it.
     """
     try:
         for path in (Path(which), Path(which) / "best.pt", store.folder / which / "best.pt"):
@@ -154,4 +154,4 @@ def find_weights(which: str, store: Store) -> InitialWeights:
             path, run_id = store.find_checkpoint(which, Path(folder))
             return InitialWeights(f"run {run_id}", run_id, checkpoint.load(path))
     except (ValueError, OSError) as error:
-        raise ConfigError(f"checkpoint: {error}") from error
+        raise ConfigError(f"{option}: {error}") from error

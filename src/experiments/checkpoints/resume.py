@@ -40,7 +40,9 @@ class StoredRun:
     def refuse_changes(self, config: Mapping[str, Any]) -> None:
         """Raise ConfigError with the options that differ from the run's own; more epochs are allowed."""
         began, now = (
-            identity_options(options) | {"checkpoint": options.get("checkpoint")} for options in (self.config, config)
+            identity_options(options)
+            | {"checkpoint": options.get("checkpoint"), "model.embedding_from": options["model"].get("embedding_from")}
+            for options in (self.config, config)
         )
         differing = [key for key in {**began, **now} if began.get(key) != now.get(key)]
         scheduled = began.get("schedule.epochs")

@@ -55,15 +55,19 @@ ADDED: dict[str, dict[str, Any]] = {
     WORDS: READ_AS_BEFORE,
     CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE,
 }
+ADDED |= {
+    f"experiments.models.{name}": {"embedding_from": None, "embedding_frozen": False}
+    for name in ("TorchNetwork", "NumpyNetwork", "ContextNetwork")
+}
 
 TRAIN = "experiments.runners.Train"
 ADDED_TO_TRAIN: dict[str, Any] = {"print_every": None, "curve_x": "epochs", "curve_scale": "auto"}
 ADDED_TO_TRAIN |= {"gradients_interval": None, "gradients_lags": 50}
 
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
-# checkpoint by its run.
+# checkpoint by its run, the vectors of an embedding by their digest.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep", "loss_sum")
-NOT_IDENTITY += ("data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY += ("model.embedding_from", "data.path", "data.cache", "data.url", "data.timeout")
 NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file", "data.text_column", "data.label_column")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 NOT_IDENTITY += ("runner.print_every", "runner.curve_x", "runner.curve_scale")
@@ -81,9 +85,10 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
         else:
             data.pop("text", None)
             data.setdefault("cache", cache_folder())
-    data = today.get("data")
-    if isinstance(data, dict) and data.get("_target_") in ADDED:
-        today["data"] = ADDED[data["_target_"]] | data
+    for section in ("data", "model"):
+        options = today.get(section)
+        if isinstance(options, dict) and options.get("_target_") in ADDED:
+            today[section] = ADDED[options["_target_"]] | options
     runner = today.get("runner")
     if isinstance(runner, dict) and runner.get("_target_") == TRAIN:
         today["runner"] = ADDED_TO_TRAIN | runner
@@ -102,9 +107,9 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
         recorded["data"]["text"] = None
         if recorded["data"].get("unknown") == "auto":  # whether there is one is seen in the data's fingerprint
             recorded["data"]["unknown"] = None
-    if target in ADDED:
-        before = ADDED[target].items()
-        recorded["data"] = {k: v for k, v in recorded["data"].items() if (k, v) not in before}
+    for section in ("data", "model"):
+        before = ADDED.get(today[section].get("_target_"), {}).items()
+        recorded[section] = {k: v for k, v in recorded[section].items() if (k, v) not in before}
     return recorded
 
 

@@ -21,7 +21,7 @@ class Score(NamedTuple):
     nats: Tensor | float | None  # negative log-likelihood: the loss itself or another number; None if there is none
     correct: Tensor | int | None  # targets that were the most probable symbol; None where targets are numbers
     target_nats: Tensor | None = None  # nats of every target (T, B), 0 where IGNORE; None if not kept, as in training
-    count: int | None = None  # predictions that the sums are over, where these are not the window's targets
+    predictions: int | None = None  # number that the sums are over, where these are not the window's targets
 
 
 class Model(torch.nn.Module):

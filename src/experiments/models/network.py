@@ -15,7 +15,7 @@ from ..interfaces.model import Model, State, SummaryRow
 from .initialization import initialize
 from .numpy.cells import CELLS
 from .torch.pooling import initial_pools
-from .weights import RecurrentWeights, Weights, num_parameters
+from .weights import RecurrentWeights, Weights, num_parameters, set_up_embedding
 
 LARGE = 1 << 18  # the size of an embedding from which on a row-sparse gradient saves time
 
@@ -33,6 +33,9 @@ class RecurrentNetwork(Model):
     network's last step is that of each direction. Both make it a network for labels only (`labels_only`), except that
     a bidirectional one has an output at every step for data with `labelled_steps`.
 
+    `embedding_from` names the vectors that the embedding begins with, which `experiment.py` finds and sets; with
+    `embedding_frozen` it stays as it begins.
+
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
     of single numbers of it, between layers, of what the output reads.
     Raises ValueError for an impossible size, probability or combination.
@@ -49,6 +52,8 @@ class RecurrentNetwork(Model):
         bidirectional: bool,
         pooling: Literal["last", "mean", "max", "mean_max"],
         embedding_size: int | None,
+        embedding_from: str | None,
+        embedding_frozen: bool,
         tied: bool,
         bias: Literal["single", "double"],
         dropout: float,
@@ -84,6 +89,7 @@ class RecurrentNetwork(Model):
         self._check_output()
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias)
+        set_up_embedding(self.embedding, embedding_from, embedding_frozen)
 
     def _check_real_numbers(self) -> None:
         if self.real_inputs and self.embedding_size is not None:
@@ -143,7 +149,7 @@ class RecurrentNetwork(Model):
 
     @property
     def input_vectors(self) -> Tensor | None:
-        """The embedding (V, E), or for one-hot inputs the input weights of the first layer (V, G*H); None of vectors."""
+        """The embedding (V, E), or for one-hot inputs the first layer's input weights (V, G*H); None of vectors."""
         if self.real_inputs:
             return None
         return self.layers[0].get_parameter("W_ih").T if self.embedding is None else self.embedding.W

@@ -35,3 +35,12 @@ class RecurrentWeights(Weights):
 def num_parameters(module: nn.Module | None) -> int:
     """The number of trainable parameters of a module; 0 for None."""
     return 0 if module is None else sum(p.numel() for p in module.parameters())
+
+
+def set_up_embedding(embedding: nn.Module | None, embedding_from: str | None, frozen: bool) -> None:
+    """Fix an embedding if it is `frozen`. ValueError if options are given for one that is not there."""
+    if embedding is None and (embedding_from is not None or frozen):
+        option = "embedding_frozen=true" if embedding_from is None else f"embedding_from={embedding_from}"
+        raise ValueError(f"{option} needs an embedding, but embedding_size is null: give model.embedding_size=100")
+    if embedding is not None and frozen:
+        embedding.requires_grad_(False)

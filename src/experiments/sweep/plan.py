@@ -58,6 +58,10 @@ class Planner:
         try:
             if composition.config["checkpoint"] == "latest":
                 raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep is resumed")
+            if composition.config["model"].get("embedding_from") == "latest":
+                raise ConfigError(
+                    "give the id of a run: model.embedding_from=latest is another one when the sweep is resumed"
+                )
             composition = dataclasses.replace(composition, command=composition.command + self._run_mode)
             composition.config["resume"] = None
             experiment = Experiment.of(composition)

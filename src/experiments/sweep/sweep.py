@@ -90,6 +90,9 @@ def check_search(options: Options, dimensions: Sequence[Dimension], planner: Pla
         raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
 
 
+NAMES_OF_FILES = ("data.path", "checkpoint", "model.embedding_from")  # no part of an identity, but of a sweep's name
+
+
 def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:
     """The name by which the same command finds its sweep again: a title, and a hash of what all its jobs share.
 
@@ -97,7 +100,7 @@ def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composit
     """
     keys = [key for dimension in dimensions for key in dimension.keys if key != "seed"]
     axes = keys if options.search == "grid" else [repr(dimension) for dimension in dimensions]
-    typed = sorted(text for text in base.overrides if text.partition("=")[0] in ("data.path", "checkpoint"))
+    typed = sorted(text for text in base.overrides if text.partition("=")[0] in NAMES_OF_FILES)
     shared = [store, options.search, options.pruner, options.seed, options.name, axes, typed]
     title = options.name or base.choices.get("sweeps") or "-".join(key.rpartition(".")[2] for key in keys) or "seed"
     digits = short_hash(json.dumps([*shared, identity_options(base.config)], sort_keys=True))

@@ -24,12 +24,14 @@ class RunDescription:
     command: str  # what repeats the run
     code: Mapping[str, SourceCode]  # the user's own, by section
     started_from: str | None  # the run whose weights it starts from
+    embedding: str | None = None  # the digest of the vectors that its embedding starts from
 
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits: a hash of the data and of all options that decide what is computed."""
         what = identity_options(self.config)
         what |= {"code": {section: code.digest for section, code in self.code.items()}} if self.code else {}
         what |= {"data": fingerprint, "start": self.started_from}
+        what |= {} if self.embedding is None else {"embedding": self.embedding}
         return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def parameters(self) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class RunDescription:
     def tags(self, fingerprint: str) -> dict[str, str]:
         """Where the run comes from and how it is repeated."""
         tags = {} if self.started_from is None else {"started_from": self.started_from}
+        tags |= {} if self.embedding is None else {"embedding_digest": self.embedding}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= self._tagged_choices() | provenance_tags()
         for section, code in self.code.items():
@@ -56,6 +59,10 @@ class RunDescription:
         """Raise ConfigError unless a run that is to be resumed read this data and ran this code."""
         if record.tags.get("dataset_fingerprint") != fingerprint:
             raise ConfigError(f"the run {record.name} cannot be resumed with other data than it began with")
+        if record.tags.get("embedding_digest") != self.embedding:
+            raise ConfigError(
+                f"the run {record.name} cannot be resumed, as the vectors that it began with are others now"
+            )
         for section, code in self.code.items():
             if record.parameters.get(f"code.{section}", code.digest) != code.digest:
                 files = ", ".join(file.name for file in code.files)

@@ -31,7 +31,7 @@ class Metrics(AttributesAsState):
         loss = in_double_precision(score.loss)
         self.loss = self.loss + loss
         self.correct = None if score.correct is None else self.correct + score.correct
-        self.count += count if score.count is None else score.count
+        self.count += count if score.predictions is None else score.predictions
         self.columns += columns
         self._has_nats = self._has_nats and score.nats is not None
         if self._has_nats:

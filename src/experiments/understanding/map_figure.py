@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 SIZE, LINE = 8.0, 1.25  # of the labels in points, and their height in sizes
 WIDTH = 0.58  # of a letter, in sizes; a wide guess
 # Where a label's middle may stand, in its own half widths and half heights from its point
-AROUND = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1), (0, 2), (0, -2), (1, 2), (-1, -2)])
-GAP = 4.0  # points between a point and its label
+AROUND = np.array(
+    [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1), (0, 2), (0, -2), (1, 2), (-1, -2)]
+)
+GAP = 4.0  # points between a point and its label; more beside a large mark
 
 
 def draw_map(found: Map, title: str) -> "Figure":
@@ -27,9 +29,10 @@ def draw_map(found: Map, title: str) -> "Figure":
     groups = list(dict.fromkeys(found.asked))
     for k, group in enumerate(groups):
         mine = [place for place, asked in enumerate(found.asked) if asked == group]
-        look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k // len(COLOURS) % len(MARKERS)]}
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS) % len(MARKERS)]
         sizes = [60.0 if found.symbols[place] == group else 14.0 for place in mine]
-        axes.scatter(*found.places[mine].T, s=sizes, linewidths=0, **look)
+        x, y = found.places[mine].T
+        axes.scatter(x, y, s=sizes, color=colour, marker=marker, linewidths=0)
     first, second = found.explained
     axes.set(xlabel=f"first principal axis ({first:.1%} of the variance)", title=title)
     axes.set_ylabel(f"second principal axis ({second:.1%})")
@@ -48,7 +51,8 @@ def label(axes: "Axes", found: Map, groups: list[str]) -> None:
     for place in sorted(range(len(points)), key=lambda place: not is_asked[place]):
         text, size = shown(found.symbols[place]), SIZE + 2.0 * is_asked[place]
         half = np.array([len(text) * WIDTH, LINE]) * size / 2
-        middle = best_place(points[place], half, np.array(taken))
+        half[0] *= 1.0 + 0.15 * is_asked[place]  # bold
+        middle = best_place(points[place], half, GAP + 4.0 * is_asked[place], np.array(taken))
         taken.append(np.concatenate([middle, half]))
         axes.annotate(
             text,
@@ -64,9 +68,9 @@ def label(axes: "Axes", found: Map, groups: list[str]) -> None:
         )
 
 
-def best_place(point: np.ndarray, half: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def best_place(point: np.ndarray, half: np.ndarray, gap: float, taken: np.ndarray) -> np.ndarray:
     """The first place around a point where a label of this half width and height covers least of what is there."""
-    middles = point + AROUND * (half + GAP)
+    middles = point + AROUND * (half + gap)
     apart = np.abs(middles[:, None] - taken[:, :2])
     shared = np.clip(half + taken[:, 2:] - apart, 0.0, None).prod(axis=2).sum(axis=1)
     best: np.ndarray = middles[shared.argmin()]

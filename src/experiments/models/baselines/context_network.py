@@ -10,7 +10,7 @@ from ...config.checks import at_least, probabilities
 from ...interfaces.data import PADDING
 from ...interfaces.model import Model, Score, State, SummaryRow
 from ..torch import heads
-from ..weights import num_parameters
+from ..weights import num_parameters, set_up_embedding
 from .context import contexts, no_context
 
 
@@ -20,6 +20,7 @@ class ContextNetwork(Model):
     `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, in any
     order. `concatenate` is the feedforward network of Bengio et al. (2003), without its direct connections; with
     `hidden_size` None it has only these. Where there is no symbol yet, its embedding is zero.
+    `embedding_from` and `embedding_frozen` are those of `RecurrentNetwork`.
     `dropout` is the probability for each number that the output layer reads. Parameters begin as those of nn.Embedding
     and nn.Linear: N(0, 1) and U(-1/sqrt(in), 1/sqrt(in)).
     Raises ValueError for an impossible size or probability.
@@ -36,6 +37,8 @@ class ContextNetwork(Model):
         combine: Literal["mean", "concatenate"],
         context_size: int,
         embedding_size: int,
+        embedding_from: str | None,
+        embedding_frozen: bool,
         hidden_size: int | None,
         dropout: float,
     ):
@@ -47,6 +50,7 @@ class ContextNetwork(Model):
         self.embedding = nn.Embedding(num_inputs, embedding_size)
         self.hidden = None if hidden_size is None else nn.Linear(width, hidden_size)
         self.output = nn.Linear(width if hidden_size is None else hidden_size, num_outputs)
+        set_up_embedding(self.embedding, embedding_from, embedding_frozen)
 
     @property
     def input_vectors(self) -> Tensor:

@@ -20,14 +20,14 @@ class WordVectors(Model):
     """Skip-gram: a symbol predicts each neighbour. CBOW: the mean of the neighbours on both sides predicts the symbol.
 
     Both score s = u_o . h, with h the vector of the centre, or the mean of those of the neighbours, and u_o the output
-    vector of the symbol that is predicted. `softmax` costs -log softmax(s)_o over all symbols; `negative_sampling` costs
-    -log sigmoid(s_o) - sum_k log sigmoid(-s_k) over k draws of noise, symbols in proportion to their counts to the power
-    `noise_power`; draws of o itself do not count, as in word2vec. `shrink_context` draws for every occurrence how far
-    it sees, from 1 to `context_size`; `subsample` t leaves occurrences of frequent symbols out, see `noise.share_kept`.
-    In evaluations neither is done.
+    vector of the symbol that is predicted. `softmax` costs -log softmax(s)_o over all symbols; `negative_sampling`
+    costs -log sigmoid(s_o) - sum_k log sigmoid(-s_k) over `negatives` draws of noise, symbols in proportion to their
+    counts to the power `noise_power`; draws of o itself do not count, as in word2vec. `shrink_context` draws for every
+    occurrence how far it sees, from 1 to `context_size`; `subsample` t leaves occurrences of frequent symbols out, see
+    `noise.share_kept`. In evaluations neither is done.
 
-    **What is scored**: not the target of the window, but what becomes known with it (see `examples`). `Score.count` is
-    the number of predictions, 2C for each target of a skip-gram and one for each of CBOW, less at a column's start. The
+    **What is scored**: not the target of the window, but what becomes known with it (see `examples`). `Score.predictions`
+    is their number, 2C for each target of a skip-gram and one for each of CBOW, less at a column's start. The
     gradient is their sum divided by the window's targets, as Mikolov's mean over the text of sums over neighbours.
     With negative sampling there is no likelihood (`nats` is None), and which prediction is the best is not known.
 
@@ -81,7 +81,7 @@ class WordVectors(Model):
         sides = 1 if self.predicts == "neighbours" else 2
         return nothing_read(sides * self.context_size, batch_size, self.output.W.device)
 
-    def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+    def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: ARG002
         """Not possible: raises ConfigError."""
         raise ConfigError("word vectors are learned from both sides of a word, so they do not say what comes next")
 
@@ -92,7 +92,7 @@ class WordVectors(Model):
             drawn = self._noise(len(examples.rows)) if self.loss == "negative_sampling" else None
         loss, correct = self.costs(examples, drawn)
         nats = loss if drawn is None else None
-        return Score(loss, nats, correct, count=len(examples.rows)), after
+        return Score(loss, nats, correct, predictions=len(examples.rows)), after
 
     def costs(self, examples: Examples, drawn: Tensor | None) -> tuple[Tensor, Tensor | int | None]:
         """The summed loss, differentiable, and how many predictions are the most probable symbol.
@@ -127,7 +127,7 @@ class WordVectors(Model):
             self._drawn_from = noise.noise_distribution(self.counts, self.noise_power), kept
         return self._drawn_from
 
-    def load_state_dict(self, *arguments: object, **options: object) -> object:  # type: ignore[override]
+    def load_state_dict(self, *arguments: object, **options: object) -> object:
         """As torch's; the counts may change."""
         self._drawn_from = None
         return super().load_state_dict(*arguments, **options)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """What is drawn while word vectors are learned: noise, narrower contexts, and frequent symbols that are left out.
 
-In training the draws come from torch's global generator, which the seed begins and a checkpoint keeps, so that NumPy and
-torch draw alike and a resumed run draws what it would have drawn. They are made on the CPU in float64.
+In training the draws come from torch's global generator, which the seed begins and a checkpoint keeps, so that NumPy
+and torch draw alike and a resumed run draws what it would have drawn. They are made on the CPU in float64.
 """
 
 from collections.abc import Sequence

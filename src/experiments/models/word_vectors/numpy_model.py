@@ -35,6 +35,7 @@ class _Costs(torch.autograd.Function):
         sources, rows, targets, drawn = arrays
         W, U = (weight.detach().numpy() for weight in weights)
         h = sources_forward(W, sources)
+        d_U: Any
         if drawn is None:
             loss, correct, d_h, d_U = softmax(h, U, rows, targets)
         else:

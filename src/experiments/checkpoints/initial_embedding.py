@@ -1,0 +1,118 @@
+"""The option `model.embedding_from=`: an embedding that begins with the vectors of another network, or of a file."""
+
+import dataclasses
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..config.composition import Composition
+from ..config.errors import ConfigError, first_line
+from ..interfaces.data import Dataset
+from ..interfaces.model import Model
+from ..tracking.store import Store
+from .initial_weights import InitialWeights, find_weights
+from .vector_file import is_checkpoint, open_vector_file
+
+log = logging.getLogger("experiments")
+
+OPTION = "embedding_from"
+KEY = f"model.{OPTION}"
+WEIGHTS = ("embedding.W", "embedding.weight")  # of an embedding in a checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialEmbedding:
+    """Vectors of symbols, which are matched with those of a dataset by their text."""
+
+    source: str  # for messages
+    name: str  # by which it is found again: a path or a run id
+    width: int  # numbers of a vector
+    digest: str  # of the vectors, part of the identity of a run that begins with them
+    vectors: Callable[[Mapping[str, int]], tuple[np.ndarray, np.ndarray]]  # symbol -> id; ids (n,), vectors (n, E)
+
+    def load_into(self, model: Model, dataset: Dataset) -> None:
+        """Set the rows of the embedding whose symbols have vectors; the others stay. ConfigError if none has one."""
+        symbols = dataset.vocabulary.symbols
+        try:
+            ids, vectors = self.vectors({symbol: k for k, symbol in enumerate(symbols)})
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"{KEY}: {first_line(error)}") from error
+        if not len(ids):
+            raise ConfigError(f"none of the {len(symbols):,} symbols of this data has a vector in {self.source}")
+        embedding = model.input_vectors
+        assert embedding is not None
+        with torch.no_grad():
+            embedding[torch.from_numpy(ids).to(embedding.device)] = torch.from_numpy(vectors).to(embedding)
+        share, rest = len(ids) / len(symbols), len(symbols) - len(ids)
+        others = f"; {rest:,} keep their random start" if rest else ""
+        log.info("embedding: %s of %s symbols (%.1f%%) have a vector in %s%s",
+                 f"{len(ids):,}", f"{len(symbols):,}", 100 * share, self.source, others)  # fmt: skip
+
+
+def with_initial_embedding(
+    composition: Composition, store: Callable[[], Store], weights: InitialWeights | None
+) -> tuple[Composition, InitialEmbedding | None]:
+    """The composition with the name of the vectors that lasts, and the vectors; None without the option.
+
+    Weights of a checkpoint hold their own embedding. ConfigError if the vectors cannot be used.
+    """
+    model = composition.config["model"]
+    which = model.get(OPTION) if isinstance(model, Mapping) else None
+    if which is None:
+        return composition, None
+    if weights is not None:
+        if KEY in composition.typed:
+            raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own embedding")
+        return _with_name(composition, None), None
+    which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
+    embedding = find_embedding(which, store)
+    size = model.get("embedding_size")
+    if size != embedding.width:
+        now = "null, which is one-hot input" if size is None else size
+        raise ConfigError(
+            f"the vectors in {embedding.source} have {embedding.width} numbers, but model.embedding_size is {now}: "
+            f"give model.embedding_size={embedding.width}"
+        )
+    command = composition.command.replace(f"{KEY}=latest", f"{KEY}={embedding.name}")  # the latest run changes
+    return dataclasses.replace(_with_name(composition, embedding.name), command=command), embedding
+
+
+def _with_name(composition: Composition, name: str | None) -> Composition:
+    config = {**composition.config, "model": {**composition.config["model"], OPTION: name}}
+    return dataclasses.replace(composition, config=config)
+
+
+def find_embedding(which: str, store: Callable[[], Store]) -> InitialEmbedding:
+    """The vectors named by a text file of them, or as `find_weights` takes it. ConfigError if there are none."""
+    path = Path(which).expanduser()
+    try:
+        if path.is_file() and not is_checkpoint(path):
+            file = open_vector_file(path.absolute())
+            return InitialEmbedding(which, str(file.path), file.width, file.digest(), file.vectors)
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{KEY}: {first_line(error)}") from error
+    return of_checkpoint(which, find_weights(which, store(), KEY))
+
+
+def of_checkpoint(which: str, weights: InitialWeights) -> InitialEmbedding:
+    """The embedding of a checkpoint. ConfigError if it holds none, or not its vocabulary."""
+    found = [weights.content["model"][name] for name in WEIGHTS if name in weights.content["model"]]
+    if not found:
+        raise ConfigError(f"{KEY}: the network of {weights.source} has no embedding: choose another run")
+    if weights.dataset is None or len(weights.dataset.vocabulary) != len(found[0]):
+        raise ConfigError(f"{KEY}: {weights.source} does not hold the symbols of its vectors: choose another run")
+    symbols, vectors = weights.dataset.vocabulary.symbols, found[0].float().numpy()
+
+    def chosen(ids: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+        rows = [k for k, symbol in enumerate(symbols) if symbol in ids]
+        return np.array([ids[symbols[k]] for k in rows], np.int64), vectors[rows]
+
+    digest = hashlib.blake2b("\0".join(symbols).encode("utf-8", "surrogatepass"), digest_size=8)
+    digest.update(np.ascontiguousarray(vectors, "<f4").data)
+    name = os.path.abspath(which) if os.path.exists(which) else weights.run_id
+    return InitialEmbedding(weights.source, name, vectors.shape[1], digest.hexdigest(), chosen)
