@@ -166,9 +166,9 @@ def test_a_row_sparse_gradient_is_the_dense_one(kind, predicts, loss, monkeypatc
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("predicts", ["neighbours", "centre"])
-def test_a_window_without_predictions_has_gradients_of_zero(kind, predicts):
-    model, symbols = word_vectors(kind, predicts=predicts), stream(2, 1)
+@pytest.mark.parametrize(("predicts", "loss"), CASES)
+def test_a_window_without_predictions_has_gradients_of_zero(kind, predicts, loss):
+    model, symbols = word_vectors(kind, predicts=predicts, loss=loss), stream(2, 1)
     targets = torch.full((1, 1), IGNORE)
     loss, _, found = gradients(model, symbols[:1], targets, model.initial_state(1))
     assert loss == 0.0

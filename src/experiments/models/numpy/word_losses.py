@@ -75,7 +75,7 @@ def negative_sampling(h: Array, U: Array, rows: Array, words: Array) -> tuple[An
     loss = -log sigmoid(s_0) - sum_k log sigmoid(-s_k), s = U[words] h; noise that is the word itself does not count.
     d_s = sigmoid(s) - (1, 0, ..., 0).
     """
-    u, x = U.take(words.ravel(), axis=0).reshape(*words.shape, -1), h.take(rows, axis=0)
+    u, x = U.take(words.ravel(), axis=0).reshape(*words.shape, U.shape[1]), h.take(rows, axis=0)
     s = (u @ x[:, :, None])[:, :, 0]  # (m, 1+k)
     s[:, 0] *= -1.0
     is_noise = np.ones(words.shape, bool)
@@ -86,4 +86,4 @@ def negative_sampling(h: Array, U: Array, rows: Array, words: Array) -> tuple[An
     d_s = d_s.astype(h.dtype, copy=False)
     d_x = (d_s[:, None, :] @ u)[:, 0]
     u[:] = d_s[:, :, None] * x[:, None, :]  # in place of what is not needed any more
-    return loss, sum_rows(rows, d_x).dense(len(h)), sum_rows(words.ravel(), u.reshape(-1, u.shape[2]))
+    return loss, sum_rows(rows, d_x).dense(len(h)), sum_rows(words.ravel(), u.reshape(words.size, U.shape[1]))

@@ -26,7 +26,7 @@ class WordVectors(Model):
     occurrence how far it sees, from 1 to `context_size`; `subsample` t leaves occurrences of frequent symbols out, see
     `noise.share_kept`. In evaluations neither is done.
 
-    **What is scored**: not the target of the window, but what becomes known with it (see `examples`). `Score.predictions`
+    **What is scored**: not the window's target, but what becomes known with it (see `examples`). `Score.predictions`
     is their number, 2C for each target of a skip-gram and one for each of CBOW, less at a column's start. The
     gradient is their sum divided by the window's targets, as Mikolov's mean over the text of sums over neighbours.
     With negative sampling there is no likelihood (`nats` is None), and which prediction is the best is not known.
@@ -83,7 +83,9 @@ class WordVectors(Model):
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: ARG002
         """Not possible: raises ConfigError."""
-        raise ConfigError("word vectors are learned from both sides of a word, so they do not say what comes next")
+        raise ConfigError(
+            "word vectors are learned from both sides of a word, so they do not say what comes next: give runner=neighbors"
+        )
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score of what becomes known with these targets, state after."""
