@@ -133,7 +133,7 @@ def test_cased_words_and_unneeded_lines_are_left_alone(train, tmp_path):
     rows = [b"2 1", b". . . 5", b"The 9", b"the 1", b"caf\xe9 3", b"the 2", b""]
     (tmp_path / "v.txt").write_bytes(b"\n".join(rows[1:]))
     line = ("model=torch_lstm", "model.embedding_from=v.txt", "model.embedding_frozen=true")
-    with pytest.raises(AssertionError, match="no text of vectors|must be a symbol"):
+    with pytest.raises(AssertionError, match=r"no text of vectors|must be a symbol"):
         train(*DATA, "epochs=1", *line, "model.embedding_size=1")  # a first line with a space is no vector
     (tmp_path / "v.txt").write_bytes(b"\n".join([b"a 7", *rows[1:]]))
     found = embedding(train(*DATA, "epochs=1", *line, "model.embedding_size=1"), "embedding.W")
@@ -161,7 +161,7 @@ def test_vectors_that_cannot_be_used_are_refused(command, tmp_path, content, opt
     assert len(MemoryStore.ended) == before
 
 
-def test_other_sources_that_cannot_be_used_are_refused(command, train, vectors, tmp_path):
+def test_other_sources_that_cannot_be_used_are_refused(command, train, tmp_path):
     lstm = (*SMALL, "model=torch_lstm", "tracker=memory")
     assert "model.embedding_from: there is no file" in command(*lstm, "model.embedding_from=no/such.txt").error
     run = train(*DATA, "model=ngram")

@@ -116,7 +116,7 @@ def test_what_asks_for_the_next_word_is_refused(command, train):
     assert "perplexity" not in outcome.out
 
 
-def test_labels_and_texts_that_are_too_short_are_refused(command, tmp_path, reviews):
+def test_labels_and_texts_that_are_too_short_are_refused(command, reviews):
     outcome = command("model=skipgram", "data=imdb", f"data.path={reviews}", "tracker=memory")
     assert "word vectors are learned from a running text" in outcome.error
     outcome = command("model=cbow_embeddings", "truncation=4", "tracker=memory")  # 50 symbols in 20 columns

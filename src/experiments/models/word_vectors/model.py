@@ -84,7 +84,8 @@ class WordVectors(Model):
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: ARG002
         """Not possible: raises ConfigError."""
         raise ConfigError(
-            "word vectors are learned from both sides of a word, so they do not say what comes next: give runner=neighbors"
+            "word vectors are learned from both sides of a word, so they do not say what comes next: "
+            "give runner=neighbors"
         )
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
