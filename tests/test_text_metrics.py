@@ -134,6 +134,7 @@ MODELS = {
         context_size=2,
         embedding_size=4,
         embedding_from=None,
+        embedding_std=None,
         embedding_frozen=False,
         hidden_size=None,
         dropout=0.0,

@@ -13,6 +13,7 @@ OPTIONS = {
     "pooling": "last",
     "embedding_size": 4,
     "embedding_from": None,
+    "embedding_std": None,
     "embedding_frozen": False,
     "tied": False,
     "bias": "double",

@@ -8,7 +8,7 @@ from experiments.models.baselines.context_network import ContextNetwork
 
 SYMBOLS = 7
 OPTIONS = {"combine": "mean", "context_size": 3, "embedding_size": 4, "hidden_size": None, "dropout": 0.0}
-OPTIONS |= {"embedding_from": None, "embedding_frozen": False}
+OPTIONS |= {"embedding_from": None, "embedding_std": None, "embedding_frozen": False}
 
 
 def network(**options) -> ContextNetwork:

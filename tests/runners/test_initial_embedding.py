@@ -68,6 +68,17 @@ def test_an_embedding_that_is_not_frozen_learns_from_there(train, vectors):
     assert not any(torch.equal(found[word], learned[word]) for word in ("the", "dog"))
 
 
+def test_vectors_are_scaled_if_that_is_asked_for(command, train, vectors):
+    run, learned = vectors
+    options = (*SMALL, "model=numpy_rnn", "model.embedding_frozen=true", "model.embedding_std=0.5")
+    found = embedding(train(*options, f"model.embedding_from={run.folder}"), "embedding.W")
+    numbers = torch.stack([*found.values()])
+    assert numbers.std(correction=0).item() == pytest.approx(0.5, rel=1e-5)
+    factor = 0.5 / torch.stack([*learned.values()]).std(correction=0)
+    assert all(torch.allclose(found[word], learned[word] * factor) for word in learned)
+    assert "give model.embedding_from=RUN_ID" in command(*options, "tracker=memory").error
+
+
 @pytest.mark.parametrize("form", ["word2vec", "glove"])
 @pytest.mark.parametrize("suffix", [".txt", ".txt.gz"])
 def test_a_file_of_vectors_is_the_run_that_it_was_written_from(command, train, vectors, form, suffix):

@@ -33,6 +33,7 @@ class InitialEmbedding:
     name: str  # by which it is found again: a path or a run id
     width: int  # numbers of a vector
     digest: str  # of the vectors, part of the identity of a run that begins with them
+    std: float | None  # standard deviation that the numbers are scaled to; None: as they are
     vectors: Callable[[Mapping[str, int]], tuple[np.ndarray, np.ndarray]]  # symbol -> id; ids (n,), vectors (n, E)
 
     def load_into(self, model: Model, dataset: Dataset) -> None:
@@ -44,6 +45,8 @@ class InitialEmbedding:
             raise ConfigError(f"{KEY}: {first_line(error)}") from error
         if not len(ids):
             raise ConfigError(f"none of the {len(symbols):,} symbols of this data has a vector in {self.source}")
+        if self.std is not None:
+            vectors = vectors * (self.std / (vectors.std() or 1.0))
         embedding = model.input_vectors
         assert embedding is not None
         with torch.no_grad():
@@ -70,7 +73,7 @@ def with_initial_embedding(
             raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own embedding")
         return _with_name(composition, None), None
     which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
-    embedding = find_embedding(which, store)
+    embedding = find_embedding(which, store, model.get("embedding_std"))
     size = model.get("embedding_size")
     if size != embedding.width:
         now = "null, which is one-hot input" if size is None else size
@@ -87,19 +90,19 @@ def _with_name(composition: Composition, name: str | None) -> Composition:
     return dataclasses.replace(composition, config=config)
 
 
-def find_embedding(which: str, store: Callable[[], Store]) -> InitialEmbedding:
+def find_embedding(which: str, store: Callable[[], Store], std: float | None) -> InitialEmbedding:
     """The vectors named by a text file of them, or as `find_weights` takes it. ConfigError if there are none."""
     path = Path(which).expanduser()
     try:
         if path.is_file() and not is_checkpoint(path):
             file = open_vector_file(path.absolute())
-            return InitialEmbedding(which, str(file.path), file.width, file.digest(), file.vectors)
+            return InitialEmbedding(which, str(file.path), file.width, file.digest(), std, file.vectors)
     except (ValueError, OSError) as error:
         raise ConfigError(f"{KEY}: {first_line(error)}") from error
-    return of_checkpoint(which, find_weights(which, store(), KEY))
+    return of_checkpoint(which, find_weights(which, store(), KEY), std)
 
 
-def of_checkpoint(which: str, weights: InitialWeights) -> InitialEmbedding:
+def of_checkpoint(which: str, weights: InitialWeights, std: float | None) -> InitialEmbedding:
     """The embedding of a checkpoint. ConfigError if it holds none, or not its vocabulary."""
     found = [weights.content["model"][name] for name in WEIGHTS if name in weights.content["model"]]
     if not found:
@@ -115,4 +118,4 @@ def of_checkpoint(which: str, weights: InitialWeights) -> InitialEmbedding:
     digest = hashlib.blake2b("\0".join(symbols).encode("utf-8", "surrogatepass"), digest_size=8)
     digest.update(np.ascontiguousarray(vectors, "<f4").data)
     name = os.path.abspath(which) if os.path.exists(which) else weights.run_id
-    return InitialEmbedding(weights.source, name, vectors.shape[1], digest.hexdigest(), chosen)
+    return InitialEmbedding(weights.source, name, vectors.shape[1], digest.hexdigest(), std, chosen)

@@ -56,7 +56,7 @@ ADDED: dict[str, dict[str, Any]] = {
     CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE,
 }
 ADDED |= {
-    f"experiments.models.{name}": {"embedding_from": None, "embedding_frozen": False}
+    f"experiments.models.{name}": {"embedding_from": None, "embedding_std": None, "embedding_frozen": False}
     for name in ("TorchNetwork", "NumpyNetwork", "ContextNetwork")
 }
 

@@ -33,8 +33,8 @@ class RecurrentNetwork(Model):
     network's last step is that of each direction. Both make it a network for labels only (`labels_only`), except that
     a bidirectional one has an output at every step for data with `labelled_steps`.
 
-    `embedding_from` names the vectors that the embedding begins with, which `experiment.py` finds and sets; with
-    `embedding_frozen` it stays as it begins.
+    `embedding_from` names the vectors that the embedding begins with, which `experiment.py` finds and sets, scaled to
+    a standard deviation of `embedding_std` if that is given; with `embedding_frozen` it stays as it begins.
 
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
     of single numbers of it, between layers, of what the output reads.
@@ -53,6 +53,7 @@ class RecurrentNetwork(Model):
         pooling: Literal["last", "mean", "max", "mean_max"],
         embedding_size: int | None,
         embedding_from: str | None,
+        embedding_std: float | None,
         embedding_frozen: bool,
         tied: bool,
         bias: Literal["single", "double"],
@@ -89,7 +90,7 @@ class RecurrentNetwork(Model):
         self._check_output()
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias)
-        set_up_embedding(self.embedding, embedding_from, embedding_frozen)
+        set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
 
     def _check_real_numbers(self) -> None:
         if self.real_inputs and self.embedding_size is not None:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ..config.checks import above
+
 
 class Weights(nn.Module):
     """One parameter for each name and shape, in this order."""
@@ -37,10 +39,16 @@ def num_parameters(module: nn.Module | None) -> int:
     return 0 if module is None else sum(p.numel() for p in module.parameters())
 
 
-def set_up_embedding(embedding: nn.Module | None, embedding_from: str | None, frozen: bool) -> None:
-    """Fix an embedding if it is `frozen`. ValueError if options are given for one that is not there."""
-    if embedding is None and (embedding_from is not None or frozen):
-        option = "embedding_frozen=true" if embedding_from is None else f"embedding_from={embedding_from}"
+def set_up_embedding(embedding: nn.Module | None, source: str | None, std: float | None, frozen: bool) -> None:
+    """Fix an embedding if it is `frozen`. ValueError if options are given for one that is not there.
+
+    `source` and `std` are what its vectors begin as, which are set later.
+    """
+    above(0, embedding_std=std)
+    if std is not None and source is None:
+        raise ValueError(f"embedding_std={std} scales given vectors: give model.embedding_from=RUN_ID")
+    if embedding is None and (source is not None or frozen):
+        option = "embedding_frozen=true" if source is None else f"embedding_from={source}"
         raise ValueError(f"{option} needs an embedding, but embedding_size is null: give model.embedding_size=100")
     if embedding is not None and frozen:
         embedding.requires_grad_(False)

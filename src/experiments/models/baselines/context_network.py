@@ -20,7 +20,7 @@ class ContextNetwork(Model):
     `mean` is the continuous bag of words (Mikolov et al., 2013): the mean over the symbols that are there, in any
     order. `concatenate` is the feedforward network of Bengio et al. (2003), without its direct connections; with
     `hidden_size` None it has only these. Where there is no symbol yet, its embedding is zero.
-    `embedding_from` and `embedding_frozen` are those of `RecurrentNetwork`.
+    `embedding_from`, `embedding_std` and `embedding_frozen` are those of `RecurrentNetwork`.
     `dropout` is the probability for each number that the output layer reads. Parameters begin as those of nn.Embedding
     and nn.Linear: N(0, 1) and U(-1/sqrt(in), 1/sqrt(in)).
     Raises ValueError for an impossible size or probability.
@@ -38,6 +38,7 @@ class ContextNetwork(Model):
         context_size: int,
         embedding_size: int,
         embedding_from: str | None,
+        embedding_std: float | None,
         embedding_frozen: bool,
         hidden_size: int | None,
         dropout: float,
@@ -50,7 +51,7 @@ class ContextNetwork(Model):
         self.embedding = nn.Embedding(num_inputs, embedding_size)
         self.hidden = None if hidden_size is None else nn.Linear(width, hidden_size)
         self.output = nn.Linear(width if hidden_size is None else hidden_size, num_outputs)
-        set_up_embedding(self.embedding, embedding_from, embedding_frozen)
+        set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
 
     @property
     def input_vectors(self) -> Tensor:
