@@ -54,7 +54,7 @@ def test_a_frozen_embedding_is_that_of_the_run_word_by_word(command, train, vect
     assert len(shared) >= 5
     assert all(torch.equal(found[word], learned[word]) for word in shared)
     rest = len(found) - len(shared)
-    share = f"embedding: {len(shared)} of {len(found)} symbols ({100 * len(shared) / len(found):.1f}%) have a vector"
+    share = f"embedding: {len(shared)} of {len(found)} symbols ({len(shared) / len(found):.1%}) have a vector"
     assert share in outcome.out
     assert f"{rest} keep their random start" in outcome.out
     assert not torch.equal(random["the"], learned["the"])
@@ -182,3 +182,17 @@ def test_other_sources_that_cannot_be_used_are_refused(command, train, tmp_path)
     with gzip.open(tmp_path / "v.bin", "wb") as file:  # word2vec's binary form
         file.write(b"2 8\nthe " + np.ones(8, "<f4").tobytes() + b"\n")
     assert "binary form is not read" in command(*lstm, "model.embedding_from=v.bin").error
+
+
+@pytest.mark.long
+def test_an_lstm_that_begins_with_vectors_of_all_of_ptb_learns_more_from_a_part_of_it(train, real_data):
+    """One epoch over the first 100,000 words, three seeds; vectors as wide as the random start."""
+    assert real_data
+    word2vec = ("optimizer=sgd", "optimizer.lr=0.5", "reduction=sum_over_time", "schedule=linear", "epochs=5")
+    run = train("data=ptb", "model=skipgram", "threads=1", *word2vec)
+    for seed in range(3):
+        lstm = ("data=ptb", "data.corpus_size=100000", "epochs=1", "threads=1", f"seed={seed}")
+        vectors = (f"model.embedding_from={run.folder}", "model.embedding_std=1.0")
+        random, begun = (values(train(*lstm, *options), "valid/perplexity")[0] for options in ((), vectors))
+        print(f"seed {seed}: validation perplexity {random:.2f} from a random start, {begun:.2f} from vectors")
+        assert begun < random - 5

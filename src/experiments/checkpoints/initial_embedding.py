@@ -51,10 +51,13 @@ class InitialEmbedding:
         assert embedding is not None
         with torch.no_grad():
             embedding[torch.from_numpy(ids).to(embedding.device)] = torch.from_numpy(vectors).to(embedding)
-        share, rest = len(ids) / len(symbols), len(symbols) - len(ids)
-        others = f"; {rest:,} keep their random start" if rest else ""
-        log.info("embedding: %s of %s symbols (%.1f%%) have a vector in %s%s",
-                 f"{len(ids):,}", f"{len(symbols):,}", 100 * share, self.source, others)  # fmt: skip
+        self._announce(len(ids), len(symbols), float(vectors.std()))
+
+    def _announce(self, found: int, wanted: int, std: float) -> None:
+        """Log how many symbols have a vector, and how wide the numbers are that the network begins with."""
+        others = f"; {wanted - found:,} keep their random start" if found < wanted else ""
+        share = f"{found:,} of {wanted:,} symbols ({found / wanted:.1%}) have a vector in {self.source}"
+        log.info("embedding: %s, of standard deviation %.3f%s", share, std, others)
 
 
 def with_initial_embedding(
