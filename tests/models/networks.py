@@ -27,6 +27,7 @@ OPTIONS = {
     "initialization": "torch",
     "uniform_range": None,
     "forget_bias": 0.0,
+    "input_bias": 0.0,
 }
 KINDS = {"numpy": NumpyNetwork, "torch": TorchNetwork}
 SYMBOLS = 5

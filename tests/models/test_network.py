@@ -19,6 +19,7 @@ from .networks import network, window
         ({"initialization": "uniform"}, "uniform_range must be a number"),
         ({"uniform_range": 0.1}, "uniform_range must be null"),
         ({"forget_bias": 1.0, "cell": "tanh"}, "needs cell=lstm or cell=gru"),
+        ({"input_bias": -1.0, "cell": "gru"}, "input_bias=-1.0 needs cell=lstm"),
         ({"word_dropout": 1.0}, "word_dropout must be a probability"),
         ({"channel_dropout": 0.1, "embedding_size": None}, "channel_dropout=0.1 needs an embedding"),
         ({"output": "logistic"}, "the data has 5: use softmax"),
@@ -87,6 +88,15 @@ def test_the_forget_bias_reaches_the_gates_that_keep_the_state_alone(kind, cell,
     plain, raised = (dict(network(kind, cell=cell, forget_bias=value).named_parameters()) for value in (0.0, 1.0))
     difference = (raised["layers.0.b_ih"] - plain["layers.0.b_ih"]).view(len(gates), -1)
     assert torch.allclose(difference, torch.tensor(gates).double()[:, None])
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_the_input_bias_reaches_the_input_gates_alone(kind):
+    plain, lowered = (dict(network(kind, cell="lstm", input_bias=value).named_parameters()) for value in (0.0, -2.0))
+    differences = {name: lowered[name] - weights for name, weights in plain.items()}
+    difference = differences.pop("layers.0.b_ih").view(4, -1)
+    assert torch.allclose(difference, torch.tensor([-2.0, 0.0, 0.0, 0.0]).double()[:, None])
+    assert not any(other.any() for other in differences.values())
 
 
 @pytest.mark.parametrize(("cell", "kept"), [("lstm", 1), ("gru", 0)])

@@ -55,9 +55,10 @@ ADDED: dict[str, dict[str, Any]] = {
     WORDS: READ_AS_BEFORE,
     CHARACTERS: READ_AS_BEFORE | COUNTED_AS_BEFORE,
 }
+EMBEDDING_AS_BEFORE = {"embedding_from": None, "embedding_std": None, "embedding_frozen": False}
+ADDED["experiments.models.ContextNetwork"] = EMBEDDING_AS_BEFORE
 ADDED |= {
-    f"experiments.models.{name}": {"embedding_from": None, "embedding_std": None, "embedding_frozen": False}
-    for name in ("TorchNetwork", "NumpyNetwork", "ContextNetwork")
+    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | {"input_bias": 0.0} for name in ("TorchNetwork", "NumpyNetwork")
 }
 
 TRAIN = "experiments.runners.Train"

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | None, forget_bias: float) -> None:
+def initialize(
+    network: "RecurrentNetwork", scheme: str, uniform_range: float | None, forget_bias: float, input_bias: float
+) -> None:
     """Fill the parameters of a `RecurrentNetwork` in place.
 
     torch      as nn.Embedding: N(0, 1), as nn.LSTM: U(-1/sqrt(H), 1/sqrt(H)), as nn.Linear with F inputs:
@@ -25,8 +27,9 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
                U(-0.05, 0.05), zero biases but 1 for an LSTM's forget gates, as in Keras
 
     forget_bias is added to the forget gates' input bias afterwards, also to the 1 of keras (Jozefowicz et al., 2015);
-    in a GRU to that of the update gates, which keep the state where they are open.
-    Raises ValueError if uniform_range or forget_bias do not fit scheme and cell.
+    in a GRU to that of the update gates, which keep the state where they are open. input_bias is added to that of an
+    LSTM's input gates: minus the forget_bias lets in as little as a GRU does then (Tallec and Ollivier, 2018).
+    Raises ValueError if uniform_range, forget_bias or input_bias do not fit scheme and cell.
     """
     if (uniform_range is None) == (scheme == "uniform"):
         wanted = "a number" if scheme == "uniform" else "null"
@@ -34,6 +37,8 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
     at_least(0, uniform_range=uniform_range)
     if forget_bias and network.cell not in ("lstm", "gru"):
         raise ValueError(f"forget_bias={forget_bias} needs cell=lstm or cell=gru, got cell={network.cell}")
+    if input_bias and network.cell != "lstm":
+        raise ValueError(f"input_bias={input_bias} needs cell=lstm, got cell={network.cell}")
     for name, parameter in network.named_parameters():
         if uniform_range is not None:
             parameter.uniform_(-uniform_range, uniform_range)
@@ -41,10 +46,13 @@ def initialize(network: "RecurrentNetwork", scheme: str, uniform_range: float | 
             SCHEMES[scheme](network, name, parameter)
     if scheme == "keras" and network.cell == "lstm":
         forget_bias += 1.0
-    if forget_bias:
-        H = network.hidden_size
-        for layer in (*network.layers, *network.reverse_layers):
-            layer.get_parameter("b_ih")[H : 2 * H] += forget_bias  # gates i, f, g, o or r, z, n
+    H = network.hidden_size
+    for layer in (*network.layers, *network.reverse_layers):
+        bias = layer.get_parameter("b_ih")  # of gates i, f, g, o or r, z, n
+        if input_bias:
+            bias[:H] += input_bias
+        if forget_bias:
+            bias[H : 2 * H] += forget_bias
 
 
 def _as_torch(network: "RecurrentNetwork", name: str, parameter: Tensor) -> None:

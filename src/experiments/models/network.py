@@ -67,6 +67,7 @@ class RecurrentNetwork(Model):
         initialization: Literal["torch", "uniform", "textbook", "keras"],
         uniform_range: float | None,
         forget_bias: float,
+        input_bias: float,
         real_inputs: bool = False,
         real_targets: bool = False,
         labelled_steps: bool = False,
@@ -89,7 +90,7 @@ class RecurrentNetwork(Model):
         self._check_sizes_and_dropouts()
         self._check_output()
         self._make_weights(bias)
-        initialize(self, initialization, uniform_range, forget_bias)
+        initialize(self, initialization, uniform_range, forget_bias, input_bias)
         set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
 
     def _check_real_numbers(self) -> None:
