@@ -1,4 +1,4 @@
-"""Every command and every piece of Python of docs/tutorial runs, and prints the lines that the pages quote.
+"""Every command and every piece of Python of the tutorial and of docs/from-the-books.md prints what the page quotes.
 
 A page's fenced blocks are `python` (together one program), `sh` (commands) and `text`. A `text` block right
 after one of the others quotes lines of its output, or their beginnings; one after prose is a formula. A comment
@@ -18,8 +18,12 @@ import pytest
 
 from experiments.config.paths import HOME
 
-FOLDER = HOME / "docs" / "tutorial"
-PAGES = sorted(FOLDER.glob("*.md"))
+DOCS = HOME / "docs"
+TUTORIAL = sorted((DOCS / "tutorial").glob("*.md"))
+BOOKS, BOOKS_IN_KOREAN = DOCS / "from-the-books.md", DOCS / "from-the-books.ko.md"
+PAGES = [*TUTORIAL, BOOKS]
+HEADING = re.compile(r"^##+ (.*)$", re.MULTILINE)
+DURATIONS = ("slow", "long")
 BLOCK = re.compile(r"(?:<!-- (?P<notes>.*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"[-+]?(?:\d[\d,]*)(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -27,6 +31,7 @@ NUMBER = re.compile(r"[-+]?(?:\d[\d,]*)(?:\.\d+)?(?:e[-+]?\d+)?")
 class Piece(NamedTuple):
     """A block that runs, and the lines that it has to print."""
 
+    section: str  # the heading above it
     language: str
     text: str
     notes: str
@@ -41,7 +46,8 @@ def pieces(page: Path) -> list[Piece]:
     for block in BLOCK.finditer(content):
         notes = block["notes"] or ""
         if block["language"] != "text":
-            found.append(Piece(block["language"], block["text"], notes, [], 0.0))
+            section = ["", *HEADING.findall(content, 0, block.start())][-1]
+            found.append(Piece(section, block["language"], block["text"], notes, [], 0.0))
         elif found and not content[end : block.start()].strip():
             within = re.search(r"within (\S+)%", notes)
             tolerance = float(within[1]) / 100 if within else 0.0
@@ -50,13 +56,23 @@ def pieces(page: Path) -> list[Piece]:
     return found
 
 
-def commands(*, slow: bool) -> list[object]:
-    """What pytest runs: the fast commands of each page together, and each slow block alone."""
+def duration(piece: Piece) -> str:
+    """How long a block takes: "slow", "long", or "" for seconds."""
+    return next((word for word in DURATIONS if word in piece.notes.split()), "")
+
+
+def commands() -> list[object]:
+    """The fast commands of each page of the tutorial and of each section of the books, and each longer block alone."""
     cases = []
     for page in PAGES:
-        shell = [piece for piece in pieces(page) if piece.language == "sh" and ("slow" in piece.notes) == slow]
-        groups = [[piece] for piece in shell] if slow else [shell]
-        cases += [pytest.param(group, id=f"{page.stem}-{k}") for k, group in enumerate(groups) if group]
+        groups: dict[tuple[str, str], list[Piece]] = {}
+        for k, piece in enumerate(pieces(page)):
+            if piece.language == "sh":
+                together = piece.section if page == BOOKS else ""
+                groups.setdefault((duration(piece), str(k) if duration(piece) else together), []).append(piece)
+        for (lasts, _), group in groups.items():
+            marks = [getattr(pytest.mark, lasts)] if lasts else []
+            cases.append(pytest.param(group, marks=marks, id=f"{page.stem}: {group[0].section}"))
     return cases
 
 
@@ -92,7 +108,7 @@ def shell(command, tmp_path, store, monkeypatch):  # noqa: ARG001 - a store that
             outcome = command(*rest)
             assert outcome.code == 0, f"{line}\n{outcome.error}"
             return outcome.out + outcome.error
-        if first == "python":
+        if first == "python" and rest[0].endswith(".py"):
             line = shlex.join([sys.executable, str(HOME / rest[0]), *rest[1:]])
         done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
         return done.stdout
@@ -100,23 +116,13 @@ def shell(command, tmp_path, store, monkeypatch):  # noqa: ARG001 - a store that
     return run
 
 
-def run_all(group: list[Piece], shell, request) -> None:
+@pytest.mark.parametrize("group", commands())
+def test_the_commands_of_a_page_print_what_it_quotes(group, shell, request):
     for piece in group:
-        if "ptb" in piece.notes:
+        if {"ptb", "imdb"} & set(piece.notes.split()):
             request.getfixturevalue("real_data")
         lines = piece.text.replace("\\\n", " ").splitlines()
         check(piece, "\n".join(shell(line) for line in lines if line.strip()))
-
-
-@pytest.mark.parametrize("group", commands(slow=False))
-def test_the_commands_of_a_page_print_what_it_quotes(group, shell, request):
-    run_all(group, shell, request)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("group", commands(slow=True))
-def test_a_longer_command_prints_what_the_page_quotes(group, shell, request):
-    run_all(group, shell, request)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -133,7 +139,12 @@ def test_every_block_has_a_language_and_every_link_a_file(page):
     content = page.read_text()
     assert {block["language"] for block in BLOCK.finditer(content)} <= {"python", "sh", "text"}
     targets = [target for target in re.findall(r"\]\(([^)#]+)", content) if "://" not in target]
-    assert not [target for target in targets if not (FOLDER / target).exists()]
+    assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+def test_the_korean_page_has_the_same_blocks():
+    english, korean = ([block[0] for block in BLOCK.finditer(page.read_text())] for page in (BOOKS, BOOKS_IN_KOREAN))
+    assert english == korean
 
 
 def test_a_wrong_number_or_line_would_be_noticed():
@@ -147,11 +158,11 @@ def test_a_wrong_number_or_line_would_be_noticed():
 
 @pytest.mark.parametrize("script", ["windows", "step", "lstm", "vanishing"])
 def test_every_drawing_is_drawn_by_its_script(script, tmp_path, monkeypatch):
-    path = HOME / "docs" / "drawings" / f"{script}.py"
+    path = DOCS / "drawings" / f"{script}.py"
     monkeypatch.syspath_prepend(str(path.parent))  # as for a script that is started
     monkeypatch.setattr(sys, "argv", [str(path), str(tmp_path)])
     runpy.run_path(str(path), run_name="__main__")
-    kept = HOME / "docs" / "windows.png" if script == "windows" else FOLDER / f"{script}.png"
+    kept = DOCS / "windows.png" if script == "windows" else DOCS / "tutorial" / f"{script}.png"
     assert png_size(tmp_path / kept.name) == png_size(kept)
 
 
