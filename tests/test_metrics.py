@@ -2,18 +2,18 @@
 
 import math
 import time
-from types import SimpleNamespace
 
 import pytest
 import torch
 
+from experiments.interfaces.model import Score
 from experiments.training.metrics import Metrics, TimedMetrics, perplexity
 
 
 def score(nats, correct=0, loss=None):
     nats = None if nats is None else torch.tensor(float(nats))
     loss = nats if loss is None else torch.tensor(float(loss))
-    return SimpleNamespace(loss=loss, nats=nats, correct=torch.tensor(correct))
+    return Score(loss, nats, torch.tensor(correct))
 
 
 def test_unequal_windows_weigh_by_their_targets():

