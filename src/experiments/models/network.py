@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..config.checks import at_least, probabilities
 from ..interfaces.model import Model, State, SummaryRow
+from .combinations import check_output, check_real_numbers
 from .initialization import initialize
 from .numpy.cells import CELLS
 from .torch.pooling import initial_pools
@@ -82,27 +83,12 @@ class RecurrentNetwork(Model):
         self.labels_only = pooling != "last" or (bidirectional and not labelled_steps)
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
-        self._check_real_numbers()
+        check_real_numbers(self)
         self._check_sizes_and_dropouts()
-        self._check_output()
+        check_output(self)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
         set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
-
-    def _check_real_numbers(self) -> None:
-        if self.real_inputs and self.embedding_size is not None:
-            raise ValueError(
-                f"embedding_size={self.embedding_size} is for symbols, but the inputs of this data are vectors, which "
-                "are read as they are: give model.embedding_size=null"
-            )
-        if not self.real_targets:
-            return
-        if self.loss != "squared_error" or self.logistic:
-            got = "output=logistic" if self.logistic else f"loss={self.loss}"
-            line = "model.loss=squared_error model.output=softmax"
-            raise ValueError(f"{got} is for classes, but the targets of this data are numbers: give {line}")
-        if self.num_outputs != 1:
-            raise ValueError(f"targets that are numbers need one output, but the data has {self.num_outputs}")
 
     def _check_sizes_and_dropouts(self) -> None:
         at_least(1, hidden_size=self.hidden_size, num_layers=self.num_layers, embedding_size=self.embedding_size)
@@ -112,23 +98,6 @@ class RecurrentNetwork(Model):
                 raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
         if self._dropout and self.num_layers == 1:
             raise ValueError(f"dropout={self._dropout} acts between layers, but num_layers is 1: use output_dropout")
-
-    def _check_output(self) -> None:
-        if self.logistic and self.num_outputs != 2:
-            raise ValueError(f"output=logistic is for two classes, but the data has {self.num_outputs}: use softmax")
-        if self.logistic and self.loss == "squared_error":
-            raise ValueError("output=logistic needs loss=cross_entropy, got squared_error")
-        why = None
-        if self.real_inputs:
-            why = "the inputs of this data are vectors"
-        elif self.embedding_size is None:
-            why = "embedding_size is null"
-        elif self.num_inputs != self.num_outputs:
-            why = f"V={self.num_inputs} and K={self.num_outputs} differ"
-        elif self.logistic or self.labels_only:
-            why = "this network is one for labels"
-        if self.tied and why:
-            raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")
 
     def _make_weights(self, bias: str) -> None:
         """The modules that hold the weights, in the order in which these are initialised."""

@@ -15,8 +15,8 @@ from ..interfaces.vocabulary import Vocabulary
 from ..understanding import neighbours as rows
 from ..understanding.map_figure import draw_map, shown
 from ..understanding.neighbours import Map, Neighbour, Row, SymbolVectors
+from ..understanding.tables import as_csv
 from ..understanding.vector_files import write_vectors
-from .gradients import as_csv
 
 log = logging.getLogger("experiments")
 

@@ -1,0 +1,42 @@
+"""Which options of a recurrent network go together, with the data and with each other."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .network import RecurrentNetwork
+
+
+def check_real_numbers(network: "RecurrentNetwork") -> None:
+    """ValueError unless a network fits data whose inputs are vectors or whose targets are numbers."""
+    if network.real_inputs and network.embedding_size is not None:
+        raise ValueError(
+            f"embedding_size={network.embedding_size} is for symbols, but the inputs of this data are vectors, which "
+            "are read as they are: give model.embedding_size=null"
+        )
+    if not network.real_targets:
+        return
+    if network.loss != "squared_error" or network.logistic:
+        got = "output=logistic" if network.logistic else f"loss={network.loss}"
+        line = "model.loss=squared_error model.output=softmax"
+        raise ValueError(f"{got} is for classes, but the targets of this data are numbers: give {line}")
+    if network.num_outputs != 1:
+        raise ValueError(f"targets that are numbers need one output, but the data has {network.num_outputs}")
+
+
+def check_output(network: "RecurrentNetwork") -> None:
+    """ValueError for an output that the data or other options do not allow."""
+    if network.logistic and network.num_outputs != 2:
+        raise ValueError(f"output=logistic is for two classes, but the data has {network.num_outputs}: use softmax")
+    if network.logistic and network.loss == "squared_error":
+        raise ValueError("output=logistic needs loss=cross_entropy, got squared_error")
+    why = None
+    if network.real_inputs:
+        why = "the inputs of this data are vectors"
+    elif network.embedding_size is None:
+        why = "embedding_size is null"
+    elif network.num_inputs != network.num_outputs:
+        why = f"V={network.num_inputs} and K={network.num_outputs} differ"
+    elif network.logistic or network.labels_only:
+        why = "this network is one for labels"
+    if network.tied and why:
+        raise ValueError(f"tied=true needs an embedding of the symbols that are predicted, but {why}")
