@@ -12,6 +12,7 @@ from experiments.tracking.record import records_in
 
 BAD_MODEL = """
 import os
+import re
 import sys
 import time
 
@@ -27,7 +28,9 @@ class Bad(TorchNetwork):
     def score(self, inputs, targets, state):
         if self.training:
             hang = lambda: time.sleep(10_000)
-            {"nothing": lambda: None, "abort": os.abort, "exit": lambda: sys.exit(7), "hang": hang}[self.what]()
+            hang_in_c = lambda: re.match(r"(a+)+$", "a" * 60 + "b")  # exponential, and no other Python code runs
+            deeds = {"abort": os.abort, "exit": lambda: sys.exit(7), "hang": hang, "hang_in_c": hang_in_c}
+            {"nothing": lambda: None, "slow": lambda: time.sleep(0.4), **deeds}[self.what]()
         return super().score(inputs, targets, state)
 """
 
@@ -83,6 +86,76 @@ def test_a_job_that_aborts_a_worker_fails_alone(bad_jobs):
     assert (code, outcomes) == (1, {"abort": "failed", "nothing": "completed"})
 
 
+LIMIT = "hydra.sweeper.job_timeout=12"
+TOO_LONG = "took longer than hydra.sweeper.job_timeout=12 seconds"
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+
+
+def ends_of_jobs(folder: Path) -> dict[str, tuple[str, str, str]]:
+    """What each job did -> its status, outcome and error."""
+    runs = [record for record in records_in(folder / "runs") if record.tags["runner"] == "train"]
+    return {r.parameters["model.what"]: (r.status, r.tags["outcome"], r.tags.get("error", "")) for r in runs}
+
+
+def rows_of(folder: Path) -> dict[str, str]:
+    """What each job did -> its outcome in the sweep's table."""
+    (table,) = folder.glob("runs/sweep-*/comparison.csv")
+    return {line.split(",")[0]: line.split(",")[2] for line in table.read_text().splitlines()[1:]}
+
+
+def test_a_slow_job_and_one_that_hangs_fail_at_the_time_limit_and_the_others_run(bad_jobs, tmp_path):
+    """The slow one ends between two updates, with a checkpoint; the other is ended wherever it is."""
+    code, out, outcomes = bad_jobs("model.what=hang_in_c,slow,nothing", LIMIT, "epochs=60")
+    assert (code, outcomes) == (1, {"hang_in_c": "failed", "slow": "failed", "nothing": "completed"})
+    assert "2 of 3 jobs failed: model.what=hang_in_c seed=0, model.what=slow seed=0" in out
+    ends = ends_of_jobs(tmp_path)
+    assert ends["slow"] == ("FAILED", "failed", TOO_LONG)
+    assert ends["hang_in_c"] == ("FAILED", "failed", f"{TOO_LONG} and hung: traceback.txt says where")
+    assert rows_of(tmp_path) == {"hang_in_c": "1 failed", "slow": "1 failed", "nothing": "1 completed"}
+    (slow,) = tmp_path.glob("runs/what_slow-*")
+    (hung,) = tmp_path.glob("runs/what_hang_in_c-*")
+    assert (slow / "last.pt").exists()
+    assert "in score" in (hung / "traceback.txt").read_text()
+    assert not list(tmp_path.glob("runs/*/lock"))
+    code, _, _ = bad_jobs("model.what=hang_in_c,slow,nothing", LIMIT.replace("12", "3"), "epochs=60")
+    journal = (slow / "journal.jsonl").read_text()  # the same command goes on from the checkpoint
+    assert (code, journal.count('"failed"')) == (1, 2)
+
+
+@pytest.mark.slow
+def test_jobs_side_by_side_fail_at_the_time_limit_too(bad_jobs, tmp_path):
+    code, _, outcomes = bad_jobs("model.what=hang,slow,nothing,hang_in_c", LIMIT, "epochs=60", *JOBLIB)
+    assert code == 1
+    assert outcomes == {"hang": "failed", "hang_in_c": "failed", "slow": "failed", "nothing": "completed"}
+    assert all(error.startswith(TOO_LONG) for _, _, error in ends_of_jobs(tmp_path).values() if error)
+    assert not list(tmp_path.glob("runs/*/lock"))
+
+
+def test_fail_fast_ends_a_sweep_with_the_first_job_that_is_given_up(bad_jobs, tmp_path):
+    """Serial: the failing job is tried again at once, nothing starts after it, the same command resumes."""
+    options = ("model.what=nothing,exit,slow", "hydra.sweeper.fail_fast=true")
+    code, out, outcomes = bad_jobs(*options)
+    assert (code, outcomes) == (1, {"nothing": "completed", "exit": "failed"})
+    assert "1 of 3 jobs failed: model.what=exit seed=0; that ended the sweep with 1 more to do" in out
+    assert rows_of(tmp_path) == {"nothing": "1 completed", "exit": "1 failed"}
+    (run,) = tmp_path.glob("runs/what_exit-*")
+    assert (run / "journal.jsonl").read_text().count('"failed"') == 2  # hydra.sweeper.attempts
+    (tmp_path / "bad.py").write_text(BAD_MODEL.replace("sys.exit(7)", "None"))  # the cause is mended
+    code, _, outcomes = bad_jobs(*options, "hydra.sweeper.attempts=1")
+    assert (code, outcomes) == (0, {"nothing": "completed", "exit": "completed", "slow": "completed"})
+
+
+@pytest.mark.slow
+def test_fail_fast_stops_jobs_that_run_elsewhere_with_a_checkpoint(bad_jobs, tmp_path):
+    options = ("model.what=slow,exit,nothing", "epochs=100", "hydra.sweeper.fail_fast=true", *JOBLIB)
+    code, _, outcomes = bad_jobs(*options)
+    assert (code, outcomes) == (1, {"slow": "interrupted", "exit": "failed"})
+    (slow,) = tmp_path.glob("runs/what_slow-*")
+    assert (slow / "last.pt").exists()
+    assert not list(tmp_path.glob("runs/*/lock"))
+    assert [run.status for run in records_in(tmp_path / "runs") if run.tags["runner"] == "sweep"] == ["FAILED"]
+
+
 @pytest.fixture
 def hanging_sweep(bad_jobs, tmp_path):  # noqa: ARG001 - the model is there
     """Start a sweep of which a job hangs, wait until journals hold these signs, and send two signals: the exit code."""
@@ -114,9 +187,7 @@ KILLED = ("KILLED", "interrupted")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")], ids=["basic", "joblib"]
-)
+@pytest.mark.parametrize("launcher", [(), JOBLIB, (LIMIT.replace("12", "100"),), (LIMIT.replace("12", "100"), *JOBLIB)])
 def test_a_job_that_hangs_ends_with_the_second_signal(hanging_sweep, tmp_path, launcher):
     """The first one waits for the update to end, as ever; nothing is left as RUNNING."""
     signs = {"what_hang": '"parameters"', "what_nothing": '"FINISHED"'}

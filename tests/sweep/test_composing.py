@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from experiments.cli import register_resolvers
 from experiments.config.paths import HOME
-from hydra_plugins.experiments_sweeper.overrides import Composer
+from hydra_plugins.experiments_sweeper.composing import Composer
 
 
 @pytest.fixture

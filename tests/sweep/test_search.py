@@ -23,6 +23,7 @@ from experiments.sweep.search import Search
 from .conftest import folder_of, journals, numbers, outcomes
 
 DEFAULTS = {"search": "random", "params": {}, "zip": [], "trials": 6, "replicates": 1, "budget": None, "attempts": 2}
+DEFAULTS |= {"cases": [], "exclude": [], "job_timeout": None, "fail_fast": False}
 DEFAULTS |= {"pruner": None, "seed": 0, "batch": None, "storage": None, "name": None}
 LR = Dimension(("optimizer.lr",), (), Span(0.001, 1.0, True, False))
 SIZE = Dimension(("model.hidden_size",), (), Span(8, 64, False, True))

@@ -18,6 +18,8 @@ from .errors import ConfigError
 
 PLAIN = re.compile(r"[^=]*=[A-Za-z0-9_./:+-]*")  # surely Hydra syntax, which takes a millisecond to find out
 INTERPOLATION, ESCAPED = "${", "\\${"
+LISTS = ("hydra.sweeper.cases", "hydra.sweeper.exclude")  # of lists of overrides, [[model=a,truncation=5,9],[model=b]]
+BEFORE_KEY = r"(?=\s*[\w./@~+-]+=)"
 SWEEPS = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(.*\)")
 parser = OverridesParser.create()
 
@@ -30,6 +32,8 @@ def with_quotes(argument: str, is_sweep: bool) -> str:
     key, _, value = argument.partition("=")
     if PLAIN.fullmatch(argument) or not is_readable(f"{key}=0"):  # Hydra itself reports a wrong key
         return argument
+    if key in LISTS and (listed := _with_quoted_items(value)):
+        return f"{key}={listed}"
     if is_readable(argument):
         if not is_sweep and value != value.strip() and not value.strip().startswith(("'", '"')):
             return f"{key}={quoted(value)}"  # Hydra would strip it
@@ -46,6 +50,9 @@ def with_quotes(argument: str, is_sweep: bool) -> str:
 def without_quotes(override: str) -> str:
     """The inverse of `with_quotes`: the override as it was typed."""
     key, _, value = override.partition("=")
+    if key in LISTS and is_readable(override) and isinstance(items := parser.parse_override(override).value(), list):
+        typed = _listed([[str(item) for item in part] for part in items if isinstance(part, list)])
+        return f"{key}={typed}" if _with_quoted_items(typed) == value else override
     if not value.startswith("'"):
         return override
     text = str(parser.parse_override(override).value()).replace(ESCAPED, INTERPOLATION)
@@ -55,6 +62,20 @@ def without_quotes(override: str) -> str:
         return override
     is_same = override in (again, again.replace(ESCAPED, INTERPOLATION))  # OmegaConf may have read the escape
     return f"{key}={text}" if is_same else override
+
+
+def _with_quoted_items(value: str) -> str | None:
+    """A list of lists of overrides with each override quoted; None if it is no such list, or is quoted already."""
+    found = re.fullmatch(rf"\[\[({BEFORE_KEY}[^'\"]*)\]\]|\[({BEFORE_KEY}[^'\"]*)\]", value)
+    if found is None:
+        return None
+    lists = re.split(rf"\]\s*,\s*\[{BEFORE_KEY}", found[1] or found[2])  # brackets around a single one may be left out
+    parts = [re.split(f",{BEFORE_KEY}", part) for part in lists]
+    return _listed([[quoted(item.strip()) for item in items] for items in parts])
+
+
+def _listed(parts: list[list[str]]) -> str:
+    return "[" + ",".join("[" + ",".join(items) + "]" for items in parts) + "]"
 
 
 def is_readable(argument: str) -> bool:

@@ -1,8 +1,10 @@
-"""What a sweep varies: lists of alternatives, or spans of numbers."""
+"""What a sweep varies: lists of alternatives, or spans of numbers; and which combinations it leaves out."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+from ..config.errors import ConfigError
 
 
 class Span(NamedTuple):
@@ -19,11 +21,17 @@ class Span(NamedTuple):
 
 
 class Dimension(NamedTuple):
-    """One axis, or several that vary together: alternatives of one override for each key, or a span of one key."""
+    """One axis, or several that vary together: alternatives, each of some overrides, or a span of one key."""
 
-    keys: tuple[str, ...]
+    keys: tuple[str, ...]  # of all alternatives; an alternative of `cases` may leave some of them as they are
     alternatives: tuple[tuple[str, ...], ...]  # overrides KEY=VALUE
     span: Span | None = None
+
+    @property
+    def shared_keys(self) -> tuple[str, ...]:
+        """The keys that every alternative sets: one more case of the same kind leaves them as they are."""
+        sets = [{key_of(override) for override in overrides} for overrides in self.alternatives]
+        return tuple(key for key in self.keys if all(key in keys for keys in sets))
 
     @property
     def is_ordered(self) -> bool:
@@ -39,6 +47,45 @@ class Dimension(NamedTuple):
         if self.span is None:
             return self.alternatives
         return tuple((f"{self.keys[0]}={self.span.text(end)}",) for end in (self.span.low, self.span.high))
+
+
+class Exclusion(NamedTuple):
+    """Combinations that a grid leaves out: those that set each of these keys to one of its values."""
+
+    text: str  # as it was typed
+    values: Mapping[str, Sequence[str]]
+
+    def holds(self, chosen: Sequence[str]) -> bool:
+        """Whether these overrides KEY=VALUE are left out."""
+        found = {key: value for key, _, value in (override.partition("=") for override in chosen)}
+        return all(
+            key in found and any(is_same(found[key], value) for value in values) for key, values in self.values.items()
+        )
+
+
+def without_excluded(combinations: Iterable[tuple[str, ...]], exclusions: Sequence[Exclusion]) -> list[tuple[str, ...]]:
+    """The combinations of which no exclusion holds. ConfigError if one holds of none, or all are left out."""
+    combinations = list(combinations)
+    for exclusion in exclusions:
+        if not any(map(exclusion.holds, combinations)):
+            raise ConfigError(f"hydra.sweeper.exclude: no combination has {exclusion.text}, so it excludes nothing")
+    kept = [chosen for chosen in combinations if not any(exclusion.holds(chosen) for exclusion in exclusions)]
+    if not kept:
+        raise ConfigError("hydra.sweeper.exclude leaves no combination: there is nothing to run")
+    return kept
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two values are the same text or the same number."""
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def key_of(override: str) -> str:
+    """The key of an override KEY=VALUE."""
+    return override.partition("=")[0]
 
 
 def product(dimensions: Sequence[Dimension]) -> Iterator[tuple[str, ...]]:

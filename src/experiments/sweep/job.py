@@ -20,17 +20,29 @@ from ..config.errors import ConfigError, first_line, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
 from ..tracking.record import RunRecord
+from .options import Options
 
 log = logging.getLogger("experiments.sweep")
 
 STOP = "stop"  # a file in the sweep's folder that tells all its jobs to stop; it holds the signal's number
 CHECK_INTERVAL = 1.0  # seconds between checks for it
+FAILURES = ("failed", "refused", "timed out")  # of these only the first may succeed when it is tried again
 
 
 class Pruned(Exception):
     """Other trials do better, so this one is stopped."""
 
     status, outcome = "KILLED", "pruned"
+
+
+class TookTooLong(Interrupted):
+    """The time limit of a job is over: after the current update it fails, with a checkpoint."""
+
+    status, outcome = "FAILED", "failed"
+
+    def __init__(self, limit: float):
+        super().__init__(signal.SIGALRM)
+        self.args = (took_longer(limit),)
 
 
 @dataclasses.dataclass
@@ -49,9 +61,12 @@ class SweepJob:
     deadline: float | None  # seconds since 1970 after which no job starts
     threads: int | None  # for a job whose config does not set them
     cwd: str
+    timeout: float | None = None  # seconds after which it fails
+    fail_fast: bool = False  # whether its failure ends the sweep
+    attempts: int = 1  # in this launch
 
     def __post_init__(self) -> None:
-        self._checked_at = 0.0
+        self._checked_at, self._started_at = 0.0, time.monotonic()
         self._trial: Any = None
 
     @property
@@ -66,11 +81,14 @@ class SweepJob:
     def stop_signal(self) -> int | None:
         """The signal that should end the job, as if it had received it; cheap to call.
 
-        It is the one that the sweep received, SIGTERM if the sweep's process is gone or the job is preempted.
+        It is the one that the sweep received, SIGTERM if the sweep's process is gone, another job's failure ends the
+        sweep or the job is preempted. Raises TookTooLong when its time limit is over.
         """
         if time.monotonic() - self._checked_at < CHECK_INTERVAL:
             return None
         self._checked_at = time.monotonic()
+        if self.timeout is not None and self._checked_at - self._started_at > self.timeout:
+            raise TookTooLong(self.timeout)
         with contextlib.suppress(FileNotFoundError):
             return int((Path(self.folder) / STOP).read_text() or signal.SIGTERM)
         is_orphan = self.host == socket.gethostname() and not is_alive(self.pid)
@@ -93,9 +111,16 @@ class SweepJob:
             raise Pruned(f"pruned after epoch {epoch}: other trials do better")
 
 
-def session(folder: Path, deadline: float | None, num_workers: int) -> dict[str, Any]:
+def took_longer(limit: float) -> str:
+    return f"took longer than hydra.sweeper.job_timeout={limit:g} seconds"
+
+
+def session(folder: Path, deadline: float | None, num_workers: int, options: Options) -> dict[str, Any]:
     """The part of a `SweepJob` that holds for all jobs launched now, of which `num_workers` run side by side."""
     return {
+        "timeout": options.job_timeout,
+        "fail_fast": options.fail_fast,
+        "attempts": options.attempts if options.fail_fast else 1,
         "folder": str(folder),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -123,13 +148,32 @@ def run_planned(cfg: Any) -> dict[str, Any]:
     plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
     job = SweepJob(**plan["context"], **cfg.session)
     if job.is_in_process:
-        return run_job(plan["composition"], job)
+        return run_attempts(plan, cfg.session, job)
     set_up_worker(job)
     requeue = handle_preemption()
-    result = run_job(plan["composition"], job)
+    result = run_attempts(plan, cfg.session, job)
     if SweepJob.is_preempted and result["outcome"] in ("interrupted", "left out"):
         requeue()
     return result
+
+
+def run_attempts(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) -> dict[str, Any]:
+    """Run a job, with `fail_fast` until it is given up, which ends the sweep; its outcome and number of attempts."""
+    result: dict[str, Any] = {}
+    number = 0
+    while number < job.attempts:
+        number += 1
+        if job.timeout is None:
+            result = run_job(plan["composition"], job)
+        else:
+            from .time_limit import run_limited
+
+            result = run_limited(plan, session, job)
+        if result["outcome"] != "failed":
+            break
+    if job.fail_fast and result["outcome"] in FAILURES:
+        (Path(job.folder) / STOP).touch()
+    return {**result, "attempts": number}
 
 
 def run_job(composition: dict[str, Any], job: SweepJob) -> dict[str, Any]:
@@ -146,6 +190,10 @@ def run_job(composition: dict[str, Any], job: SweepJob) -> dict[str, Any]:
         from ..experiment import Experiment
 
         Experiment.of(composed, job).run()
+    except TookTooLong as late:
+        record.refresh()
+        if not record.is_over:  # else it had just completed
+            return {"outcome": "timed out", "why": str(late)}
     except Interrupted:
         if job.is_in_process:
             raise

@@ -7,6 +7,7 @@ from typing import Any
 from ..config.errors import first_line
 from ..tracking.folder import LOCK
 from ..tracking.record import RunRecord
+from .job import FAILURES
 from .plan import Job
 
 log = logging.getLogger("experiments.sweep")
@@ -22,6 +23,7 @@ class JobStatus:
     record: RunRecord
     max_failures: int  # after which the job is given up
     num_unrecorded_failures: int = 0
+    unrecorded_error: str = "see above"  # why it failed, where no journal says it
     has_completed: bool = False  # as the launcher reported it; a job may complete without a journal
 
     @property
@@ -56,14 +58,21 @@ class JobStatus:
         `num_failures_before` is the number of failures in the journal when the job was launched.
         """
         result = result if isinstance(result, dict) else {"outcome": "failed", "why": first_line(result)}
-        if result["outcome"] == "failed" and self.record.num_failures == num_failures_before:
-            self.record_failure(result["why"])
-        elif result["outcome"] == "refused":  # and would be refused again
-            self.record_failure(result["why"], self.max_failures)
+        is_recorded = self.record.num_failures > num_failures_before
+        if result["outcome"] in ("refused", "timed out"):  # and would be so again
+            self.num_unrecorded_failures += self.max_failures
+        elif result["outcome"] == "failed" and not is_recorded:
+            self.num_unrecorded_failures += result.get("attempts", 1)
         elif result["outcome"] == "completed":
             self.has_completed = True
+        if result["outcome"] in FAILURES and not is_recorded:
+            self._log_failure(result["why"])
 
-    def record_failure(self, why: str, times: int = 1) -> None:
+    def record_failure(self, why: str) -> None:
         """Count and log a failure that the job's journal does not record."""
-        self.num_unrecorded_failures += times
+        self.num_unrecorded_failures += 1
+        self._log_failure(why)
+
+    def _log_failure(self, why: str) -> None:
+        self.unrecorded_error = why
         log.info("%s  failed: %s", self.job.label, why)

@@ -13,10 +13,14 @@ class Options:
     search: Literal["grid", "random", "tpe"]
     params: dict[str, Any] | None
     zip: list[list[str]]
+    cases: list[Any]
+    exclude: list[Any]
     trials: int
     replicates: int
     budget: float | None
     attempts: int
+    job_timeout: float | None
+    fail_fast: bool
     pruner: Literal["median", "hyperband"] | None
     seed: int
     batch: int | None
@@ -25,9 +29,14 @@ class Options:
 
     def __post_init__(self) -> None:
         at_least(1, trials=self.trials, replicates=self.replicates, attempts=self.attempts, batch=self.batch)
-        above(0, budget=self.budget)
+        above(0, budget=self.budget, job_timeout=self.job_timeout)
         if self.pruner and self.search == "grid":
             raise ValueError(f"pruner={self.pruner} needs search=random or search=tpe, as a grid runs all its points")
+        if self.exclude and self.search != "grid":
+            raise ValueError(f"exclude needs search=grid: search={self.search} draws its points; list them in cases")
+        for option, items in (("cases", self.cases), ("exclude", self.exclude)):
+            if not all(isinstance(item, list) for item in items):
+                raise ValueError(f"{option} must hold lists, as in [[model=torch_rnn,truncation=5]], got {items}")
         if any(len(keys) < 2 for keys in self.zip):
             raise ValueError(f"zip must hold lists of keys, as in [[model,optimizer.lr]], got {self.zip}")
         if self.name is not None and not self.name.replace("-", "").replace("_", "").isalnum():

@@ -18,7 +18,8 @@ from .options import Options
 log = logging.getLogger("experiments.sweep")
 
 MAX_NOTE = 5000  # characters of a note that a store accepts
-CHANGEABLE = ("trials", "replicates", "budget", "attempts", "batch", "params")  # from one start to the next
+CHANGEABLE: tuple[str, ...] = ("trials", "replicates", "budget", "attempts", "batch", "params")
+CHANGEABLE += ("cases", "exclude", "job_timeout", "fail_fast")  # from one start to the next
 
 
 class Parent:

@@ -89,14 +89,13 @@ class Scheduler:
             for job in jobs:
                 if self.jobs[job.name].is_done:
                     proposer.observe(job, self.jobs[job.name].record)
+            if self._has_failed_fast():
+                return False
         return True
 
     def _add(self, jobs: Sequence[Job]) -> list[JobStatus]:
         """The status of each job as an earlier start of the sweep left it; a search may have drawn a point twice."""
-        runs, attempts = self.folder.parent, self.options.attempts
-        added = {
-            job.name: self.jobs.get(job.name) or JobStatus(job, RunRecord.of(runs / job.name), attempts) for job in jobs
-        }
+        added = {job.name: self.jobs.get(job.name) or self._status(job) for job in jobs}
         statuses = list(added.values())
         if note := different_code([provenance_tags(), *(status.record.tags for status in statuses)]):
             log.warning("%s", note)
@@ -107,6 +106,12 @@ class Scheduler:
         self.jobs.update(added)
         return statuses
 
+    def _status(self, job: Job) -> JobStatus:
+        """With `fail_fast` failures of earlier starts do not count, as nothing else would start."""
+        record = RunRecord.of(self.folder.parent / job.name)
+        earlier = record.num_failures + record.num_deaths_here if self.options.fail_fast else 0
+        return JobStatus(job, record, self.options.attempts + earlier)
+
     def _complete(self, statuses: Sequence[JobStatus]) -> None:
         """Launch these jobs until each is over or failed too often, or the time is over.
 
@@ -115,7 +120,7 @@ class Scheduler:
         suspects: list[JobStatus] = []
         num_idle = 0
         self._wait_for_other_processes()
-        while (left := [status for status in statuses if not status.is_done]) and not self._is_late():
+        while (left := [status for status in statuses if not status.is_done]) and not self._ends_early():
             suspects = [status for status in suspects if status in left]
             launched, progress = suspects[:1] or left, self._progress()
             error = self._launch(launched)
@@ -134,7 +139,8 @@ class Scheduler:
     def _launch(self, statuses: Sequence[JobStatus]) -> Exception | None:
         """Hand jobs to the launcher; the exception if it broke down, as when a worker was killed."""
         num_failures = [status.record.num_failures for status in statuses]
-        context = session(self.folder, self.deadline, min(self.launcher.num_workers or 1, len(statuses)))
+        num_workers = min(self.launcher.num_workers or 1, len(statuses))
+        context = session(self.folder, self.deadline, num_workers, self.options)
         plans = [status.job.write(self.folder) for status in statuses]
         try:
             results = self.launcher.launch(plans, context, len(self.jobs) - len(statuses))
@@ -183,6 +189,13 @@ class Scheduler:
             has_logged = True
             time.sleep(0.5)
 
+    def _ends_early(self) -> bool:
+        return self._is_late() or self._has_failed_fast()
+
+    def _has_failed_fast(self) -> bool:
+        failed = (status.is_done and not status.is_over for status in self.jobs.values())
+        return self.options.fail_fast and any(failed)
+
     def _is_late(self) -> bool:
         return self.deadline is not None and time.time() > self.deadline
 
@@ -208,12 +221,18 @@ class Scheduler:
         done = [status for status in self.jobs.values() if status.is_done]
         failed = [status for status in done if not status.is_over]
         for status in failed:
-            why = status.record.tags.get("error", "see above")
+            why = status.record.tags.get("error") or status.unrecorded_error
             log.info("%s  failed: %s (%s)", status.job.label, why, status.record.folder)
         if failed:
             names = ", ".join(status.job.label for status in failed[:3]) + (", ..." if len(failed) > 3 else "")
-            advice = f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"
-            raise Incomplete(f"{len(failed)} of {len(self.jobs)} jobs failed: {names}; {advice}")
+            what = f"{len(failed)} of {len(self.jobs)} jobs failed: {names}"
+            raise Incomplete(f"{what}; {self._advice(len(self.jobs) - len(done))}")
         if not is_complete or len(done) < len(self.jobs):
             log.info("the time is over with %d jobs done; the same command resumes the sweep", len(done))
             raise TimeOver
+
+    def _advice(self, num_left: int) -> str:
+        """What to type when jobs failed."""
+        if self.options.fail_fast:
+            return f"that ended the sweep with {num_left} more to do: the same command resumes it and tries again"
+        return f"hydra.sweeper.attempts={2 * self.options.attempts} tries them again"

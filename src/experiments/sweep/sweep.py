@@ -16,7 +16,7 @@ from ..tracking.interruption import interruptible
 from ..tracking.run import Run
 from ..tracking.store import Store
 from ..training.final_report import program, run_rows
-from .dimensions import Dimension, product
+from .dimensions import Dimension, Exclusion, product, without_excluded
 from .options import Options
 from .parent import Parent, parent_tags
 from .plan import Grid, Planner, Proposer, short_hash
@@ -28,10 +28,11 @@ log = logging.getLogger("experiments.sweep")
 def run_sweep(
     options: Options,
     dimensions: Sequence[Dimension],
+    exclusions: Sequence[Exclusion],
     compose: Callable[[Sequence[str]], Composition],
     launcher: Launcher,
 ) -> None:
-    """Plan, run and compare the jobs of a sweep.
+    """Plan, run and compare the jobs of a sweep: of a grid, all combinations but the excluded ones.
 
     `compose` makes a composition from the overrides of a job. ConfigError, before anything is written, if a job cannot
     be run; Incomplete if some failed; Interrupted after a signal.
@@ -45,7 +46,7 @@ def run_sweep(
     folder = store.folder / name
     planner = Planner(compose, base.overrides, name)
     if options.search == "grid":
-        proposer: Proposer = Grid([planner.job(chosen) for chosen in product(dimensions)])
+        proposer: Proposer = Grid([planner.job(chosen) for chosen in without_excluded(product(dimensions), exclusions)])
     else:
         from .search import Search  # Optuna takes a second to import
 
@@ -98,7 +99,7 @@ def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composit
 
     A grid may get more values and more seeds, a search more trials: it stays the same sweep. Each store has its own.
     """
-    keys = [key for dimension in dimensions for key in dimension.keys if key != "seed"]
+    keys = [key for dimension in dimensions for key in dimension.shared_keys or dimension.keys if key != "seed"]
     axes = keys if options.search == "grid" else [repr(dimension) for dimension in dimensions]
     typed = sorted(text for text in base.overrides if text.partition("=")[0] in NAMES_OF_FILES)
     shared = [store, options.search, options.pruner, options.seed, options.name, axes, typed]

@@ -154,6 +154,6 @@ def ending(error: BaseException | None) -> tuple[str, str]:
     """MLflow's status and our outcome of a run that ended with this exception, or none."""
     if error is None:
         return "FINISHED", "completed"
-    if isinstance(error, KeyboardInterrupt):
-        return "KILLED", "interrupted"
-    return getattr(error, "status", "FAILED"), getattr(error, "outcome", "failed")
+    is_stopped = isinstance(error, KeyboardInterrupt)
+    status, outcome = ("KILLED", "interrupted") if is_stopped else ("FAILED", "failed")
+    return getattr(error, "status", status), getattr(error, "outcome", outcome)

@@ -1,32 +1,41 @@
-"""From overrides in Hydra's syntax to the dimensions of a sweep and the configs of its jobs."""
+"""From overrides in Hydra's syntax to the dimensions of a sweep."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
 
-from experiments.config.composition import Composition, composition_of, resolve
 from experiments.config.errors import ConfigError
-from experiments.config.help import KINDS
-from experiments.sweep.dimensions import Dimension, Span
+from experiments.sweep.dimensions import Dimension, Exclusion, Span, key_of
+
+CASES = "hydra.sweeper.cases"  # stands for the keys of its axis
+UNSWEPT = ("tracker", "resume", "sweeps")
 
 
 def read_axes(
-    params: Mapping[str, str], typed: Sequence[str], zipped: Iterable[Sequence[str]], parser: OverridesParser
+    params: Mapping[str, str],
+    typed: Sequence[str],
+    zipped: Iterable[Sequence[str]],
+    parser: OverridesParser,
+    cases: Sequence[Sequence[Any]] = (),
 ) -> tuple[list[str], list[Dimension]]:
     """What is the same for all jobs, and the axes: of a sweep's file and of the command line, which wins.
 
-    ConfigError if a range is empty, a key cannot be swept, or zipped keys have different numbers of values.
+    `cases` are one more axis: sets of overrides that vary together. ConfigError if a range is empty, a key cannot be
+    swept or is varied twice, or zipped keys have different numbers of values.
     """
     overrides: dict[str, Override] = {}
     for override in parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *typed]):
         overrides.pop(override.key_or_group, None)  # a typed axis takes the place where it was typed
         overrides[override.key_or_group] = override
     axes = {key: _dimension(override) for key, override in overrides.items() if override.is_sweep_override()}
-    if refused := [key for key in axes if key.partition(".")[0] in ("tracker", "resume", "sweeps")]:
+    if cases:
+        axes = {CASES: read_cases(cases, parser, overrides)} | axes
+    if refused := [key for axis in axes.values() for key in axis.keys if key.partition(".")[0] in UNSWEPT]:
         raise ConfigError(f"{refused[0]} cannot be swept: all runs of a sweep are kept in one place")
     fixed = [str(override.input_line) for override in overrides.values() if not override.is_sweep_override()]
     for keys in zipped:
@@ -34,10 +43,76 @@ def read_axes(
     return fixed, [_distinct(axis) for axis in axes.values()]
 
 
+def read_cases(cases: Iterable[Sequence[Any]], parser: OverridesParser, others: Mapping[str, Override]) -> Dimension:
+    """One axis of cases like [optimizer=sgd, optimizer.momentum=0,0.9]; several values of a key are several cases.
+
+    ConfigError if a case is empty, cannot be read, sets a key twice or one of the `others`, or holds an interval.
+    """
+    alternatives: list[tuple[str, ...]] = []
+    for case in cases:
+        parsed = [_dimension(override) for override in _parse_list("cases", case, parser)]
+        keys = [axis.keys[0] for axis in parsed]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise ConfigError(f"hydra.sweeper.cases: {_shown(case)} sets {twice[0]} twice")
+        if any(axis.span for axis in parsed):
+            raise ConfigError(f"hydra.sweeper.cases: {_shown(case)} holds an interval: give values")
+        combinations = itertools.product(*(axis.alternatives for axis in parsed))
+        alternatives += [tuple(override for chosen in one for override in chosen) for one in combinations]
+    keys = [key_of(override) for alternative in alternatives for override in alternative]
+    if elsewhere := [others[key].input_line for key in keys if key in others]:
+        raise ConfigError(
+            f"hydra.sweeper.cases sets {key_of(str(elsewhere[0]))}, which is also given as {elsewhere[0]}: "
+            "give it in one of the two places"
+        )
+    return Dimension(tuple(dict.fromkeys(keys)), tuple(dict.fromkeys(alternatives)))
+
+
+def read_exclusions(
+    items: Iterable[Sequence[Any]], dimensions: Sequence[Dimension], parser: OverridesParser
+) -> list[Exclusion]:
+    """The combinations to leave out, like [model=torch_rnn, truncation=50,100]. ConfigError if a key is not varied."""
+    varied = [key for dimension in dimensions for key in dimension.keys]
+    exclusions = []
+    for item in items:
+        values: dict[str, tuple[str, ...]] = {}
+        for override in _parse_list("exclude", item, parser):
+            key = override.key_or_group
+            if key not in varied:
+                raise ConfigError(
+                    f"hydra.sweeper.exclude names {key}, which this sweep does not vary: it varies {', '.join(varied)}"
+                )
+            values[key] = tuple(text.partition("=")[2] for (text,) in _dimension(override).alternatives)
+        exclusions.append(Exclusion(_shown(item), values))
+    return exclusions
+
+
+def _parse_list(option: str, items: Sequence[Any], parser: OverridesParser) -> list[Override]:
+    """The overrides of one case or exclusion; a value without a key is one more of the override before it."""
+    texts: list[str] = []
+    for item in map(str, items):
+        if "=" in item or not texts:
+            texts.append(item)
+        else:
+            texts[-1] += f",{item}"
+    if not texts or not all("=" in text for text in texts):
+        raise ConfigError(f"hydra.sweeper.{option} holds lists of KEY=VALUE, got {_shown(items)}")
+    try:
+        return parser.parse_overrides(texts)
+    except HydraException as error:
+        raise ConfigError(f"hydra.sweeper.{option}: {_shown(items)} cannot be read") from error
+
+
+def _shown(items: Sequence[Any]) -> str:
+    return f"[{','.join(map(str, items))}]"
+
+
 def _dimension(override: Override) -> Dimension:
+    """The axis of one override; with a single value, if it has no list of them."""
     key, sweep = override.key_or_group, override.value()
     if override.get_key_element() != key:
         raise ConfigError(f"{override.input_line}: a swept key has no + or @, as {key}=...")
+    if not override.is_sweep_override():
+        return Dimension((key,), ((str(override.input_line),),))
     if isinstance(sweep, IntervalSweep):
         return Dimension((key,), (), _span(sweep, override))
     # a file whose name begins with _ is a part of others
@@ -91,31 +166,3 @@ def _zip(axes: dict[str, Dimension], keys: list[str]) -> dict[str, Dimension]:
         raise ConfigError(f"hydra.sweeper.zip needs equally many values for each key, got {lengths}")
     together = Dimension(tuple(keys), tuple(sum(row, ()) for row in zip(*columns.values())))
     return {key: (together if key == keys[0] else axis) for key, axis in axes.items() if key not in keys[1:]}
-
-
-class Composer:
-    """Overrides -> composition. Files are read once per combination of choices, so later edits do not reach a sweep."""
-
-    def __init__(self, loader: ConfigLoader, master: DictConfig, fixed: Sequence[str], parser: OverridesParser):
-        """`fixed` are the overrides of all jobs."""
-        self._loader, self._master, self._parser = loader, master, parser
-        self._fixed = list(fixed)
-        self._read: dict[tuple[str, ...], DictConfig] = {}
-
-    def __call__(self, chosen: Sequence[str]) -> Composition:
-        """The composition of one job. ConfigError, or one of Hydra's, if it cannot be composed."""
-        overrides = self._parser.parse_overrides(list(chosen))
-        files = tuple(str(override.input_line) for override in overrides if not _is_value(override))
-        if files not in self._read:
-            self._read[files] = self._loader.load_sweep_config(self._master, [*self._fixed, *files])
-        hydra = self._read[files].hydra
-        config = OmegaConf.masked_copy(self._read[files], [str(key) for key in self._read[files] if key != "hydra"])
-        for override in filter(_is_value, overrides):
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        return composition_of(resolve(config), hydra, [*self._fixed, *chosen])
-
-
-def _is_value(override: Override) -> bool:
-    """Whether an override sets a value and chooses no file; + and ~ are left to Hydra."""
-    prefixed = override.is_add() or override.is_force_add() or override.is_delete()
-    return not prefixed and override.key_or_group not in KINDS and override.package is None

@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.composition import resolve
 
+from .composing import Composer
 from .launchers import PlanLoader, check_launcher, prepared
-from .overrides import Composer, read_axes
+from .overrides import read_axes, read_exclusions
 
 
 class ExperimentsSweeper(Sweeper):
@@ -42,11 +43,12 @@ class ExperimentsSweeper(Sweeper):
         options = Bound("hydra.sweeper", Options, check_options("hydra.sweeper", Options, given)).build()
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
-        fixed, dimensions = read_axes(options.params or {}, arguments, options.zip, parser)
+        fixed, dimensions = read_axes(options.params or {}, arguments, options.zip, parser, options.cases)
+        exclusions = read_exclusions(options.exclude, dimensions, parser)
         composer = Composer(loader, self.config, fixed, parser)
         from experiments.sweep.sweep import run_sweep  # imports torch
 
-        run_sweep(options, dimensions, composer, self)
+        run_sweep(options, dimensions, exclusions, composer, self)
 
     @property
     def launcher_name(self) -> str:
