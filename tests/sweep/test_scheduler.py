@@ -18,7 +18,7 @@ from experiments.tracking.folder import Busy
 from experiments.tracking.interruption import Interrupted, Stop
 
 DEFAULTS = {"search": "grid", "params": {}, "zip": [], "trials": 50, "replicates": 1, "budget": None, "attempts": 2}
-DEFAULTS |= {"cases": [], "exclude": [], "job_timeout": None, "fail_fast": False}
+DEFAULTS |= {"cases": [], "exclude": [], "job_timeout": None, "fail_fast": False, "metric": None, "direction": None}
 DEFAULTS |= {"pruner": None, "seed": 0, "batch": None, "storage": None, "name": None}
 
 

@@ -23,7 +23,7 @@ from experiments.sweep.search import Search
 from .conftest import folder_of, journals, numbers, outcomes
 
 DEFAULTS = {"search": "random", "params": {}, "zip": [], "trials": 6, "replicates": 1, "budget": None, "attempts": 2}
-DEFAULTS |= {"cases": [], "exclude": [], "job_timeout": None, "fail_fast": False}
+DEFAULTS |= {"cases": [], "exclude": [], "job_timeout": None, "fail_fast": False, "metric": None, "direction": None}
 DEFAULTS |= {"pruner": None, "seed": 0, "batch": None, "storage": None, "name": None}
 LR = Dimension(("optimizer.lr",), (), Span(0.001, 1.0, True, False))
 SIZE = Dimension(("model.hidden_size",), (), Span(8, 64, False, True))
@@ -41,7 +41,8 @@ class Planner:
 
 def ended(outcome: str, best: float = math.nan) -> SimpleNamespace:
     """The record of a job that ended so."""
-    return SimpleNamespace(outcome=outcome, best_loss=best, is_over=outcome in ("completed", "diverged", "pruned"))
+    is_over = outcome in ("completed", "diverged", "pruned")
+    return SimpleNamespace(outcome=outcome, best_loss=best, is_over=is_over, at_best=lambda *_: best)
 
 
 def quality(job: Job) -> float:

@@ -8,7 +8,7 @@ import jinja2
 import pandas as pd
 from tabulate import tabulate
 
-from .table import BEST, HALF_WIDTH, best_row, loss_column
+from .table import BEST, HALF_WIDTH, best_row, what_is_best
 
 Cell = float | str
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -51,7 +51,7 @@ def to_screen(table: pd.DataFrame) -> str:
     widths = [max(map(len, column)) for column in columns]
     lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in zip(*columns)]
     if best is not None:
-        lines.append(f"* lowest {loss_column(table)}; ± half of the 95 % confidence interval over seeds")
+        lines.append(f"* {what_is_best(table)}; ± half of the 95 % confidence interval over seeds")
     if same:
         lines.append("in every row: " + "; ".join(f"{name} {texts[name][0]}" for name in same))
     return "\n".join(lines)
@@ -74,9 +74,9 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 def to_html(table: pd.DataFrame, title: str, figures: Mapping[str, str], note: str = "") -> str:
     """One page that needs no other file: the table, a note if there is one, the figures (name -> base64 of a PNG)."""
-    texts, loss = rounded(table), loss_column(table).removesuffix(f" {BEST}")
+    texts, best = rounded(table), what_is_best(table).removesuffix(f" {BEST}")
     exact = table.astype(object).where(table.notna(), "")  # every digit, for sorting by a column
     columns = [list(zip(exact[name], texts[name])) for name in texts]
     rows = [(row == best_row(table), cells) for row, cells in enumerate(zip(*columns))]
     template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
-    return str(template.render(title=title, loss=loss, note=note, heads=list(texts), rows=rows, figures=figures))
+    return str(template.render(title=title, best=best, note=note, heads=list(texts), rows=rows, figures=figures))

@@ -14,6 +14,7 @@ from ..tracking.record import RunRecord
 from . import figures as drawing
 from . import rendering
 from .comparability import note
+from .objective import LOWEST_LOSS, Objective
 from .table import compare
 
 
@@ -25,10 +26,11 @@ class Report:
     axes: Sequence[str] | None  # None: those on which the runs differ
     search: str | None  # grid, random or tpe; None if the runs are not of a sweep
     title: str
+    objective: Objective = LOWEST_LOSS  # by which the best row is marked
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
-        return compare(self.runs, self.axes)
+        return compare(self.runs, self.axes, self.objective)
 
     @functools.cached_property
     def note(self) -> str:

@@ -9,12 +9,14 @@ from ..tracking.record import RunRecord
 from .comparability import TYPES, unknown_share
 from .grouping import compared_axes, group
 from .measures import Criterion, Mean, completed, criterion_of, mean
+from .objective import LOWEST_LOSS, Objective
 
 BEST, HALF_WIDTH = "best", "±"  # the ends of columns' names
 BITS = "test/bits_per_character"
+DECIDES, HIGHER = "decides", "higher is better"  # attributes of a table: which column says what row is best, and how
 
 
-def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFrame:
+def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None, objective: Objective = LOWEST_LOSS) -> pd.DataFrame:
     """One row per combination of values on the axes (None: those on which the runs differ), over all seeds.
 
     Columns: the axes; `runs` and `outcome`, of all runs; SPLIT/loss best and SPLIT/METRIC best, at the epoch of the
@@ -32,13 +34,16 @@ def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> pd.DataFra
     for combination, members in group(runs, axes).items():
         done = completed(members)
         counts = {"runs": len(members), "outcome": count_outcomes(members)}
-        numbers = score_columns(done, criterion) | cost_columns(done or members) | text_columns(members)
+        numbers = score_columns(done, criterion, objective) | cost_columns(done or members) | text_columns(members)
         rows.append({**dict(zip(axes, combination)), **counts, **numbers})
     table = pd.DataFrame(rows)
     table = table.astype(dict.fromkeys(table.columns[len(axes) + 2 :], float))
     optional = [f"test/{criterion.metric}", BITS, *text_columns([])]
     empty = {name for name in optional if table[name].isna().all()}
-    return table.drop(columns=[name for name in table.columns if name.removesuffix(f" {HALF_WIDTH}") in empty])
+    table = table.drop(columns=[name for name in table.columns if name.removesuffix(f" {HALF_WIDTH}") in empty])
+    decides = f"{objective.split or criterion.split}/{objective.metric} {BEST}"
+    table.attrs = {DECIDES: decides, HIGHER: objective.higher_is_better}
+    return table
 
 
 def count_outcomes(runs: Sequence[RunRecord]) -> str:
@@ -47,12 +52,13 @@ def count_outcomes(runs: Sequence[RunRecord]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
 
 
-def score_columns(runs: Sequence[RunRecord], criterion: Criterion) -> dict[str, float]:
+def score_columns(runs: Sequence[RunRecord], criterion: Criterion, objective: Objective) -> dict[str, float]:
     """The columns that say how good these runs are."""
     columns: dict[str, float] = {}
-    for metric in dict.fromkeys(("loss", criterion.metric)):
-        found = mean([run.at_best(metric, criterion.split) for run in runs])
-        columns |= with_half_width(f"{criterion.split}/{metric} {BEST}", found)
+    shown = [(criterion.split, "loss"), criterion[:2], (objective.split or criterion.split, objective.metric)]
+    for split, metric in dict.fromkeys(shown):
+        found = mean([run.at_best(metric, split) for run in runs])
+        columns |= with_half_width(f"{split}/{metric} {BEST}", found)
     columns[f"{criterion.key} last"] = mean([run.last(criterion.key) for run in runs]).value
     for test in (f"test/{criterion.metric}", BITS):
         columns |= with_half_width(test, mean([run.last(test) for run in runs]))
@@ -89,11 +95,13 @@ def average(run: RunRecord, key: str) -> float | None:
 
 
 def best_row(table: pd.DataFrame) -> int | None:
-    """The number of the row with the lowest best loss; None if no row has one."""
-    losses = table[loss_column(table)]
-    return None if losses.isna().all() else int(losses.argmin())
+    """The number of the row that is best by the sweep's metric, the lowest loss if it has none; None if unknown."""
+    values = table[table.attrs[DECIDES]]
+    if values.isna().all():
+        return None
+    return int(values.argmax() if table.attrs[HIGHER] else values.argmin())
 
 
-def loss_column(table: pd.DataFrame) -> str:
-    """The column that decides which row is best."""
-    return next(column for column in map(str, table) if column.endswith(f"/loss {BEST}"))
+def what_is_best(table: pd.DataFrame) -> str:
+    """By what the best row is chosen, like "lowest valid/loss best"."""
+    return f"{'highest' if table.attrs[HIGHER] else 'lowest'} {table.attrs[DECIDES]}"

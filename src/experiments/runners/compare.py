@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from ..comparison.objective import Objective
 from ..comparison.report import Report, write
 from ..config.errors import ConfigError
 from ..experiment import Experiment
@@ -34,7 +35,10 @@ class Compare:
             raise ConfigError(f"the sweep {sweep.name} has no runs yet")
         else:
             axes, search = json.loads(sweep.tags["sweep.axes"]), sweep.tags.get("sweep.search")
-            report, name = Report(runs, axes, search, f"sweep {sweep.name}"), f"comparison-{sweep.name}"
+            report, name = (
+                Report(runs, axes, search, f"sweep {sweep.name}", Objective.of_tags(sweep.tags)),
+                f"comparison-{sweep.name}",
+            )
         if self.to == "screen" and (note := different_code(run.tags for run in runs)):
             log.warning("%s", note)
         if self.to == "png":

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 
 import joblib
 
+from ..comparison.objective import LOWEST_LOSS, Objective
 from ..config.composition import Composition
 from ..config.errors import ConfigError, first_line, sentence
 from ..tracking.folder import Busy
@@ -99,16 +101,27 @@ class SweepJob:
         return self.deadline is not None and time.time() > self.deadline
 
     def report(self, epoch: int, loss: float) -> None:
-        """Report the lowest loss up to this epoch to the search. Raises Pruned if the trial should stop."""
+        """Report the lowest loss up to this epoch, or the metric there, to the search.
+
+        Raises Pruned if the trial should stop.
+        """
         if self.study is None or self.trial is None:
             return
         if self._trial is None:
             from .search import running_trial  # Optuna takes a second to import
 
             self._trial = running_trial(self.study, self.trial)
-        self._trial.report(loss, epoch)
+        self._trial.report(self._reached(loss), epoch)
         if epoch < self.study["epochs"] and self._trial.should_prune():  # after the last epoch there is nothing to save
             raise Pruned(f"pruned after epoch {epoch}: other trials do better")
+
+    def _reached(self, loss: float) -> float:
+        """The value of the search's metric so far: the lowest loss, or what the journal has."""
+        objective = Objective(*(self.study or {}).get("objective", LOWEST_LOSS))
+        if objective == LOWEST_LOSS:
+            return loss
+        value = objective.value(RunRecord.of(Path(self.folder).parent / self.run))
+        return math.nan if value is None else value
 
 
 def took_longer(limit: float) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, Literal
 
+from ..comparison.objective import Objective
 from ..config.checks import above, at_least
 
 
@@ -15,6 +16,8 @@ class Options:
     zip: list[list[str]]
     cases: list[Any]
     exclude: list[Any]
+    metric: str | None
+    direction: Literal["minimize", "maximize"] | None
     trials: int
     replicates: int
     budget: float | None
@@ -29,6 +32,7 @@ class Options:
 
     def __post_init__(self) -> None:
         at_least(1, trials=self.trials, replicates=self.replicates, attempts=self.attempts, batch=self.batch)
+        Objective.of(self.metric, self.direction)  # raises what is no metric
         above(0, budget=self.budget, job_timeout=self.job_timeout)
         if self.pruner and self.search == "grid":
             raise ValueError(f"pruner={self.pruner} needs search=random or search=tpe, as a grid runs all its points")
@@ -41,6 +45,11 @@ class Options:
             raise ValueError(f"zip must hold lists of keys, as in [[model,optimizer.lr]], got {self.zip}")
         if self.name is not None and not self.name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"name must consist of letters, digits, - and _, got {self.name!r}")
+
+    @property
+    def objective(self) -> Objective:
+        """What a search chooses by, and what marks the best row."""
+        return Objective.of(self.metric, self.direction)
 
     @property
     def learns(self) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from collections.abc import Sequence
 
 from ..comparison.report import Report, write_report
@@ -19,7 +18,7 @@ log = logging.getLogger("experiments.sweep")
 
 MAX_NOTE = 5000  # characters of a note that a store accepts
 CHANGEABLE: tuple[str, ...] = ("trials", "replicates", "budget", "attempts", "batch", "params")
-CHANGEABLE += ("cases", "exclude", "job_timeout", "fail_fast")  # from one start to the next
+CHANGEABLE += ("cases", "exclude", "job_timeout", "fail_fast", "metric", "direction")  # from one start to the next
 
 
 class Parent:
@@ -27,7 +26,7 @@ class Parent:
 
     def __init__(self, run: Run, options: Options):
         """`run` is in progress, with the tags of `parent_tags`; its store is also that of the jobs."""
-        self.run = run
+        self.run, self._objective = run, options.objective
         self._logged: dict[str, float] = {}
         self._step = sum(point.key == "sweep/ended" for point in read_journal(run.folder / JOURNAL))
         run.log_parameters({key: value for key, value in vars(options).items() if key not in CHANGEABLE})
@@ -41,9 +40,8 @@ class Parent:
         num_failed = sum(record.outcome == "failed" for record in jobs)
         num_over = sum(record.is_over for record in jobs)
         metrics: dict[str, float] = {"sweep/ended": num_failed + num_over, "sweep/failed": num_failed}
-        scored = [record for record in completed if not math.isnan(record.best_loss)]
-        if scored:
-            metrics |= best_metrics(min(scored, key=lambda record: record.best_loss))
+        if best := self._objective.best(completed):
+            metrics |= best_metrics(best)
         if metrics != self._logged:
             self._logged, self._step = metrics, self._step + 1
             self.run.log_metrics(metrics, self._step)
@@ -55,7 +53,7 @@ class Parent:
             _, runs = sweep_in(self.run.store.folder, self.run.name)
             if not runs:
                 return
-            report = Report(runs, json.loads(tags["sweep.axes"]), tags["sweep.search"], self.run.name)
+            report = Report(runs, json.loads(tags["sweep.axes"]), tags["sweep.search"], self.run.name, self._objective)
             for path in write_report(report, self.run.folder):
                 self.run.log_file(path)
             note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{tags['command']}\n```"

@@ -49,6 +49,7 @@ class Planner:
         is_from_file = any(override.startswith("sweeps=") for override in fixed)
         self._run_mode = " hydra.mode=RUN" if is_from_file else ""  # a file in sweeps/ sets hydra.mode=MULTIRUN
         self._fingerprints: dict[str, str] = {}
+        self.splits: set[str] = set()  # of all data that was read
 
     def job(self, chosen: Sequence[str], trial: int | None = None, study: Mapping[str, Any] | None = None) -> Job:
         """The job of one combination. ConfigError if it cannot be run."""
@@ -80,7 +81,9 @@ class Planner:
         weights = experiment.initial_weights  # whose vocabulary the data is read through
         section = json.dumps([experiment.data.config(), weights and weights.run_id], sort_keys=True)
         if section not in self._fingerprints:
-            self._fingerprints[section] = experiment.build_dataset().fingerprint
+            dataset = experiment.build_dataset()
+            self._fingerprints[section] = dataset.fingerprint
+            self.splits |= set(dataset.splits)
         return self._fingerprints[section]
 
 

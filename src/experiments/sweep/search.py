@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
+from ..config.errors import ConfigError
 from ..config.secrets import revealed
 from ..tracking.record import RunRecord
 from .dimensions import Dimension
@@ -34,14 +35,25 @@ class Search:
         self._distributions = {key: distribution(dimension) for key, dimension in self._spaces.items()}
         study_file = URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
         self._name, self._url = folder.name, options.storage or study_file
-        self._where = {"storage": self._url, "study_name": self._name, "pruner": options.pruner, "epochs": epochs}
+        self._where: dict[str, Any] = {
+            "storage": self._url,
+            "study_name": self._name,
+            "pruner": options.pruner,
+            "epochs": epochs,
+        }
+        self._where |= {"objective": options.objective}
         self._is_first = True
         self._has_replicated = False
 
     @functools.cached_property
     def _study(self) -> optuna.Study:
         """The study, without the pruner, whose brackets would let tpe learn from a third of the trials only."""
-        return optuna.create_study(storage=storage(self._url), study_name=self._name, load_if_exists=True)
+        return optuna.create_study(
+            storage=storage(self._url),
+            study_name=self._name,
+            direction=self._options.objective.direction,
+            load_if_exists=True,
+        )
 
     def propose(self, batch: int | None) -> list[Job]:
         """At most `batch` new trials; after the last trial the replicates of the best point; then nothing.
@@ -58,10 +70,17 @@ class Search:
         if job.trial is None:
             return
         if record.outcome == "completed":
-            self._study.tell(job.trial, record.best_loss, skip_if_finished=True)
+            self._study.tell(job.trial, self._reached(record), skip_if_finished=True)
         else:
             state = TrialState.PRUNED if record.is_over else TrialState.FAIL
             self._study.tell(job.trial, state=state, skip_if_finished=True)
+
+    def _reached(self, record: RunRecord) -> float:
+        value = self._options.objective.value(record)
+        if value is None and self._options.metric is not None:
+            known = ", ".join(sorted({key for key in record.metrics if not key.startswith("test/")}))
+            raise ConfigError(f"{record.name} has no metric {self._options.metric} to search by; it has {known}")
+        return record.best_loss if value is None else value
 
     def _trials(self) -> list[FrozenTrial]:
         """The trials that have all their parameters: a killed process may have left one without."""

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
+from ..comparison.objective import LOWEST_LOSS
 from ..config.arguments import as_typed
 from ..config.binding import bind
 from ..config.composition import Composition
@@ -52,6 +53,8 @@ def run_sweep(
 
         check_search(options, dimensions, planner, launcher)
         proposer = Search(options, dimensions, planner, folder, base.config["epochs"])
+    if options.objective.split not in (None, *planner.splits):
+        raise ConfigError(f"hydra.sweeper.metric={options.metric}: the data has no {options.objective.split} split")
     command = shlex.join(as_typed(sys.argv[1:]))
     run = Run(store, name, parent_tags(options, dimensions, f"experiments {command}"))
     try:
@@ -103,6 +106,8 @@ def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composit
     axes = keys if options.search == "grid" else [repr(dimension) for dimension in dimensions]
     typed = sorted(text for text in base.overrides if text.partition("=")[0] in NAMES_OF_FILES)
     shared = [store, options.search, options.pruner, options.seed, options.name, axes, typed]
+    if options.search != "grid" and options.objective != LOWEST_LOSS:  # of a grid it only marks the best row
+        shared += options.objective
     title = options.name or base.choices.get("sweeps") or "-".join(key.rpartition(".")[2] for key in keys) or "seed"
     digits = short_hash(json.dumps([*shared, identity_options(base.config)], sort_keys=True))
     return f"sweep-{title[:40]}-{digits}"
