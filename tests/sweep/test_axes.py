@@ -4,8 +4,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.config.errors import ConfigError
-from experiments.sweep.dimensions import Dimension, Span, product
-from hydra_plugins.experiments_sweeper.overrides import read_axes
+from experiments.sweep.dimensions import Dimension, Span, product, without_excluded
+from hydra_plugins.experiments_sweeper.overrides import read_axes, read_exclusions
 
 PARSER = OverridesParser.create()
 
@@ -121,6 +121,49 @@ def test_what_cannot_be_swept_is_refused_with_a_sentence(typed, part):
         axes(*typed)
 
 
+SGD = ["optimizer=sgd", "optimizer.lr=1,10", "optimizer.momentum=0.9"]
+ADAM = ["optimizer=adam", "optimizer.betas=[0.9,0.99],[0.8,0.9]"]
+
+
+def test_cases_are_one_axis_whose_alternatives_set_different_keys():
+    fixed, (cases, seeds) = read_axes({}, ["epochs=2", "seed=0,1"], [], PARSER, [SGD, ADAM])
+    assert fixed == ["epochs=2"]
+    assert cases.keys == ("optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.betas")
+    assert cases.shared_keys == ("optimizer",)
+    assert cases.alternatives == (
+        ("optimizer=sgd", "optimizer.lr=1", "optimizer.momentum=0.9"),
+        ("optimizer=sgd", "optimizer.lr=10", "optimizer.momentum=0.9"),
+        ("optimizer=adam", "optimizer.betas=[0.9,0.99]"),
+        ("optimizer=adam", "optimizer.betas=[0.8,0.9]"),
+    )
+    assert len(list(product([cases, seeds]))) == 8
+
+
+def test_exclusions_leave_out_the_combinations_that_hold_all_their_values():
+    swept = dimensions("model=a,b", "truncation=5,10,50", "optimizer.lr=0.001,1")
+    excluded = read_exclusions([["model=a", "truncation=10,50"], ["optimizer.lr=1e-3", "truncation=5"]], swept, PARSER)
+    kept = without_excluded(product(swept), excluded)
+    assert [" ".join(override.partition("=")[2] for override in chosen) for chosen in kept] == [
+        "a 5 1", "b 5 1", "b 10 0.001", "b 10 1", "b 50 0.001", "b 50 1"
+    ]  # fmt: skip
+
+
+def test_a_case_without_an_option_has_a_blank_in_the_tables_column(sweep):
+    cases = "hydra.sweeper.cases=[[optimizer=sgd,optimizer.momentum=0.5,0.9],[optimizer=adam,optimizer.lr=0.01]]"
+    swept = sweep(cases, "truncation=7,35", "hydra.sweeper.exclude=[[optimizer=adam,truncation=7]]", "epochs=1")
+    assert swept.code == 0, swept.error
+    rows = [line.split(",")[:4] for line in (swept.folder / "comparison.csv").read_text().splitlines()]
+    assert rows[0] == ["optimizer", "optimizer.momentum", "optimizer.lr", "truncation"]
+    assert rows[1:] == [
+        ["adam", "", "0.01", "35"],
+        *(["sgd", momentum, "1.0", length] for momentum in ("0.5", "0.9") for length in ("7", "35")),
+    ]
+    assert cases in swept.out + swept.parent.tags["command"]  # without the quotes that Hydra needs
+    assert (
+        sweep(cases, "truncation=7,35", "hydra.sweeper.exclude=[[optimizer=adam,truncation=7]]", "epochs=1").code == 0
+    )
+
+
 def test_seeds_run_slowest_so_every_point_is_tried_once_before_any_is_tried_again():
     combinations = list(product(dimensions("seed=0,1", "truncation=1,5", "epochs=2,3")))
     assert [c[0] for c in combinations] == ["seed=0"] * 4 + ["seed=1"] * 4
@@ -149,6 +192,21 @@ def test_seeds_run_slowest_so_every_point_is_tried_once_before_any_is_tried_agai
         (["epochs=1,2", "hydra.sweeper.pruner=median"], "pruner=median needs search=random or search=tpe"),
         (["epochs=1,2", "hydra.sweeper.name=a/b"], "name must consist of letters"),
         (["epochs=1,2", "hydra.sweeper.zip=[[epochs]]"], "zip must hold lists of keys"),
+        (["hydra.sweeper.exclude=[[truncation=7]]"], "exclude names truncation, which this sweep does not vary"),
+        (["epochs=1,2", "hydra.sweeper.exclude=[[epochs=3]]"], "no combination has [epochs=3], so it excludes nothing"),
+        (["epochs=1,2", "hydra.sweeper.exclude=[[epochs=2,1]]"], "exclude leaves no combination: there is nothing"),
+        (["epochs=1,2", "hydra.sweeper.exclude=[[epochs]]"], "hydra.sweeper.exclude holds lists of KEY=VALUE, got"),
+        (["epochs=1,2", "hydra.sweeper.exclude=[[epochs=1]]", "hydra.sweeper.search=random"], "exclude needs search="),
+        (["epochs=1,2", "hydra.sweeper.cases=[[epochs=3]]"], "cases sets epochs, which is also given as epochs=1,2"),
+        (["hydra.sweeper.cases=[[epochs=3,epochs=4]]"], "hydra.sweeper.cases: [epochs=3,epochs=4] sets epochs twice"),
+        (["hydra.sweeper.cases=[[optimizer.lr=interval(0,1)]]"], "holds an interval: give values"),
+        (["hydra.sweeper.cases=[[optimizer=sgd,optimizer.lrr=3]]"], "there is no key optimizer.lrr; did you mean"),
+        (["hydra.sweeper.cases=[[tracker=memory]]"], "tracker cannot be swept"),
+        (["epochs=1,2", "hydra.sweeper.metric=valid/f1"], "metric must be one of loss, perplexity, bits_per_symbol,"),
+        (["epochs=1,2", "hydra.sweeper.metric=test/loss"], "what is chosen by the test split is not tested by it"),
+        (["epochs=1,2", "hydra.sweeper.metric=valid/loss"], "metric=valid/loss: the data has no valid split"),
+        (["epochs=1,2", "hydra.sweeper.direction=up"], "hydra.sweeper.direction must be one of minimize, maximize"),
+        (["epochs=1,2", "hydra.sweeper.job_timeout=0"], "hydra.sweeper: job_timeout must be above 0"),
         (["epochs=1,2", "hydra.sweeper.zip=[epochs]"], "hydra.sweeper.zip must be a list of a list of text"),
     ],
 )

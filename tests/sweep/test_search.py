@@ -217,6 +217,35 @@ def test_a_random_search_resumes_after_a_signal_and_runs_all_its_trials(sweep, s
     assert "6 jobs, 6 of them over" in again.out
 
 
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_a_search_by_accuracy_repeats_and_marks_the_row_that_is_best_by_it(sweep, text, tmp_path, direction):
+    how = ("hydra.sweeper.search=random", "hydra.sweeper.trials=4", "hydra.sweeper.replicates=2")
+    how += (
+        "hydra.sweeper.metric=valid/accuracy",
+        f"hydra.sweeper.direction={direction}",
+        "hydra.sweeper.pruner=median",
+    )
+    swept = sweep(*text, "optimizer.lr=tag(log,interval(0.0001,0.1))", *how)
+    assert swept.code == 0, swept.error
+    observed = {trial.number: trial.value for trial in trials(tmp_path / "runs", swept.folder.name)}
+    reached = [
+        accuracy_at_lowest_loss(run) for run in map_folders(swept, [SimpleNamespace(number=k) for k in observed])
+    ]
+    assert list(observed.values()) == reached
+    assert len(set(reached)) > 1
+    best = (max if direction == "maximize" else min)(reached)
+    (repeated,) = (job.removesuffix(" seed=1") for job in swept.jobs if job.endswith("seed=1"))
+    assert accuracy_at_lowest_loss(folder_of(swept, f"{repeated} seed=0")) == best
+    assert f"* {'highest' if direction == 'maximize' else 'lowest'} valid/accuracy best" in swept.out
+    assert {run.tags["sweep.metric"] for run in [swept.parent]} == {"valid/accuracy"}
+
+
+def accuracy_at_lowest_loss(run: Path) -> float:
+    found = numbers(run)
+    step = min((step for key, step in found if key == "valid/loss"), key=lambda step: found["valid/loss", step])
+    return found["valid/accuracy", step]
+
+
 def table_rows(swept) -> list[str]:
     return (swept.folder / "comparison.csv").read_text().splitlines()[1:]
 

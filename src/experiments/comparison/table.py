@@ -96,12 +96,18 @@ def average(run: RunRecord, key: str) -> float | None:
 
 def best_row(table: pd.DataFrame) -> int | None:
     """The number of the row that is best by the sweep's metric, the lowest loss if it has none; None if unknown."""
-    values = table[table.attrs[DECIDES]]
+    values = table[deciding_column(table)]
     if values.isna().all():
         return None
-    return int(values.argmax() if table.attrs[HIGHER] else values.argmin())
+    return int(values.argmax() if table.attrs.get(HIGHER) else values.argmin())
 
 
 def what_is_best(table: pd.DataFrame) -> str:
     """By what the best row is chosen, like "lowest valid/loss best"."""
-    return f"{'highest' if table.attrs[HIGHER] else 'lowest'} {table.attrs[DECIDES]}"
+    return f"{'highest' if table.attrs.get(HIGHER) else 'lowest'} {deciding_column(table)}"
+
+
+def deciding_column(table: pd.DataFrame) -> str:
+    """The column that decides which row is best."""
+    losses = (column for column in map(str, table) if column.endswith(f"/loss {BEST}"))
+    return table.attrs.get(DECIDES) or next(losses)

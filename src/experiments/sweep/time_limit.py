@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,7 +22,8 @@ from .job import SweepJob, log, run_job, set_up_worker, took_longer
 
 LEAST_GRACE, MOST_GRACE = 5.0, 60.0  # seconds after the limit; between them a tenth of it
 POLL = 0.2  # seconds
-PRELOADED = ["experiments.experiment", "experiments.runners.train"]  # which import torch
+PRELOADED = ["experiments.experiment", "experiments.runners.train"]  # which import torch, and what it imports later:
+PRELOADED += ["torch._meta_registrations", "torch._dynamo", "matplotlib.figure"]
 
 
 def run_limited(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) -> dict[str, Any]:
@@ -31,7 +33,8 @@ def run_limited(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) ->
     trace = Path(job.folder) / "jobs" / f"{job.run}.traceback.txt"
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=run_in_child, args=(sender, json.dumps(plan), session, str(trace)), daemon=True)
-    child.start()
+    with default_method("forkserver"):
+        child.start()
     sender.close()
     try:
         wait_for(child)
@@ -43,6 +46,17 @@ def run_limited(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) ->
         child.kill()
         child.join()
         trace.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def default_method(name: str) -> Iterator[None]:
+    """What a new process takes for its own default: that of joblib's workers is known to themselves alone."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(name, force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def wait_for(child: BaseProcess) -> None:
