@@ -18,9 +18,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from .config.arguments import hydra_arguments
 from .config.binding import bind_settings
+from .config.catalog import KINDS
+from .config.completion import completions, queried
 from .config.composition import composition_of, plain, resolve
 from .config.errors import printable, sentence, unknown
-from .config.help import KINDS, choices, unknown_key
+from .config.help import asked, choices, chosen_options, found_by, unknown_key
 from .config.keys import dotted
 from .config.paths import HOME, cache_folder, data_folder, environment
 from .tracking.interruption import interruptible
@@ -63,6 +65,12 @@ def main() -> None:
     try:
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
+        if (shell := queried(sys.argv[1:])) is not None:
+            print(("\n" if shell == "fish" else " ").join(completions(os.environ.get("COMP_LINE", ""))))
+            return
+        if (word := asked(sys.argv[1:])) is not None:
+            print(found_by(word))
+            return
         sys.argv[1:] = hydra_arguments(sys.argv[1:])
         hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt as stop:
@@ -87,7 +95,15 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("cache_folder", cache_folder, replace=True)
     OmegaConf.register_new_resolver("choices", choices, replace=True)
+    OmegaConf.register_new_resolver("options", composed_options, replace=True)
     OmegaConf.register_new_resolver("environment", environment, replace=True)
+
+
+def composed_options(*, _root_: DictConfig) -> str:
+    """The options of the config that Hydra composed for `--help`, with comments, as a template that Hydra fills in."""
+    config = plain(_root_)
+    chosen = config.pop("hydra")["runtime"]["choices"]
+    return chosen_options(config, chosen).replace("$", "$$")
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -140,15 +156,17 @@ def explain(error: Exception) -> str:
     """One sentence about an error for the person at the command line."""
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.options is not None:
-        kind, _, name = str(error.missing_cfg_file).rpartition("/")
-        return unknown(kind or "config", name, [option for option in error.options if not option.startswith("_")])
+        kind = next((kind for kind in KINDS if str(error.missing_cfg_file).startswith(f"{kind}/")), "config")
+        name = str(error.missing_cfg_file).removeprefix(f"{kind}/")
+        return unknown(kind, name, [option for option in error.options if not option.startswith("_")])
     if isinstance(error, OverrideParseException):
-        return f"the override {error.override!r} cannot be read: write KEY=VALUE, and quote what is special to Hydra"
+        return f"the override {error.override!r} cannot be read: type KEY=VALUE, with quotes around special signs"
     if isinstance(cause, OmegaConfBaseException) and cause.parent_node is not None and "not in struct" in str(cause):
         return unknown_key(str(cause.full_key), valid_keys(cause.parent_node, str(cause.full_key)))
     if "Config group override must be" in str(error):
         wrong = [argument for argument in sys.argv[1:] if argument.partition("=")[0].lstrip("+") in KINDS]
-        return f"a choice is the name of a file in conf/, got {' '.join(wrong)}"
+        kind = wrong[0].partition("=")[0].lstrip("+") if wrong else "model"
+        return f"a choice is a name that experiments --help {kind} lists, got {' '.join(wrong)}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return " ".join(str(error).split())
     return sentence(error)

@@ -201,7 +201,7 @@ def test_seeds_run_slowest_so_every_point_is_tried_once_before_any_is_tried_agai
         (["hydra.sweeper.cases=[[epochs=3,epochs=4]]"], "hydra.sweeper.cases: [epochs=3,epochs=4] sets epochs twice"),
         (["hydra.sweeper.cases=[[optimizer.lr=interval(0,1)]]"], "holds an interval: give values"),
         (["hydra.sweeper.cases=[[optimizer=sgd,optimizer.lrr=3]]"], "there is no key optimizer.lrr; did you mean"),
-        (["hydra.sweeper.cases=[[tracker=memory]]"], "tracker cannot be swept"),
+        (["hydra.sweeper.cases=[[resume=auto]]"], "resume cannot be swept"),
         (["epochs=1,2", "hydra.sweeper.metric=valid/f1"], "metric must be one of loss, perplexity, bits_per_symbol,"),
         (["epochs=1,2", "hydra.sweeper.metric=test/loss"], "what is chosen by the test split is not tested by it"),
         (["epochs=1,2", "hydra.sweeper.metric=valid/loss"], "metric=valid/loss: the data has no valid split"),

@@ -1,11 +1,13 @@
 """The command line before Hydra reads it: flags first, text quoted, keys that conf/ does not have marked as added."""
 
+import os
 from collections.abc import Sequence
 
 from .errors import ConfigError
 from .quoting import with_quotes, without_quotes
 from .secrets import without_secrets
 from .settings import SECTIONS
+from .words import check_words, typed_as
 
 FORMER_KEY = "windows_per_update"  # still read, but no longer in conf/config.yaml
 STORED = ("checkpoint=", "resume=")  # the stored config may choose a model or data with other options than the default
@@ -24,8 +26,11 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     if any(argument.partition("=")[0] in UNTOUCHED for argument in arguments):
         return list(arguments)
     flags, overrides = _apart(arguments)
+    check_words(overrides)
     overrides = [f"{key}{sign}{without_secrets(value)}" for key, sign, value in (o.partition("=") for o in overrides)]
     is_sweep = _is_sweep(arguments)
+    if is_sweep and {"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags}:
+        raise ConfigError("--cfg shows the config of one run: leave -m and sweeps= out, and give each key one value")
     for override in overrides:
         if override.startswith("hydra/launcher=") and not is_sweep and not {"--cfg", "-c"} & set(flags):
             raise ConfigError(f"{override} has an effect on sweeps only: add -m")
@@ -50,12 +55,26 @@ def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         flags.append(argument)
         name, sign, _ = argument.partition("=")
         if name not in (*WITH_VALUE, *ALONE):
-            option = name.lstrip("-")
             value = next(rest, "VALUE") if not sign else argument.partition("=")[2]
-            raise ConfigError(f"there is no flag {name}: an option is typed as {option}={value}")
-        if name in WITH_VALUE and not sign:
-            flags += [value for value in [next(rest, None)] if value is not None]
+            line = typed_as(name.lstrip("-").replace("-", "_"), value)
+            raise ConfigError(f"there is no flag {name}: an option is typed as {line}")
+        if name in ALONE and sign:
+            raise ConfigError(f"{name} takes no value, got {argument}: type {name}")
+        if name in WITH_VALUE:
+            flags.pop()
+            flags += [name, _value_of(name, argument.partition("=")[2] if sign else next(rest, ""))]
     return flags, overrides
+
+
+def _value_of(name: str, value: str) -> str:
+    """The value of a flag, checked."""
+    if not value or value.startswith("-"):
+        raise ConfigError(f"{name} needs a value: {'--cfg job' if name in ('--cfg', '-c') else f'{name} FOLDER'}")
+    if name in ("--cfg", "-c") and value not in ("job", "hydra", "all"):
+        raise ConfigError(f"{name} shows job, hydra or all, got {value}: type --cfg job")
+    if name in ("--config-dir", "-cd") and not os.path.isdir(value):
+        raise ConfigError(f"--config-dir: there is no folder {value}")
+    return value
 
 
 def _is_sweep(arguments: Sequence[str]) -> bool:

@@ -1,10 +1,10 @@
 """Error messages: one sentence each."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
 from .secrets import masked
+from .suggestions import MAX_SUGGESTIONS, either, near_keys, near_values
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -40,10 +40,14 @@ def printable(text: str) -> str:
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
-    """The message for an unknown name, with the nearest valid one, or all of them."""
+    """The message for an unknown name, with the nearest valid ones, or how to find them."""
     valid = list(dict.fromkeys(valid))
-    leaves = {candidate.rpartition(".")[2]: candidate for candidate in reversed(valid)}
-    near = difflib.get_close_matches(name, valid, 1, 0.6)
-    near = near or [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1, 0.6)]
-    hint = f"did you mean {near[0]}?" if near else f"valid are {', '.join(valid)}"
-    return f"there is no {kind} {name}; {hint}"
+    if kind == "key":
+        near = near_keys(name, valid)
+        hint = f"did you mean {either(near)}?" if near else "experiments --help lists them, --help WORD finds one"
+        return f"there is no key {name}; {hint}"
+    if near := near_values(kind, name, valid):
+        return f"there is no {kind} {name}; did you mean {either(near)}?"
+    more = len(valid) - MAX_SUGGESTIONS
+    others = f" and {more} more (experiments --help {kind} lists them)" if more > 0 else ""
+    return f"there is no {kind} {name}; valid are {', '.join(valid[:MAX_SUGGESTIONS])}{others}"

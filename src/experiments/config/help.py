@@ -1,19 +1,17 @@
-"""The part of `experiments --help` that lists the choices in conf/ and sweeps/."""
+"""What `experiments --help` prints: the choices and options in conf/, and those that a word finds."""
 
 import os
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
+from .catalog import KINDS, Option, files, first_comment, options
+from .errors import ConfigError, unknown
+from .suggestions import MAX_SUGGESTIONS, key_for, leaf, near_keys
 
-from .errors import unknown
-from .paths import HOME
-
-KINDS = ("model", "data", "optimizer", "schedule", "runner", "tracker", "recipe", "sweeps")
 LAUNCHER = "hydra/launcher"  # where the jobs of a sweep run
 BOLD, CYAN = "1", "36"
+HELP = ("--help", "-h")
 
 
 def choices() -> str:
@@ -25,10 +23,94 @@ def choices() -> str:
     return "\n".join(lines)
 
 
-def files(kind: str) -> list[Path]:
-    """The YAML files of a kind; a name with a leading _ is a part of other files and no choice."""
-    folder = HOME / "sweeps" if kind == "sweeps" else HOME / "conf" / kind
-    return sorted(path for path in folder.glob("*.yaml") if not path.stem.startswith("_"))
+def chosen_options(config: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    """The options of a composed config, each with the comment of its YAML file."""
+    comments = {(option.key, option.choice): option.comment for option in options()}
+    lines = []
+    for key, value in config.items():
+        if not isinstance(value, Mapping):
+            lines.append(commented(f"{key}={as_typed(value)}", comments.get((key, ""), "")))
+            continue
+        choice = str(chosen.get(key))
+        lines.append(coloured(f"{key}={choice}", BOLD))
+        for name, inner in value.items():
+            if name != "_target_":
+                comment = comments.get((f"{key}.{name}", choice), "")
+                lines.append(commented(f"  {key}.{name}={as_typed(inner)}", comment))
+    return "\n".join(lines)
+
+
+def asked(arguments: Sequence[str]) -> str | None:
+    """The word of `--help WORD`, `--help=WORD` or `WORD --help`; None if no word is asked for."""
+    if not any(argument.partition("=")[0] in HELP for argument in arguments):
+        return None
+    words = [word.removeprefix("--help=") for word in arguments if word not in HELP]
+    return next((word for word in words if "=" not in word and not word.startswith("-") and word), None)
+
+
+def found_by(word: str) -> str:
+    """The choices and options that a word finds, by name, by another library's name or in their descriptions.
+
+    ConfigError if it finds nothing.
+    """
+    word = key_for(word)
+    known = options()
+    same = [option for option in known if word in (option.key, leaf(option.key))]
+    kinds = [kind for kind in (*KINDS, LAUNCHER) if word in (kind, f"{kind}=")]
+    if kinds:
+        named, found = [(kinds[0], path) for path in files(kinds[0])], []
+    elif same:
+        named, found = [], same
+    else:
+        named = [
+            (kind, path) for kind in KINDS for path in files(kind) if mentions(word, path.stem, first_comment(path))
+        ]
+        found = [option for option in known if mentions(word, option.key, option.comment)]
+        exact = [path.stem for _, path in named if path.stem == word]
+        found = [option for option in known if option.choice in exact] if exact else found
+        named = [pair for pair in named if pair[1].stem in exact] if exact else named
+    lines = [f"{coloured(f'{kind}={path.stem}', CYAN)}  {first_comment(path)}" for kind, path in named]
+    if not lines and not found:
+        raise ConfigError(f"no choice and no option is about {word!r}; experiments --help lists them all")
+    return "\n".join([*lines, *described(found)])
+
+
+def mentions(word: str, name: str, comment: str) -> bool:
+    """Whether a word is a part of a name, or begins a word of a comment."""
+    lowered = f" {comment.lower()}"
+    return word.lower() in name.lower() or f" {word.lower().replace('_', ' ')}" in lowered
+
+
+def described(found: Sequence[Option]) -> list[str]:
+    """Each option with default, comment and the choices that have it in this form."""
+    forms: dict[tuple[str, str, str], list[str]] = {}
+    for option in found:
+        forms.setdefault(option[:3], []).append(option.choice)
+    lines = []
+    for (key, default, comment), names in forms.items():
+        lines.append(commented(f"{key}={default}", comment))
+        kind = key.partition(".")[0]
+        if key == kind and kind in KINDS:
+            continue
+        if any(names) and kind in KINDS:
+            lines.append(f"    with {kind}={'|'.join(names)}")
+    return lines
+
+
+def as_typed(value: Any) -> str:
+    """A value as it is typed."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(as_typed, value))}]"
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or value is True or value is False
+        else str(value)
+    )
+
+
+def commented(text: str, comment: str) -> str:
+    """An option and its comment, in columns."""
+    return f"{text:<36} # {comment}" if comment else text
 
 
 def unknown_key(key: str, valid: Iterable[str]) -> str:
@@ -37,31 +119,32 @@ def unknown_key(key: str, valid: Iterable[str]) -> str:
     The choice with the most options of the chosen one is first.
     """
     valid = list(valid)
-    kind, _, option = key.partition(".")
-    contents = {path.stem: contents_of(path) for path in files(kind)} if kind in KINDS and option else {}
-    options = {name: {**content, **(content.get(kind) or {})} for name, content in contents.items()}
-    names = [name for name in options if option in options[name]]
-    names.sort(key=lambda name: -sum(f"{kind}.{own}" in valid for own in options[name]))
-    if not names:
+    near = near_keys(key, valid)
+    where = None if near and leaf(near[0]) == leaf(key) else having(key, valid)
+    where = where or (None if near else having(key_for(key), valid))
+    if where is None:
         return unknown("key", key, valid)
-    return f"{key} is no option of the chosen {kind} but of {', '.join(names)}: type {kind}={names[0]} {key}=..."
+    kind, option, names = where
+    shown = f"{', '.join(names[:MAX_SUGGESTIONS])}{', ...' if len(names) > MAX_SUGGESTIONS else ''}"
+    line = f"type {kind}={names[0]} {kind}.{option}=..."
+    if key == f"{kind}.{option}":
+        return f"{key} is no option of the chosen {kind} but of {shown}: {line}"
+    return f"there is no key {key}; {kind}.{option} is an option of {shown}: {line}"
 
 
-def contents_of(path: Path) -> dict[str, Any]:
-    """A YAML file, with the files beside it that its defaults list includes."""
-    own = yaml.safe_load(path.read_text(encoding="utf-8"))
-    included = [name for name in own.pop("defaults", ()) if isinstance(name, str) and name != "_self_"]
-    parts = [contents_of(path.with_name(f"{name}.yaml")) for name in included]
-    return {key: value for content in (*parts, own) for key, value in content.items()}
-
-
-def first_comment(path: Path) -> str:
-    """The first comment of a YAML file, Hydra's `# @package` left out."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("#") and "@package" not in line:
-                return line.lstrip("# ").strip()
-    return ""
+def having(key: str, valid: Sequence[str]) -> tuple[str, str, list[str]] | None:
+    """The kind, the option and the choices that have a key, or a root key's name as an option; None if none has."""
+    section, _, option = key.rpartition(".")
+    known = [known for known in options() if known.choice and not known.key.startswith("hydra")]
+    matching = [found for found in known if leaf(found.key) == option and section in ("", found.key.partition(".")[0])]
+    if not matching:
+        return None
+    kind = matching[0].key.partition(".")[0]
+    names = [found.choice for found in matching if found.key.startswith(f"{kind}.")]
+    shared = {
+        name: sum(k.choice == name and k.key in valid for k in known if k.key.startswith(f"{kind}.")) for name in names
+    }
+    return kind, option, sorted(names, key=lambda name: -shared[name])
 
 
 def coloured(text: str, code: str) -> str:

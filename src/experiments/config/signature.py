@@ -1,6 +1,5 @@
 """Options compared with a constructor's signature: names, types, missing values."""
 
-import difflib
 import inspect
 import math
 import types
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from .errors import ConfigError
 from .help import unknown_key
+from .suggestions import WORDS, near_values
 
 NOTHING_TYPED: Mapping[str, str] = types.MappingProxyType({})
 TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
@@ -67,9 +67,19 @@ def check_type(path: str, value: Any, annotation: Any) -> None:
         raise ConfigError(f"{path} must be a finite number, got {value}")
     if not _is_of_type(value, annotation):
         shown = "null" if value is None else repr(value)
-        near = difflib.get_close_matches(str(value), map(str, _literals(annotation)), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = _near(path, value, annotation)
+        hint = f"; did you mean {near}?" if near else ""
         raise ConfigError(f"{path} must be {_describe(annotation)}, got {shown}{hint}")
+
+
+def _near(path: str, value: Any, annotation: Any) -> str | None:
+    """What a value of the wrong type may have meant: None is null, yes is true, 100.0 is 100, gpu is cuda."""
+    if isinstance(value, float) and value.is_integer() and _is_of_type(int(value), annotation):
+        return str(int(value))
+    word = WORDS.get(str(value).lower())
+    if word is not None and _is_of_type({"null": None, "true": True, "false": False}[word], annotation):
+        return word
+    return next(iter(near_values(path, str(value), map(str, _literals(annotation)))), None)
 
 
 def _is_of_type(value: Any, annotation: Any) -> bool:

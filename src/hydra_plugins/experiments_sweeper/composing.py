@@ -7,8 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.catalog import KINDS
 from experiments.config.composition import Composition, composition_of, resolve
-from experiments.config.help import KINDS
 
 
 class Composer:
