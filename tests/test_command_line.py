@@ -9,13 +9,15 @@ import time
 
 import pytest
 
+from experiments.config.catalog import options
+from experiments.config.completion import completions
 from experiments.config.help import choices
 from experiments.tracking.memory import MemoryStore
 
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
     "model=torch_lstmm": "there is no model torch_lstmm; did you mean torch_lstm?",
-    "model=_netwrk": "there is no model _netwrk; valid are bag_of_words, cbow, feedforward, ngram, numpy_gru,",
+    "model=_netwrk": "there is no model _netwrk; valid are bag_of_words, cbow, feedforward, ngram, numpy_gru and 5",
     "model=ngram model.num_layers=2": "model.num_layers is no option of the chosen model but of numpy_gru, numpy_lstm,",
     "model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
     "+model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
@@ -34,7 +36,7 @@ MISTAKES = {
     "device=gpu": "device must be one of auto, cpu, cuda, mps, got 'gpu'",
     "checkpoint=latest": "checkpoint: there is no store",
     "checkpoint=no/such.pt": "checkpoint: there is no file no/such.pt",
-    "optimizer=null": "a choice is the name of a file in conf/, got optimizer=null",
+    "optimizer=null": "a choice is a name that experiments --help optimizer lists, got optimizer=null",
     "threads=100000": "threads must be at most",
     "+optimizer.differentiable=true": "optimizer: ",
     "schedule.gamma=3": "schedule.gamma is no option of the chosen schedule but of step: type schedule=step",
@@ -43,7 +45,7 @@ MISTAKES = {
     "runner=evaluate": "runner=evaluate needs weights: give checkpoint=latest, a run id or a file",
     "data.path=book.txt": "data.path is no option of the chosen data but of characters, words,",
     "model={": "there is no model {; valid are",
-    "mod{el=3": "the override 'mod{el=3' cannot be read",
+    "mod{el=3": "the override 'mod{el=3' cannot be read: type KEY=VALUE",
     "model=numpy_rnn,torch_rnn": "is several values: type -m model=numpy_rnn,torch_rnn for one run each, or ",
     "seed=1,2,3": "seed=1,2,3 is several values: type -m seed=1,2,3 for one run each",
     "model.dropout=choice(null,0.25)": "type several values as -m model.dropout=null,0.25",
@@ -129,7 +131,41 @@ def test_help_lists_every_choice_with_its_first_comment(command):
     assert "numpy_lstm           LSTM in NumPy, backpropagation through time by hand" in text
     assert "textbook_rnnlm" in text
     assert "_network" not in text
-    assert "truncation: 35" in text
+    assert "truncation=35                        # T, steps that a gradient travels back" in text
+    assert "  optimizer.betas=[0.9,0.999]        # memories of the mean" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ["--help", "model.forget_bias"],
+            ["model.forget_bias=0.0", "with model=numpy_gru|numpy_lstm|numpy_rnn|torch_gru"],
+        ),
+        (["-h", "dropout"], ["model.dropout=0.0                    # probability, between layers"]),
+        (["--help=lr"], ["optimizer.lr=0.01                    # learning rate", "with optimizer=adam\n"]),
+        (["learning_rate", "--help"], ["optimizer.lr=1.0                     # learning rate", "with optimizer=sgd"]),
+        (["--help", "schedule"], ["schedule=plateau  Divided whenever"]),
+        (["--help", "ngram"], ["model=ngram  Interpolated", "model.order=5"]),
+        (["--help", "temperature"], ["runner.temperature=1.0", "with runner=sample"]),
+        (["--help", "fail_fast"], ["hydra.sweeper.fail_fast=false"]),
+        (["--help", "learning"], ["sweeps=learning_rate", "optimizer.lr=0.01", "with optimizer=adam\n"]),
+    ],
+)
+def test_help_finds_choices_and_options_by_a_word(command, arguments, lines):
+    code, text, error = command(*arguments)
+    assert (code, error) == (0, "")
+    assert [line for line in lines if line not in text] == []
+
+
+def test_help_without_a_match_says_so(command):
+    code, text, error = command("--help", "xyzzy")
+    assert (code, text) == (1, "")
+    assert "no choice and no option is about 'xyzzy'" in error
+
+
+def test_every_option_of_conf_has_a_comment():
+    assert [option.key for option in options() if not option.comment] == []
 
 
 def test_help_is_coloured_on_a_terminal_unless_no_color_is_set(monkeypatch):
@@ -140,6 +176,17 @@ def test_help_is_coloured_on_a_terminal_unless_no_color_is_set(monkeypatch):
     assert choices().startswith("model=\n  bag_of_words")
 
 
+SGD = ("dampening", "lr", "momentum", "nesterov", "weight_decay")
+
+
+def test_the_tab_key_offers_choices_and_root_keys_alone():
+    offered = completions("experiments ")
+    assert {"model=", "data=", "epochs=", "sweeps="} <= set(offered)
+    assert not [offer for offer in offered if not offer.endswith("=") or "/" in offer or "hydra" in offer]
+    assert completions("experiments recipe=")[:2] == ["recipe=char_gru", "recipe=char_lstm"]
+    assert all(offer.startswith("model=") for offer in completions("experiments model="))
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -147,6 +194,9 @@ def test_help_is_coloured_on_a_terminal_unless_no_color_is_set(monkeypatch):
         ("experiments model.hidden", ["model.hidden_size="]),
         ("experiments recipe=char", ["recipe=char_gru", "recipe=char_lstm"]),
         ("experiments sweeps=t", ["sweeps=truncation"]),
+        ("experiments model=ngram model.", ["model.discounts=", "model.order="]),
+        ("experiments optimizer=sgd optimizer.", [f"optimizer.{name}=" for name in SGD]),
+        ("experiments r", ["recipe=", "reduction=", "resume=", "runner.", "runner="]),
     ],
 )
 def test_the_tab_key_completes_in_bash(line, expected):
