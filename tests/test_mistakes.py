@@ -29,7 +29,7 @@ MISTAKES = {
     "schedule=cosine_annealing": "there is no schedule cosine_annealing; did you mean cosine?",
     "device=gpu": "device must be one of auto, cpu, cuda, mps, got 'gpu'; did you mean cuda?",
     # options of other choices
-    "optimizer=sgd optimizer.betas=[0.9,0.9]": "betas is no option of the chosen optimizer but of adam, adamw: type opt",
+    "optimizer=sgd optimizer.betas=[0.9,0.9]": "no option of the chosen optimizer but of adam, adamw: type optimizer",
     "momentum=0.9": "optimizer.momentum is an option of rmsprop, sgd: type optimizer=rmsprop optimizer.momentum=...",
     "runner.temperature=2": "runner.temperature is no option of the chosen runner but of sample: type runner=sample",
     # flags, spaces, signs
@@ -56,7 +56,7 @@ MISTAKES = {
     "truncation=None": "truncation must be a whole number or null, got 'None'; did you mean null?",
     "deterministic=yes": "deterministic must be true or false, got 'yes'; did you mean true?",
     # files and runs
-    "data=book.txt": "data=book.txt is no kind of data: type data=characters data.path=book.txt, or data=words for words",
+    "data=book.txt": "data=book.txt is no kind of data: type data=characters data.path=book.txt, or data=words",
     "data=words": "data.path is missing: give data.path=VALUE",
     "data=words data.path=missing.txt": "data: there is no data file",
     "data=words data.path=empty.txt": "empty.txt is empty",

@@ -16,7 +16,7 @@ import torch
 
 from .checkpoints.initial_embedding import InitialEmbedding, with_initial_embedding
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
-from .checkpoints.resume import newest_unfinished, stored_run
+from .checkpoints.resume import nearest_unfinished, newest_unfinished, stored_run
 from .config.binding import Bound, bind, bind_settings
 from .config.composition import Composition
 from .config.errors import ConfigError
@@ -152,7 +152,10 @@ class Experiment:
             folder = self.store.folder / self.job.run
             return folder if (folder / JOURNAL).exists() else None
         if self.settings.resume == "auto":
-            return newest_unfinished(self.store.folder, self.description.identity(fingerprint))
+            newest = newest_unfinished(self.store.folder, self.description.identity(fingerprint))
+            if newest is None and (note := nearest_unfinished(self.store.folder, self.config)):
+                log.info("%s", note)
+            return newest
         if self.resumes is not None:
             self.description.refuse_other_data_or_code(RunRecord.of(self.resumes), fingerprint)
         return self.resumes

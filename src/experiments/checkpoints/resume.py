@@ -1,5 +1,6 @@
 """The option `resume=`: finding the run to resume, and refusing changes to its config."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..tracking.record import RunRecord, records_in
 from .allowed_targets import check_targets
 
 MAX_CONFIG = 1 << 20  # characters
+MAX_CHANGES = 3  # options that are named of a run that is not resumed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +41,7 @@ class StoredRun:
 
     def refuse_changes(self, config: Mapping[str, Any]) -> None:
         """Raise ConfigError with the options that differ from the run's own; more epochs are allowed."""
-        began, now = (
-            identity_options(options)
-            | {"checkpoint": options.get("checkpoint"), "model.embedding_from": options["model"].get("embedding_from")}
-            for options in (self.config, config)
-        )
-        differing = [key for key in {**began, **now} if began.get(key) != now.get(key)]
+        began, now, differing = self._compared(config)
         scheduled = began.get("schedule.epochs")
         if differing == ["epochs"] and now["epochs"] > began["epochs"]:
             if scheduled is None:
@@ -54,6 +51,20 @@ class StoredRun:
         if differing:
             changes = ", ".join(f"{key} ({began.get(key)}, now {now.get(key)})" for key in differing)
             raise ConfigError(f"the run {self.folder.name} cannot be resumed with another config: {changes}")
+
+    def changes(self, config: Mapping[str, Any]) -> list[str]:
+        """The options in which a config differs from the run's own, like `epochs (10, now 20)`."""
+        began, now, differing = self._compared(config)
+        return [f"{key} ({in_yaml(began.get(key))}, now {in_yaml(now.get(key))})" for key in differing]
+
+    def _compared(self, config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        """What the run began with, what the config has, and the keys that differ."""
+        began, now = (
+            identity_options(options)
+            | {"checkpoint": options.get("checkpoint"), "model.embedding_from": options["model"].get("embedding_from")}
+            for options in (self.config, config)
+        )
+        return began, now, [key for key in {**began, **now} if began.get(key) != now.get(key)]
 
 
 def stored_run(composition: Composition) -> StoredRun | None:
@@ -74,6 +85,28 @@ def newest_unfinished(folder: Path, identity: str) -> Path | None:
     """The folder of the newest run of this identity without a final outcome; None if there is none."""
     same = [run for run in records_in(folder) if run.tags.get("identity") == identity and not run.is_over]
     return same[-1].folder if same else None
+
+
+def nearest_unfinished(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """One line about the unfinished training run whose options are nearest to this config; None if there is none."""
+    found = []
+    for record in records_in(folder):
+        if record.is_over or record.tags.get("runner") != "train" or "sweep" in record.tags:
+            continue
+        with contextlib.suppress(ConfigError):  # its config cannot be read
+            stored, choices = stored_config(record.folder)
+            found.append((StoredRun(record.folder, todays_form(stored), choices).changes(config), record.name))
+    if not found:
+        return None
+    changes, name = min(reversed(found), key=lambda pair: len(pair[0]))  # the newest of equally near ones
+    shown = ", ".join(changes[:MAX_CHANGES]) or "its data or code"
+    more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
+    return f"a new run begins: the nearest unfinished one, {name}, differs in {shown}{more}; resume={name} resumes it"
+
+
+def in_yaml(value: Any) -> str:
+    """A value as YAML has it."""
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def find_run(folder: Path, which: str) -> Path:

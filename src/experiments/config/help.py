@@ -101,11 +101,7 @@ def as_typed(value: Any) -> str:
     """A value as it is typed."""
     if isinstance(value, list | tuple):
         return f"[{','.join(map(as_typed, value))}]"
-    return (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or value is True or value is False
-        else str(value)
-    )
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def commented(text: str, comment: str) -> str:

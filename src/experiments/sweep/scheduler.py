@@ -71,7 +71,7 @@ class Scheduler:
                 is_complete = self._run_all(proposer)
         except BaseException:
             self._stop_jobs()
-            self._close_dead_runs()
+            self._close_killed()
             raise
         finally:
             with contextlib.suppress(OSError):
@@ -175,6 +175,13 @@ class Scheduler:
             except (ValueError, OSError) as error:
                 log.warning("%s  cannot be closed: %s", status.job.name, first_line(error))
         return alive
+
+    def _close_killed(self) -> None:
+        """Close the runs of jobs that ended with the launcher; those with a time limit a moment later."""
+        for _ in range(10):
+            if not self._close_dead_runs() or self.options.job_timeout is None:
+                return
+            time.sleep(0.3)
 
     def _stop_jobs(self) -> None:
         """Tell jobs in other processes to stop."""

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -76,9 +77,17 @@ def run_in_child(sender: Connection, plan: str, session: dict[str, Any], trace: 
     assert job.timeout is not None
     with open(trace, "w") as file:
         faulthandler.dump_traceback_later(job.timeout + grace(job.timeout), exit=True, file=file)
+        threading.Thread(target=end_with_parent, daemon=True).start()
         set_up_worker(job)
         sender.send(run_job(planned["composition"], job))
         faulthandler.cancel_dump_traceback_later()
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that waits for it is gone, as when a sweep kills its workers."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def grace(limit: float) -> float:
