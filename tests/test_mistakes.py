@@ -65,22 +65,23 @@ MISTAKES = {
     "resume=nosuchrun": "resume=nosuchrun: no run of this name or id is in",
 }
 FOREIGN = ("hydra.cc", "Hydra", "OmegaConf", "usage:", "argparse", "LexerNoViableAlt", "struct", "Traceback")
-MAX_SECONDS = 20.0  # of a process that is busy with other tests, too
+MAX_SECONDS = 10.0  # of the processor, with the import of torch
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_typical_mistake_is_answered_with_one_sentence_and_what_to_type(command, mistake, tmp_path):
     (tmp_path / "empty.txt").touch()
     (tmp_path / "binary.bin").write_bytes(b"\x7f\x00\x01\x02" * 100)
-    before, began = sorted(tmp_path.iterdir()), time.monotonic()
+    began = time.process_time()
     code, out, error = command(*shlex.split(mistake))
-    assert time.monotonic() - began < MAX_SECONDS
+    assert time.process_time() - began < MAX_SECONDS
     assert (code, out) == (1, "")
     assert MISTAKES[mistake] in error
     assert error.count("\n") == 1
     assert [word for word in FOREIGN if word in error] == []
     assert len(error) < 400  # no list of all keys
-    assert sorted(tmp_path.iterdir()) == before  # nothing was begun
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left <= {"empty.txt", "binary.bin", "cache"}  # nothing was begun
 
 
 def test_a_mistake_in_a_key_or_a_choice_imports_no_torch():

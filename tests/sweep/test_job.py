@@ -13,8 +13,9 @@ import optuna
 import pytest
 
 from experiments.sweep import job as module
-from experiments.sweep.job import STOP, Pruned, SweepJob, is_alive, run_planned
+from experiments.sweep.job import STOP, Pruned, SweepJob, is_alive
 from experiments.sweep.search import running_trial, storage
+from experiments.sweep.worker import run_planned
 from experiments.tracking.record import RunRecord
 
 from .conftest import folder_of, numbers
@@ -143,5 +144,5 @@ def test_a_job_that_another_start_completed_is_left_as_it_is(sweep, tmp_path):
     session = {"folder": str(swept.folder), "host": socket.gethostname(), "pid": os.getpid(), "deadline": None}
     known = SimpleNamespace(plan=swept.folder / "jobs" / f"{job.name}.json", session=session)
     known.session |= {"threads": None, "cwd": str(tmp_path)}
-    assert run_planned(known) == {"outcome": "completed"}
+    assert run_planned(known)["outcome"] == "completed"
     assert (job / "journal.jsonl").read_bytes() == before

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 import math
 import os
@@ -10,7 +9,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +16,7 @@ import joblib
 
 from ..comparison.objective import LOWEST_LOSS, Objective
 from ..config.composition import Composition
-from ..config.errors import ConfigError, first_line, sentence
+from ..config.errors import ConfigError, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
 from ..tracking.record import RunRecord
@@ -152,43 +150,6 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def run_planned(cfg: Any) -> dict[str, Any]:
-    """Run the job whose plan is in the file `cfg.plan`; its outcome.
-
-    A sweep reads journals; what is returned matters only for a job that ended before it had one. Raises nothing but
-    Interrupted, and that only in the sweep's own process, which is then interrupted itself.
-    """
-    plan = json.loads(Path(cfg.plan).read_text(encoding="utf-8"))
-    job = SweepJob(**plan["context"], **cfg.session)
-    if job.is_in_process:
-        return run_attempts(plan, cfg.session, job)
-    set_up_worker(job)
-    requeue = handle_preemption()
-    result = run_attempts(plan, cfg.session, job)
-    if SweepJob.is_preempted and result["outcome"] in ("interrupted", "left out"):
-        requeue()
-    return result
-
-
-def run_attempts(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) -> dict[str, Any]:
-    """Run a job, with `fail_fast` until it is given up, which ends the sweep; its outcome and number of attempts."""
-    result: dict[str, Any] = {}
-    number = 0
-    while number < job.attempts:
-        number += 1
-        if job.timeout is None:
-            result = run_job(plan["composition"], job)
-        else:
-            from .time_limit import run_limited
-
-            result = run_limited(plan, session, job)
-        if result["outcome"] != "failed":
-            break
-    if job.fail_fast and result["outcome"] in FAILURES:
-        (Path(job.folder) / STOP).touch()
-    return {**result, "attempts": number}
-
-
 def run_job(composition: dict[str, Any], job: SweepJob) -> dict[str, Any]:
     """Run a job in this process."""
     record = RunRecord.of(Path(job.folder).parent / job.run)
@@ -229,26 +190,3 @@ def set_up_worker(job: SweepJob) -> None:
         sys.path.append(job.cwd)  # where a model or dataset of the user's own may be
     with contextlib.suppress(ValueError):  # only the main thread may set handlers
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep stops its jobs by the file STOP
-
-
-def handle_preemption() -> Callable[[], None]:
-    """End the run with a checkpoint when submitit signals preemption or timeout; returns what requeues the job then.
-
-    submitit's own handler would requeue at once, in the middle of an update, and count the run as failed.
-    """
-    number = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
-    handler = signal.getsignal(number)
-    if "SUBMITIT_EXECUTOR" not in os.environ or not callable(handler):
-        return lambda: None
-
-    def note(*_: Any) -> None:
-        SweepJob.is_preempted = True
-
-    def requeue() -> None:  # ends this process; if it fails, the sweep launches the job again
-        try:
-            handler(number, None)
-        except Exception as error:
-            log.warning("the job could not be requeued: %s", first_line(error))
-
-    signal.signal(number, note)
-    return requeue

@@ -66,7 +66,7 @@ class ExperimentsSweeper(Sweeper):
 
     def launch(self, plans: Sequence[str], session: Mapping[str, Any], first: int) -> list[Any]:
         """Run jobs by the paths of their plans; what each returned, or the exception it raised."""
-        from experiments.sweep.job import run_planned
+        from experiments.sweep.worker import run_planned
 
         loader = cast(ConfigLoader, PlanLoader(session))
         context = HydraContext(config_loader=loader, callbacks=self.hydra_context.callbacks)
