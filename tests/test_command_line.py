@@ -202,7 +202,7 @@ def test_the_tab_key_offers_choices_and_root_keys_alone():
 def test_the_tab_key_completes_in_bash(line, expected):
     script = f"""
         eval "$(experiments -sc install=bash)"
-        COMP_LINE="{line}" COMP_POINT={len(line)} COMP_CWORD=1 COMP_WORDS=({line})
+        COMP_LINE="{line}" COMP_POINT={len(line)} COMP_CWORD={len(line.split()) - 1} COMP_WORDS=({line})
         $(complete -p experiments | sed -E 's/.*-F ([^ ]+) .*/\\1/')
         printf '%s\n' "${{COMPREPLY[@]}}"
     """

@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from experiments.sweep.job import SweepJob, handle_preemption
+from experiments.sweep.job import SweepJob
+from experiments.sweep.worker import handle_preemption
 
 
 @pytest.fixture

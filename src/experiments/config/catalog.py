@@ -53,16 +53,18 @@ def section_of(path: Path, section: str) -> Iterator[tuple[str, str, str]]:
 
 def stated(path: Path, section: str = "") -> Iterator[tuple[str, str, str]]:
     """Key, value and comment of every line of a file, or of one section of it."""
-    where = ""
+    where = above = ""
     for line in path.read_text(encoding="utf-8").splitlines():
         indented = line.startswith(" ")
         found = LINE.fullmatch(line.strip())
         if found is None:
+            above = line.strip().lstrip("# ")  # an option whose line is too long has its comment above
             continue
         if not indented:
             where = found[1] if section and not found[2] else ""
         if found[1] != "defaults" and where == section and indented == bool(section):
-            yield found[1], found[2], found[3] or ""
+            yield found[1], found[2], found[3] or above
+        above = ""
 
 
 def first_comment(path: Path) -> str:

@@ -36,10 +36,7 @@ def run_attempts(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) -
     number = 0
     while number < job.attempts:
         number += 1
-        if job.timeout is None:
-            result = run_job(plan["composition"], job)
-        else:
-            result = run_limited(plan, session, job)
+        result = run_job(plan["composition"], job) if job.timeout is None else run_limited(plan, session, job)
         if result["outcome"] != "failed":
             break
     if job.fail_fast and result["outcome"] in FAILURES:
