@@ -15,7 +15,7 @@ MISTAKES = {
     "batch=32": "there is no key batch; did you mean batch_size?",
     "bptt=35": "there is no key bptt; did you mean truncation?",
     "epoch=3": "there is no key epoch; did you mean epochs?",
-    "gpu=true": "there is no key gpu; did you mean device?",
+    "gpu=true": "there is no key gpu; did you mean device=cuda?",
     "activation=relu": "there is no key activation; experiments --help lists them, --help WORD finds one",
     # names of choices
     "model=lstm": "there is no model lstm; did you mean torch_lstm?",
@@ -36,6 +36,7 @@ MISTAKES = {
     "--epochs 3": "there is no flag --epochs: an option is typed as epochs=3",
     "--lr=0.1": "there is no flag --lr: an option is typed as optimizer.lr=0.1",
     "--model lstm": "there is no flag --model: an option is typed as model=torch_lstm",
+    "--gpu": "there is no flag --gpu: an option is typed as device=cuda",
     "--num-layers 2": "there is no flag --num-layers: an option is typed as num_layers=2",
     "epochs 3": "epochs is no KEY=VALUE: type epochs=3",
     "epochs = 3": "epochs = is more than one word to the shell: type epochs=3 without spaces",

@@ -53,7 +53,7 @@ def found_by(word: str) -> str:
 
     ConfigError if it finds nothing.
     """
-    word = key_for(word)
+    word = key_for(word).partition("=")[0]
     known = options()
     same = [option for option in known if word in (option.key, leaf(option.key))]
     kinds = [kind for kind in (*KINDS, LAUNCHER) if word in (kind, f"{kind}=")]

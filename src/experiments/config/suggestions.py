@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 MAX_SUGGESTIONS = 5
 CUTOFF = 0.7  # of difflib's ratio
 
-# Other names of an option -> its key. A dot before the name would be the same: model.units is looked up as units.
+# A key, or a line, and other libraries' names for it; also within a section: model.units is looked up as units.
 KEYS: dict[str, tuple[str, ...]] = {
     "optimizer.lr": ("lr", "learning_rate", "learningrate", "rate", "eta", "alpha", "step_size"),
     "model.hidden_size": ("units", "hidden", "hidden_dim", "hidden_units", "n_hidden", "nhid", "num_units", "wordvec"),
@@ -19,7 +19,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "batch_size": ("batch", "bs", "batchsize", "minibatch", "mini_batch"),
     "truncation": ("bptt", "seq_len", "seq_length", "sequence_length", "time_size", "timesteps", "time_steps", "steps"),
     "epochs": ("epoch", "n_epochs", "num_epochs", "max_epoch", "max_epochs", "iterations"),
-    "device": ("gpu", "cuda", "use_gpu", "no_cuda"),
+    "device": ("no_cuda",),
+    "device=cuda": ("gpu", "cuda", "use_gpu", "use_cuda"),
     "clip_norm": ("clip", "grad_clip", "gradient_clip", "clipnorm", "max_grad", "max_grad_norm", "max_norm"),
     "patience": ("early_stopping", "early_stop"),
     "seed": ("random_seed", "random_state", "manual_seed"),
@@ -61,7 +62,7 @@ def key_for(name: str) -> str:
 def near_keys(name: str, valid: Iterable[str]) -> list[str]:
     """At most five of the valid dotted keys that this name may have meant, the likeliest first."""
     valid = list(dict.fromkeys(valid))
-    if (key := key_for(name)) != name and key in (*valid, "recipe", "sweeps"):
+    if (key := key_for(name)) != name and key.partition("=")[0] in (*valid, "recipe", "sweeps"):
         return [key]
     section, last = name.rpartition(".")[0], leaf(name)
     same = [key for key in valid if leaf(key) == last]

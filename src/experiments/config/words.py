@@ -34,8 +34,8 @@ def check_words(overrides: Sequence[str]) -> None:
 def typed_as(name: str, value: str) -> str:
     """An option under another library's name and its value, as they are typed here."""
     key = key_for(name)
-    if key in ("device", "precision") and value.lower() in ("true", "1", "yes", "value"):
-        value = "cuda" if key == "device" else "bfloat16"
+    if "=" in key:
+        return key
     if key in KINDS:
         names = [path.stem for path in files(key)]
         value = next(iter(near_values(key, value, names)), value) if value not in names else value
