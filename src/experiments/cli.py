@@ -156,8 +156,10 @@ def explain(error: Exception) -> str:
     """One sentence about an error for the person at the command line."""
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.options is not None:
-        kind = next((kind for kind in KINDS if str(error.missing_cfg_file).startswith(f"{kind}/")), "config")
-        name = str(error.missing_cfg_file).removeprefix(f"{kind}/")
+        missing = str(error.missing_cfg_file)
+        kinds = (*KINDS, *(f"hydra/{part}" for part in ("launcher", "sweeper")))
+        kind = next((kind for kind in kinds if missing.startswith(f"{kind}/")), "config")
+        name = missing.removeprefix(f"{kind}/")
         return unknown(kind, name, [option for option in error.options if not option.startswith("_")])
     if isinstance(error, OverrideParseException):
         return f"the override {error.override!r} cannot be read: type KEY=VALUE, with quotes around special signs"
