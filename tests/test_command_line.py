@@ -17,7 +17,7 @@ from experiments.tracking.memory import MemoryStore
 MISTAKES = {
     "modle=torch_rnn": "there is no key modle; did you mean model?",
     "model=torch_lstmm": "there is no model torch_lstmm; did you mean torch_lstm?",
-    "model=_netwrk": "there is no model _netwrk; valid are bag_of_words, cbow, feedforward, ngram, numpy_gru and 5",
+    "model=_netwrk": "there is no model _netwrk; valid are bag_of_words, cbow, ",
     "model=ngram model.num_layers=2": "model.num_layers is no option of the chosen model but of numpy_gru, numpy_lstm,",
     "model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
     "+model.hiden_size=3": "there is no key model.hiden_size; did you mean model.hidden_size?",
