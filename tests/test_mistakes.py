@@ -1,7 +1,6 @@
 """Typical mistakes, as from the habits of Keras, PyTorch and argparse: one sentence each, and a line to type."""
 
 import shlex
-import time
 
 import pytest
 
@@ -66,16 +65,13 @@ MISTAKES = {
     "resume=nosuchrun": "resume=nosuchrun: no run of this name or id is in",
 }
 FOREIGN = ("hydra.cc", "Hydra", "OmegaConf", "usage:", "argparse", "LexerNoViableAlt", "struct", "Traceback")
-MAX_SECONDS = 10.0  # of the processor, with the import of torch
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_typical_mistake_is_answered_with_one_sentence_and_what_to_type(command, mistake, tmp_path):
     (tmp_path / "empty.txt").touch()
     (tmp_path / "binary.bin").write_bytes(b"\x7f\x00\x01\x02" * 100)
-    began = time.process_time()
     code, out, error = command(*shlex.split(mistake))
-    assert time.process_time() - began < MAX_SECONDS
     assert (code, out) == (1, "")
     assert MISTAKES[mistake] in error
     assert error.count("\n") == 1
