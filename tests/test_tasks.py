@@ -61,7 +61,7 @@ def a_record(task: str | None, metrics=METRICS, **parameters: str) -> RunRecord:
 def test_a_sweep_shows_and_compares_by_what_describes_the_task(record, shown, metric):
     assert best_value(record) == shown
     assert criterion_of([record]).metric == metric
-    best = best_metrics(record)
+    best = best_metrics([record], [])
     assert best == {f"best/{key}": METRICS[key] for key in {"loss", metric}}
 
 

@@ -190,10 +190,17 @@ class Experiment:
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
             run.log_parameters(self.description.parameters() | facts)
+            if resumed is None:
+                run.log_dataset(self._data_name(), fingerprint, facts)
             for file, text in self.description.texts():
                 run.log_text(file, text)
             yield run, stop
         stop.check()  # for a signal that arrived while the run was being closed
+
+    def _data_name(self) -> str:
+        """The choice of the data, with the file that it is read from."""
+        path = self.data.options.get("path")
+        return f"{self.choices['data']} {Path(path).name}" if isinstance(path, str) else self.choices["data"]
 
     def _name_of_new_run(self) -> str:
         if self.job is not None:

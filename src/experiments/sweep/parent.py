@@ -4,7 +4,10 @@ import json
 import logging
 from collections.abc import Sequence
 
+from ..comparison.measures import criterion_of
+from ..comparison.objective import LOWEST_LOSS, Objective
 from ..comparison.report import Report, write_report
+from ..comparison.table import BEST, best_row, compare, deciding_column
 from ..config.errors import first_line
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
@@ -27,21 +30,27 @@ class Parent:
     def __init__(self, run: Run, options: Options):
         """`run` is in progress, with the tags of `parent_tags`; its store is also that of the jobs."""
         self.run, self._objective = run, options.objective
+        self._counts: dict[str, int] = {}
         self._logged: dict[str, float] = {}
+        self._axes: list[str] = json.loads(run.tags["sweep.axes"])
         self._step = sum(point.key == "sweep/ended" for point in read_journal(run.folder / JOURNAL))
         run.log_parameters({key: value for key, value in vars(options).items() if key not in CHANGEABLE})
 
     def log_progress(self, jobs: Sequence[RunRecord]) -> None:
-        """Log how many jobs ended and failed, and the best value of a completed run, if any of them changed.
+        """Log how many jobs ended and failed, and the best row of their table, if any of them changed.
 
         The step counts these points, so that it also rises over several starts.
         """
-        completed = [record for record in jobs if record.outcome == "completed"]
         num_failed = sum(record.outcome == "failed" for record in jobs)
         num_over = sum(record.is_over for record in jobs)
-        metrics: dict[str, float] = {"sweep/ended": num_failed + num_over, "sweep/failed": num_failed}
-        if best := self._objective.best(completed):
-            metrics |= best_metrics(best)
+        counts = {"sweep/ended": num_failed + num_over, "sweep/failed": num_failed}
+        if counts != self._counts:
+            self._counts = counts
+            self._log_best([record for record in jobs if record.started])
+
+    def _log_best(self, runs: Sequence[RunRecord]) -> None:
+        """Log the counts with the best of these runs, unless that was the last that was logged."""
+        metrics = self._counts | best_metrics(runs, self._axes, self._objective)
         if metrics != self._logged:
             self._logged, self._step = metrics, self._step + 1
             self.run.log_metrics(metrics, self._step)
@@ -53,7 +62,8 @@ class Parent:
             _, runs = sweep_in(self.run.store.folder, self.run.name)
             if not runs:
                 return
-            report = Report(runs, json.loads(tags["sweep.axes"]), tags["sweep.search"], self.run.name, self._objective)
+            self._log_best(runs)
+            report = Report(runs, self._axes, tags["sweep.search"], self.run.name, self._objective)
             for path in write_report(report, self.run.folder):
                 self.run.log_file(path)
             note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{tags['command']}\n```"
@@ -63,10 +73,18 @@ class Parent:
             log.warning("the runs could not be compared: %s", first_line(error))
 
 
-def best_metrics(best: RunRecord) -> dict[str, float]:
-    """The loss of the best run, and what describes its task, at its best epoch."""
-    keys = dict.fromkeys(("loss", best.criterion(best.deciding_split)))
-    return {f"best/{key}": value for key in keys if (value := best.at_best(key)) is not None}
+def best_metrics(
+    runs: Sequence[RunRecord], axes: Sequence[str], objective: Objective = LOWEST_LOSS
+) -> dict[str, float]:
+    """The loss of the best row of the table of these runs, what they are compared by, and what the sweep searches."""
+    if all(run.outcome != "completed" for run in runs):
+        return {}
+    table, criterion = compare(runs, axes, objective), criterion_of(runs)
+    if (best := best_row(table)) is None:
+        return {}
+    columns = [f"{criterion.split}/{key} {BEST}" for key in ("loss", criterion.metric)] + [deciding_column(table)]
+    names = [column.removesuffix(f" {BEST}").rpartition("/")[2] for column in columns]
+    return {f"best/{name}": float(table[column][best]) for name, column in zip(names, columns)}
 
 
 def parent_tags(options: Options, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:

@@ -26,13 +26,14 @@ class Content(NamedTuple):
     status: str
     parameters: dict[str, str]
     tags: dict[str, str]
+    digests: set[str]  # of the datasets that the run reads
     counts: dict[str, int]  # metric -> number of points
     last: dict[str, tuple[int, float]]  # metric -> the highest step and its value
 
     @classmethod
     def of(cls, entries: Iterator[tuple[Entry, int]]) -> "Content":
         """The content of a journal."""
-        content = cls("RUNNING", {}, {}, Counter(), {})
+        content = cls("RUNNING", {}, {}, set(), Counter(), {})
         status = content.status
         for entry, _ in entries:
             if "key" in entry:
@@ -41,6 +42,8 @@ class Content(NamedTuple):
                 content.last[key] = max(content.last.get(key, point), point)
             content.parameters.update(entry.get("parameters", {}))
             content.tags.update(entry.get("tags", {}))
+            if "dataset" in entry:
+                content.digests.add(entry["dataset"]["digest"])
             status = entry.get("status", status)
         return content._replace(status=status)
 
@@ -49,7 +52,8 @@ class Backend(Protocol):
     """One run in a store. After Refused a call is not repeated; after any other exception it is."""
 
     run_id: str = ""  # the store's own name of the run; empty until it knows the run
-    page: str | None = None  # the address of a page that shows the run, if it is always served
+    server: str | None = None  # the address of a server that always shows the runs
+    view: str | None = None  # the part of the page's address after the server's; None until the store answered
 
     def begin(self, started: float, may_exist: bool) -> str:
         """Create the run in the store, or find it if it `may_exist` already; returns its id there."""
@@ -59,6 +63,9 @@ class Backend(Protocol):
     def log_points(self, points: list[Point]) -> None: ...
 
     def set_tags(self, tags: dict[str, str]) -> None: ...
+
+    def log_dataset(self, dataset: dict[str, str]) -> None:
+        """Name what the run reads: `name`, `digest` and sizes."""
 
     def upload(self, path: Path) -> None:
         """Store a file as an artifact of the run."""

@@ -162,6 +162,7 @@ class Delivery:
         calls: dict[str, Callable[[Any], None]] = {
             "parameters": self.backend.log_parameters,
             "tags": self.backend.set_tags,
+            "dataset": self.backend.log_dataset,
             "status": self.backend.end,
             "file": self._upload,
         }

@@ -1,8 +1,9 @@
 """The journal of a run: everything that is sent to its store, one JSON object per line, in the order of happening.
 
 The first line names the run (`run`); others are points of metrics (`key`, `value`, `step`, `timestamp`), `parameters`,
-`tags`, names of files to keep (`file`) and the `status`. A store is updated by replaying the lines that it has not
-received, so nothing is lost while it cannot be reached; replaying a line twice changes nothing.
+`tags`, the `dataset` that is read, names of files to keep (`file`) and the `status`. A store is updated by replaying
+the lines that it has not received, so nothing is lost while it cannot be reached; replaying a line twice changes
+nothing.
 """
 
 import contextlib
@@ -29,11 +30,13 @@ TYPES: dict[str, type | tuple[type, ...]] = {  # of the values of an entry; othe
     "file": str,
     "parameters": dict,
     "tags": dict,
+    "dataset": dict,
     "key": str,
     "value": (int, float),
     "step": int,
     "timestamp": int,
 }
+TEXTS = ("parameters", "tags", "dataset")  # entries whose values are all text
 BLOCK_SIZE = 1 << 20  # bytes that are read at a time
 
 
@@ -147,8 +150,8 @@ def parse_line(line: bytes) -> Entry:
         raise Damaged("a line has values of the wrong type")
     if "key" in entry and entry.keys() != set(Point._fields):
         raise Damaged("a point has other keys")
-    if not all(isinstance(text, str) for name in ("parameters", "tags") for text in entry.get(name, {}).values()):
-        raise Damaged("a parameter or tag is not text")
+    if not all(isinstance(text, str) for name in TEXTS for text in entry.get(name, {}).values()):
+        raise Damaged("a parameter, a tag or what describes the data is not text")
     return entry
 
 

@@ -27,6 +27,7 @@ class MemoryBackend(Backend):
         self.parameters: dict[str, str] = {}
         self.points: list[Point] = []
         self.tags: dict[str, str] = {}
+        self.datasets: list[dict[str, str]] = []
         self.files: list[str] = []
         self.status = "RUNNING"
 
@@ -41,6 +42,9 @@ class MemoryBackend(Backend):
 
     def set_tags(self, tags: dict[str, str]) -> None:
         self.tags |= tags
+
+    def log_dataset(self, dataset: dict[str, str]) -> None:
+        self.datasets.append(dataset)
 
     def upload(self, path: Path) -> None:
         self.files.append(path.name)

@@ -2,20 +2,24 @@
 
 import contextlib
 import functools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
 from .backend import Backend, Content, Deleted, Gone, Refused
 from .journal import Point
 from .mlflow_connection import SERVERS, client_of, open_experiment, reachable
+from .mlflow_view import view_of
 
 MAX_PARENT_SEARCHES = 10  # after which a parent run counts as deleted
 MAX_PARAMETERS = 100  # of one request
+MAX_NAME, MAX_DIGEST = 500, 36  # characters of a dataset's
+CONTEXT = "mlflow.data.context"  # a tag that says what a dataset is for
 RUN_DELETED = "the run was deleted in the store: runner=doctor runner.deleted=restore, forget or resend"
 EXPERIMENT_DELETED = "the experiment was deleted in the store: tracker.experiment=NAME chooses another"
 MLFLOW_TAGS = {"git_commit": "mlflow.source.git.commit", "command": "mlflow.source.name", "user": "mlflow.user"}
@@ -35,8 +39,7 @@ class MlflowBackend(Backend):
     def begin(self, started: float, may_exist: bool) -> str:
         with reachable(self._uri), translated_errors():
             client, experiment_id = open_experiment(self._uri, self._experiment)
-            if self._uri.startswith(SERVERS):
-                self.page = training_view(self._uri, experiment_id)
+            self._locate(experiment_id)
             # a process may have died, or a response may have been lost, after the run was created
             run_id = self._find(self._name) if may_exist else None
             if run_id is None:
@@ -66,6 +69,13 @@ class MlflowBackend(Backend):
         with translated_errors():
             self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in (tags | known).items()])
 
+    def log_dataset(self, dataset: dict[str, str]) -> None:
+        name, digest = dataset["name"], dataset["digest"][:MAX_DIGEST]
+        profile = json.dumps({key: size for key, size in dataset.items() if key not in ("name", "digest")})
+        logged = Dataset(name[:MAX_NAME], digest, "local", json.dumps({"name": name}), profile=profile)
+        with translated_errors():
+            self._client.log_inputs(self.run_id, [DatasetInput(logged, [InputTag(CONTEXT, "training")])])
+
     def upload(self, path: Path) -> None:
         self._client.log_artifact(self.run_id, str(path))
 
@@ -80,17 +90,25 @@ class MlflowBackend(Backend):
             run = self._client.get_run(self.run_id)
         if run.info.lifecycle_stage == "deleted":
             raise Deleted(RUN_DELETED)
+        self._locate(run.info.experiment_id)
+        inputs = run.inputs.dataset_inputs if run.inputs else ()
+        digests = {data.dataset.digest for data in inputs}
         last = {key: value for key, (_, value) in content.last.items()}
         found = {
             "its status": run.info.status != content.status,
             "parameters": bool(content.parameters.keys() - run.data.params.keys()),
             "tags": bool(content.tags.keys() - run.data.tags.keys()),
+            "its dataset": not {digest[:MAX_DIGEST] for digest in content.digests} <= digests,
             "points": run.data.metrics != last or (thorough and self._counts(content) != content.counts),
         }
         return [part for part, is_missing in found.items() if is_missing]
 
     def restore(self) -> None:
         self._client.restore_run(self.run_id)
+
+    def _locate(self, experiment_id: str) -> None:
+        """Note where the experiment's page is."""
+        self.server, self.view = (self._uri if self._uri.startswith(SERVERS) else None), view_of(experiment_id)
 
     def _counts(self, content: Content) -> dict[str, int]:
         histories = {key: self._client.get_metric_history(self.run_id, key) for key in content.counts}
@@ -118,7 +136,3 @@ def translated_errors() -> Iterator[None]:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise Gone(first_line(error)) from error
         raise
-
-
-def training_view(page: str, experiment_id: str) -> str:
-    return f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from ..config.atomic import atomic_write
 from ..config.errors import first_line
 from ..config.secrets import MASK, revealed
+from .mlflow_view import VIEW_TAG, shared_view
 
 SQLITE, WITH_DRIVER, SERVERS = "sqlite:///", "sqlite+pysqlite:///", ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")
@@ -43,11 +44,14 @@ def _experiment_of(client: MlflowClient, name: str, artifacts: str | None) -> tu
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return client, client.create_experiment(name, artifact_location=artifacts)
+            return client, client.create_experiment(name, artifact_location=artifacts, tags={VIEW_TAG: shared_view()})
         except MlflowException as error:
             experiment = client.get_experiment_by_name(name)  # another process was faster
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
                 raise
+    if VIEW_TAG not in experiment.tags:
+        with contextlib.suppress(Exception):  # whatever a store can raise: runs do without a view
+            client.set_experiment_tag(experiment.experiment_id, VIEW_TAG, shared_view())
     return client, experiment.experiment_id
 
 

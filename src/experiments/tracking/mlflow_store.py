@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from ..config.errors import first_line
 from ..config.secrets import revealed
-from .mlflow_backend import MlflowBackend, training_view
+from .mlflow_backend import MlflowBackend
 from .mlflow_connection import (
     SERVERS,
     SQLITE,
@@ -25,6 +25,7 @@ from .mlflow_connection import (
     open_experiment,
     reachable,
 )
+from .mlflow_view import view_of
 from .record import KEPT_METRICS, RunRecord, is_filter, no_sweep, own_tags
 from .store import Store
 
@@ -98,10 +99,10 @@ class MlflowStore(Store):
         with reachable(self.uri):
             _, experiment_id = open_experiment(self.uri, self.experiment)
         if self.uri.startswith(SERVERS):
-            return training_view(self.uri, experiment_id), [], {}
+            return self.uri + view_of(experiment_id), [], {}
         command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
         environment = {"MLFLOW_BACKEND_STORE_URI": revealed(self.uri), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        return training_view(f"http://{host}:{port}", experiment_id), command, environment
+        return f"http://{host}:{port}{view_of(experiment_id)}", command, environment
 
     def _client(self) -> MlflowClient:
         """A client of the store. ValueError for an sqlite file that does not exist, which a client would create."""

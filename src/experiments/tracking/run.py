@@ -50,9 +50,9 @@ class Run:
         return self.delivery.backend.run_id or self.name
 
     @property
-    def page(self) -> str | None:
-        """The address of a page that shows the run, if it is always served."""
-        return self.delivery.backend.page
+    def page(self) -> tuple[str | None, str | None]:
+        """The address of a server that always shows the run, and the part of the page's address after it."""
+        return self.delivery.backend.server, self.delivery.backend.view
 
     def __enter__(self) -> Self:
         self._locked = RunFolder(self.folder)
@@ -101,6 +101,10 @@ class Run:
         """Record metrics at a step; those recorded at this step before the run was resumed stay as they are."""
         self.journal.log_metrics(metrics, step)
         self._check_required()
+
+    def log_dataset(self, name: str, digest: str, sizes: Mapping[str, str]) -> None:
+        """Record what the run reads; the digest tells data of one name apart."""
+        self.journal.append({"dataset": {"name": name, "digest": digest, **_texts(sizes)}})
 
     def log_file(self, path: Path) -> None:
         """Store a file of the run's folder as an artifact."""

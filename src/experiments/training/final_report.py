@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..config.composition import stated_options
+from ..config.paths import HOME
 from ..tracking.folder import JOURNAL
 from ..tracking.record import RunRecord
 from ..tracking.run import Run
@@ -72,12 +74,21 @@ def run_rows(run: Run, overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
         waiting = f"{run.num_undelivered} lines of {run.folder / JOURNAL} wait for the store"
         yield "undelivered", f"{waiting}: {program()} runner=doctor sends them"
     if run.store.has_page:
-        yield "dashboard", run.page or dashboard_command(overrides)
+        server, view = run.page
+        yield "dashboard", dashboard_command(overrides) if server is None else f"{server}{view}"
+        if server is None and view is not None:
+            yield "", f"then {dashboard_address()}{view}"
 
 
 def dashboard_command(overrides: Sequence[str]) -> str:
     """The command that opens the page of the store that these overrides choose."""
     return shlex.join([program(), "runner=dashboard", *tracker_overrides(overrides)])
+
+
+def dashboard_address() -> str:
+    """Where runner=dashboard serves the page unless another address is typed."""
+    stated = stated_options([HOME / "conf"], "runner", "dashboard")
+    return f"http://{stated['host']}:{stated['port']}"
 
 
 def resume_command(name: str, overrides: Sequence[str]) -> str:

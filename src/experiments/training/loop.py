@@ -125,6 +125,8 @@ class Training(abc.ABC):
             raise Diverged(f"training diverged: a weight is not finite{self._advice()}")
         self._finish_epoch()
         self.best.update(deciding_loss, self.model, self.epoch, self.targets)
+        if self.best.epoch == self.epoch:
+            self._log_best(valid or train or {})
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
         if self.experiment.job is not None:
@@ -155,6 +157,11 @@ class Training(abc.ABC):
         due = by_targets is not None and self.targets - self.saved_targets >= by_targets
         if due or time.monotonic() - self.saved_at >= self.runner.checkpoint_interval:
             self.save()
+
+    def _log_best(self, metrics: dict[str, float]) -> None:
+        """Log the loss and what describes the task: a store's table shows the newest value of a metric."""
+        keys = dict.fromkeys(("loss", self.task.criterion(metrics)))
+        self.run.log_metrics({f"best/{key}": metrics[key] for key in keys}, self.targets)
 
     def _log(self, kind: str, metrics: dict[str, float]) -> None:
         self.last[kind] = metrics

@@ -66,8 +66,10 @@ def _sizes(dataset: Dataset, split: str) -> Iterator[str]:
 
 
 def recorded(dataset: Dataset) -> dict[str, str]:
-    """What a run records as parameters and tags: the task, and the statistics if the dataset knows them."""
+    """What a run records as parameters and tags: the task, and the sizes and statistics that the dataset knows."""
     task = {TAG: task_of(dataset).name}
+    numbers = {split: dataset.num_sequences(split) for split in dataset.splits}
+    task |= {f"dataset.{split}.sequences": str(n) for split, n in numbers.items() if n is not None}
     if not dataset.statistics:
         return task
     form = json.dumps(dataset.vocabulary.state_dict(), sort_keys=True)  # the symbols, and how text becomes them
