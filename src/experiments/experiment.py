@@ -2,11 +2,9 @@
 
 import contextlib
 import dataclasses
-import datetime
 import functools
 import logging
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +26,7 @@ from .interfaces.model import Model, check_model
 from .tracking.description import RunDescription
 from .tracking.folder import JOURNAL
 from .tracking.interruption import Stop, interruptible
+from .tracking.naming import name_of_run
 from .tracking.record import RunRecord
 from .tracking.run import Run
 from .tracking.source_code import SourceCode
@@ -179,14 +178,15 @@ class Experiment:
         `facts` about its data become parameters and tags.
         Until the run has ended, a signal only sets the Stop, so that no run stays RUNNING.
         """
-        name = self._name_of_new_run() if resumed is None else resumed.name
         facts = dict(facts or {})
         where = {"threads": str(num_threads()), "device": str(self.device.torch_device)}
         where |= {} if self.job is None else self.job.tags(self.settings.seed)
-        run = Run(self.store, name, tags | facts | where | self.description.tags(fingerprint))
+        tags |= facts | where | self.description.tags(fingerprint)
+        is_new = resumed is None and self.job is None
+        run = Run(self.store, self._run_name() if resumed is None else resumed.name, tags, is_new)
         signals = interruptible() if self.job is None else interruptible(self.job.stop_signal)
         closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
-        with signals as stop, run, in_background(closing, name):
+        with signals as stop, run, in_background(closing, run.name):
             if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
                 log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
             run.log_parameters(self.description.parameters() | facts)
@@ -202,11 +202,11 @@ class Experiment:
         path = self.data.options.get("path")
         return f"{self.choices['data']} {Path(path).name}" if isinstance(path, str) else self.choices["data"]
 
-    def _name_of_new_run(self) -> str:
+    def _run_name(self) -> str:
         if self.job is not None:
             return self.job.run
-        now = datetime.datetime.now().strftime("%m%d-%H%M%S")
-        return f"{self.choices['model']}-{self.choices['data']}-{now}-{secrets.token_hex(2)}"
+        typed = {key.lstrip("+"): text for key, _, text in (override.partition("=") for override in self.overrides)}
+        return self.settings.name or name_of_run(self.choices, typed)
 
 
 @contextlib.contextmanager

@@ -33,8 +33,11 @@ class StoredRun:
         A typed choice, such as model=NAME, keeps the composed config; `refuse_changes` then names the differences.
         """
         composed, typed = composition.config, composition.typed
+        if composed.get("name") not in (None, self.config.get("name"), self.folder.name):
+            why = f"leave name={composed['name']} out, or leave resume= out to begin a run of this name"
+            raise ConfigError(f"the run {self.folder.name} keeps its name when it is resumed: {why}")
         own = [key for key in self.config if key not in ("tracker", "resume", "sweep")]  # a former key of jobs
-        is_choice = any(isinstance(composed.get(key), Mapping) for key in typed if key != "tracker")
+        is_choice = any(isinstance(composed.get(key), Mapping) for key in typed if key not in ("tracker", "tags"))
         if not is_choice and "recipe" not in typed:
             composed = merge(self.config, composed, typed, own)
         return dataclasses.replace(composition, config=composed, choices=self.choices)

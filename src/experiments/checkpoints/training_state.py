@@ -43,6 +43,9 @@ def restore(parts: Mapping[str, Stateful], folder: Path) -> None:
     Raises ConfigError if all files are damaged, or one is not a checkpoint of this package, of this network or of this
     run.
     """
+    if not (folder / LAST).exists() and RunRecord.of(folder).outcome == "completed":
+        why = f"the run {folder.name} completed and kept its best weights alone (runner.keep=best)"
+        raise ConfigError(f"resume: {why}: checkpoint={folder.name} starts a new run from them")
     try:
         content = checkpoint.load_newest([folder / LAST, folder / PREVIOUS])
         if content is not None:
@@ -56,6 +59,12 @@ def restore(parts: Mapping[str, Stateful], folder: Path) -> None:
     except (ValueError, KeyError, TypeError) as error:
         begin_again = f"if there is no better copy of it, delete {folder} to begin again"
         raise ConfigError(f"resume: {first_line(error)}; {begin_again}") from error
+
+
+def delete(folder: Path) -> None:
+    """Delete the training states in this folder."""
+    for name in (LAST, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def in_current_format(content: Mapping[str, Any]) -> Mapping[str, Any]:

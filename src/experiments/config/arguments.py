@@ -93,6 +93,8 @@ def with_added_keys(overrides: Sequence[str], is_sweep: bool) -> list[str]:
         if key == FORMER_KEY:
             return not (is_sweep and "," in value)
         section, is_option, _ = key.partition(".")
+        if section == "tags" and is_option:
+            return True
         return names_stored and not is_sweep and bool(is_option) and section in SECTIONS
 
     return [f"++{override}" if is_added(override) else override for override in overrides]

@@ -34,6 +34,8 @@ def with_quotes(argument: str, is_sweep: bool) -> str:
         return argument
     if key in LISTS and (listed := _with_quoted_items(value)):
         return f"{key}={listed}"
+    if key == "note" and not value.startswith(("'", '"')):  # a text in any words is one text
+        return f"{key}={quoted(value)}"
     if is_readable(argument):
         if not is_sweep and value != value.strip() and not value.strip().startswith(("'", '"')):
             return f"{key}={quoted(value)}"  # Hydra would strip it

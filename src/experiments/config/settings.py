@@ -1,11 +1,19 @@
 """The root keys of a config."""
 
 import dataclasses
-from typing import Literal
+import re
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from .checks import above, at_least
 
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
+
+# What a run's own tags begin with; a store's page and the package read them.
+OWN_TAGS: tuple[str, ...] = ("mlflow.", "sweep", "dataset", "choice.", "code.", "version.", "git_")
+OWN_TAGS += ("outcome", "identity", "command", "runner", "error", "seconds", "checkpoint", "started_from", "heartbeat")
+OWN_TAGS += ("died_at", "num_parameters", "threads", "device", "host", "pid", "user", "platform", "python")
+MAX_NAME = 100  # characters, so that a folder of this name can be made everywhere
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +38,9 @@ class Settings:
     loss_sum: bool
     checkpoint: str | None
     resume: str | None
+    name: str | None
+    note: str | None
+    tags: dict[str, Any]
     windows_per_update: int = 1  # a former key, no longer in conf/config.yaml: steps_per_update / truncation
 
     def __post_init__(self) -> None:
@@ -40,6 +51,8 @@ class Settings:
         above(0, clip_norm=self.clip_norm)
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
+        check_name(self.name)
+        check_tags(self.tags)
         if self.steps_per_update is not None:
             self._check_steps(self.steps_per_update)
 
@@ -55,3 +68,18 @@ class Settings:
         if self.truncation is None or steps % self.truncation:
             got = f"steps_per_update={steps} with truncation={self.truncation}"
             raise ValueError(f"steps_per_update must be a multiple of truncation, got {got}")
+
+
+def check_name(name: str | None) -> None:
+    """ValueError unless this is null or can be the name of a folder everywhere."""
+    if name is not None and not re.fullmatch(rf"\w[\w.-]{{0,{MAX_NAME - 1}}}", name):
+        safe = re.sub(r"[^\w.-]+", "_", name).strip("-_.")[:MAX_NAME] or "NAME"
+        letters = f"letters, digits, _ . and - (at most {MAX_NAME}, the first a letter or digit)"
+        raise ValueError(f"name must consist of {letters}, got {name!r}: type name={safe}")
+
+
+def check_tags(tags: Iterable[str]) -> None:
+    """ValueError for a tag that runs have already."""
+    for tag in tags:
+        if tag.startswith(OWN_TAGS):
+            raise ValueError(f"tags.{tag}: runs have tags {tag}... already, type another, as in tags.my_{tag}=VALUE")

@@ -15,5 +15,6 @@ PUBLIC = {
     "Compare": "compare",
     "Dashboard": "dashboard",
     "Doctor": "doctor",
+    "Delete": "delete",
 }
 __getattr__ = lazy(__name__, PUBLIC)

@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Literal
 
+from ..checkpoints import training_state
 from ..config.checks import at_least
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
@@ -29,6 +30,7 @@ class Train:
         log_interval: int,
         checkpoint_interval: float,
         checkpoint_targets_interval: int | None,
+        keep: Literal["all", "best"],
         print_every: int | None,
         curve_x: Literal["epochs", "targets"],
         curve_scale: Literal["auto", "linear", "log"],
@@ -37,9 +39,9 @@ class Train:
     ):
         """`log_interval`: updates between interval/* metrics; the other two: seconds, or targets, between checkpoints.
 
-        `print_every`: epochs between lines on the screen, None: as time passes. `curve_x` and `curve_scale`: the axes
-        of the learning curve. `gradients_interval`: updates between measurements of the gradient's norms up to the lag
-        `gradients_lags`.
+        `keep` "best": the training state of a completed run is deleted. `print_every`: epochs between lines on the
+        screen, None: as time passes. `curve_x` and `curve_scale`: the axes of the learning curve. `gradients_interval`:
+        updates between measurements of the gradient's norms up to the lag `gradients_lags`.
         """
         at_least(1, log_interval=log_interval, checkpoint_targets_interval=checkpoint_targets_interval)
         at_least(1, print_every=print_every)
@@ -49,6 +51,7 @@ class Train:
         self.gradients_interval, self.gradients_lags = gradients_interval, gradients_lags
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
+        self.keep = keep
         self.print_every, self.curve_x, self.curve_scale = print_every, curve_x, curve_scale
 
     def run(self, experiment: Experiment) -> float:
@@ -78,6 +81,8 @@ class Train:
             training.model.load_state_dict(training.best.weights)
             training.test()
             store_description(training)
+        if self.keep == "best":
+            training_state.delete(training.run.folder)
         summarize(training)
         return training.best.loss
 

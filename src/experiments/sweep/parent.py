@@ -2,13 +2,15 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..comparison.measures import criterion_of
 from ..comparison.objective import LOWEST_LOSS, Objective
 from ..comparison.report import Report, write_report
 from ..comparison.table import BEST, best_row, compare, deciding_column
 from ..config.errors import first_line
+from ..tracking.description import NOTE
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
 from ..tracking.provenance import provenance_tags
@@ -67,7 +69,7 @@ class Parent:
             for path in write_report(report, self.run.folder):
                 self.run.log_file(path)
             note = f"{report.markdown()}\n\nRepeat or resume with\n```\n{tags['command']}\n```"
-            self.run.set_tags({"mlflow.note.content": note[:MAX_NOTE]})
+            self.run.set_tags({NOTE: "\n\n".join(filter(None, (tags[NOTE], note)))[:MAX_NOTE]})
             log.info("\n%s", report.screen())
         except Exception as error:  # a failed comparison must not fail the sweep
             log.warning("the runs could not be compared: %s", first_line(error))
@@ -85,6 +87,11 @@ def best_metrics(
     columns = [f"{criterion.split}/{key} {BEST}" for key in ("loss", criterion.metric)] + [deciding_column(table)]
     names = [column.removesuffix(f" {BEST}").rpartition("/")[2] for column in columns]
     return {f"best/{name}": float(table[column][best]) for name, column in zip(names, columns)}
+
+
+def own_tags(config: Mapping[str, Any]) -> dict[str, str]:
+    """The tags and the note that were typed."""
+    return {tag: str(value) for tag, value in config["tags"].items()} | {NOTE: config["note"] or ""}
 
 
 def parent_tags(options: Options, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:

@@ -64,7 +64,7 @@ class Planner:
                     "give the id of a run: model.embedding_from=latest is another one when the sweep is resumed"
                 )
             composition = dataclasses.replace(composition, command=composition.command + self._run_mode)
-            composition.config["resume"] = None
+            composition.config.update(resume=None, name=None, note=None)  # those of the sweep itself
             experiment = Experiment.of(composition)
             identity = experiment.description.identity(self._fingerprint(experiment))
         except ConfigError as error:

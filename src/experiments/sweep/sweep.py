@@ -19,7 +19,7 @@ from ..tracking.store import Store
 from ..training.final_report import program, run_rows
 from .dimensions import Dimension, Exclusion, product, without_excluded
 from .options import Options
-from .parent import Parent, parent_tags
+from .parent import Parent, own_tags, parent_tags
 from .plan import Grid, Planner, Proposer, short_hash
 from .scheduler import Launcher, Scheduler, TimeOver
 
@@ -56,7 +56,7 @@ def run_sweep(
     if options.objective.split not in (None, *planner.splits):
         raise ConfigError(f"hydra.sweeper.metric={options.metric}: the data has no {options.objective.split} split")
     command = shlex.join(as_typed(sys.argv[1:]))
-    run = Run(store, name, parent_tags(options, dimensions, f"experiments {command}"))
+    run = Run(store, name, parent_tags(options, dimensions, f"experiments {command}") | own_tags(base.config))
     try:
         with contextlib.suppress(TimeOver), interruptible() as stop, run:
             Scheduler(options, folder, Parent(run, options), launcher, stop).run(proposer)
@@ -108,6 +108,12 @@ def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composit
     shared = [store, options.search, options.pruner, options.seed, options.name, axes, typed]
     if options.search != "grid" and options.objective != LOWEST_LOSS:  # of a grid it only marks the best row
         shared += options.objective
-    title = options.name or base.choices.get("sweeps") or "-".join(key.rpartition(".")[2] for key in keys) or "seed"
+    title = (
+        options.name
+        or base.config["name"]
+        or base.choices.get("sweeps")
+        or "-".join(key.rpartition(".")[2] for key in keys)
+        or "seed"
+    )
     digits = short_hash(json.dumps([*shared, identity_options(base.config)], sort_keys=True))
     return f"sweep-{title[:40]}-{digits}"

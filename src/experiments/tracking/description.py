@@ -14,6 +14,8 @@ from .provenance import code_diff, provenance_tags
 from .record import RunRecord
 from .source_code import SourceCode, git_state
 
+NOTE = "mlflow.note.content"  # the tag that MLflow's page shows as a run's description
+
 
 @dataclass(frozen=True)
 class RunDescription:
@@ -37,7 +39,8 @@ class RunDescription:
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
         code = {f"code.{section}": code.digest for section, code in self.code.items()}
-        return self._tagged_choices() | flatten(self.config) | code
+        chosen = {key: value for key, value in self.config.items() if key not in ("name", "note", "tags")}
+        return self._tagged_choices() | flatten(chosen) | code
 
     def tags(self, fingerprint: str) -> dict[str, str]:
         """Where the run comes from and how it is repeated."""
@@ -47,7 +50,8 @@ class RunDescription:
         tags |= self._tagged_choices() | provenance_tags()
         for section, code in self.code.items():
             tags |= {f"code.{section}.{key}": value for key, value in git_state(code.folder).items()}
-        return tags | {"mlflow.note.content": f"Repeat with\n```\n{self.command}\n```"}
+        own = {tag: str(value) for tag, value in self.config["tags"].items()}
+        return own | tags | {NOTE: with_command(self.config["note"], self.command)}
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Names and contents of the files that belong to the run from its beginning."""
@@ -73,3 +77,8 @@ class RunDescription:
 
     def _tagged_choices(self) -> dict[str, str]:
         return {f"choice.{kind}": choice for kind, choice in self.choices.items()}
+
+
+def with_command(note: str | None, command: str) -> str:
+    """A note, if there is one, and the command that repeats what it is about."""
+    return f"{note}\n\n" * (note is not None) + f"Repeat with\n```\n{command}\n```"

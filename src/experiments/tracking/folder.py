@@ -1,6 +1,7 @@
 """The folder of one run: its lock, its journal, and how much of the journal the store has received."""
 
 import contextlib
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -47,6 +48,22 @@ class RunFolder:
         except BaseException:
             self._lock.release()
             raise
+
+    @classmethod
+    def new(cls, parent: Path, name: str) -> "RunFolder":
+        """A new folder of this name, or where there are such folders with -2, -3, ... after it."""
+        is_parent_new = not parent.exists()
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = parent / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()  # fails if another process was faster
+            except FileExistsError:
+                continue
+            folder = cls(path)
+            folder._is_parent_new = is_parent_new
+            return folder
+        raise AssertionError  # the numbers do not end
 
     def close(self) -> None:
         """Close the journal and unlock the folder."""

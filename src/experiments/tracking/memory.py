@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from .backend import Backend, Content
 from .journal import Point
-from .store import Store
+from .store import UNLASTING, Store
 
 
 class MemoryStore(Store):
     """Keeps runs in the process: for tests, and for runs of which only the folder is wanted."""
 
-    identifier = "memory"
+    identifier = UNLASTING
     is_lasting = False
     ended: ClassVar[list["MemoryBackend"]] = []  # in the order in which they ended; tests read it
 

@@ -41,10 +41,11 @@ class MlflowBackend(Backend):
             client, experiment_id = open_experiment(self._uri, self._experiment)
             self._locate(experiment_id)
             # a process may have died, or a response may have been lost, after the run was created
-            run_id = self._find(self._name) if may_exist else None
+            begun = round(1000 * started)
+            run_id = self._find(self._name, begun) if may_exist else None
             if run_id is None:
                 tags = {"outcome": "running"}  # shows that it is ours, even if this process dies now
-                run_id = client.create_run(experiment_id, round(1000 * started), tags, self._name).info.run_id
+                run_id = client.create_run(experiment_id, begun, tags, self._name).info.run_id
             return str(run_id)
 
     def log_parameters(self, parameters: dict[str, str]) -> None:
@@ -114,9 +115,12 @@ class MlflowBackend(Backend):
         histories = {key: self._client.get_metric_history(self.run_id, key) for key in content.counts}
         return {key: len({point.step for point in history}) for key, history in histories.items()}
 
-    def _find(self, name: str) -> str | None:
+    def _find(self, name: str, started: int | None = None) -> str | None:
+        """The run of this name; with the time of its start, as runs in different folders may have the same name."""
         _, experiment_id = open_experiment(self._uri, self._experiment)
-        found = self._client.search_runs([experiment_id], f"attributes.run_name = '{name}'", max_results=1)
+        condition = f"attributes.run_name = '{name}'"
+        condition += "" if started is None else f" and attributes.start_time = {started}"
+        found = self._client.search_runs([experiment_id], condition, max_results=1)
         return found[0].info.run_id if found else None
 
 

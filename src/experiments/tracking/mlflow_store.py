@@ -77,6 +77,18 @@ class MlflowStore(Store):
             sweep, *records = read_runs(client, [sweeps[-1], *jobs])
             return sweep, records
 
+    def delete_stored(self, run_id: str) -> bool:
+        if is_missing(self.uri):
+            return False
+        with reachable(self.uri):
+            try:
+                self._client().delete_run(run_id)
+            except MlflowException as error:
+                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"):
+                    raise
+                return False
+        return True
+
     def close_silent(self, seconds: float) -> list[str]:
         """End runs that are RUNNING but without a heartbeat for so many seconds as KILLED; returns their ids.
 

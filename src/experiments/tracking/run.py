@@ -35,11 +35,14 @@ class QuietFileHandler(logging.FileHandler):
 class Run:
     """A context manager around one run of a store; a run of this name that is already in the folder is resumed.
 
+    One that `is_new` gets a folder of its own, and the folder's name: that of another run is not taken.
+
     Leaving it ends the run: FINISHED, KILLED after an interruption, FAILED after any other exception, with the tag
     `outcome` (completed, interrupted, failed), unless the exception's attributes `status` and `outcome` say otherwise.
     """
 
-    def __init__(self, store: Store, name: str, tags: Mapping[str, str]):
+    def __init__(self, store: Store, name: str, tags: Mapping[str, str], is_new: bool = False):
+        self._is_new = is_new
         self.store, self.name, self.tags = store, name, dict(tags)
         self.folder = store.folder / name
         self.num_undelivered = 0  # lines that the store had not received when the run ended
@@ -55,7 +58,8 @@ class Run:
         return self.delivery.backend.server, self.delivery.backend.view
 
     def __enter__(self) -> Self:
-        self._locked = RunFolder(self.folder)
+        self._locked = RunFolder.new(self.store.folder, self.name) if self._is_new else RunFolder(self.folder)
+        self.folder, self.name = self._locked.path, self._locked.path.name
         self.journal = self._locked.journal
         self.resumed = self.journal.end > 0
         earlier = RunRecord.of(self.folder)

@@ -15,6 +15,7 @@ from .record import DIED, RunRecord, records_in, sweep_in
 log = logging.getLogger("experiments")
 
 IfDeleted = Literal["report", "restore", "forget", "resend"]
+UNLASTING = "memory"  # the identifier of a store that ends with its process
 FORGOTTEN = "none"  # instead of a store's identifier in the journal of a run that is not delivered any more
 MAX_SILENCE = 600.0  # seconds without a heartbeat after which a run of another machine counts as dead
 
@@ -104,6 +105,30 @@ class Store(abc.ABC):
         elif delivery.is_deleted and if_deleted == "resend":
             delivery.resend()
         return delivery.error or done or ("delivered" if is_behind or missing else None)
+
+    def is_own(self, record: RunRecord) -> bool:
+        """Whether a run in the folder is one of this store, or of none that lasts."""
+        return record.store in (self.identifier, FORGOTTEN, None, UNLASTING)
+
+    def delete(self, name: str) -> None:
+        """Delete a run that ended, in the store and its folder. Busy if its process is alive.
+
+        If the store cannot be reached, nothing is deleted: ConnectionError or another exception.
+        """
+        record = RunRecord.of(self.folder / name)
+        with contextlib.closing(RunFolder(record.folder)) as folder:
+            record.refresh()  # it may have been resumed before the folder was locked
+            if record.status == "RUNNING" or not self.is_own(record):
+                raise ValueError("it did not end, or is a run of another store")
+            if record.store == self.identifier:
+                self.delete_stored(record.run_id)
+            folder.remove()
+            if record.folder.exists():
+                raise OSError(f"not all files of {record.folder} could be deleted")
+
+    def delete_stored(self, run_id: str) -> bool:  # noqa: ARG002 - nothing to delete
+        """Delete what the store has of a run; whether it had it."""
+        return False
 
     def close_dead_runs(self, own: str) -> None:
         """Close all other runs whose process died, in the folder and in the store; logs which."""
