@@ -14,6 +14,7 @@ from .device import RandomState
 from .loop import Training
 from .metrics import Metrics, TimedMetrics
 from .progress import Progress
+from .system_metrics import SystemMetrics
 from .tbptt import TruncatedBptt, groups
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class GradientTraining(Training):
         optimizer, reduction = experiment.build_optimizer(model), self.settings.reduction
         clip_norm = self.settings.clip_norm
         self.tbptt = TruncatedBptt(model, optimizer, experiment.device, reduction=reduction, clip_norm=clip_norm)
+        self.system = SystemMetrics(experiment.device.torch_device)
         self.window = 0  # windows of this epoch done
         self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
 
@@ -115,4 +117,5 @@ class GradientTraining(Training):
         rate = self.tbptt.optimizer.param_groups[0]["lr"]
         values |= {"grad_norm": float("nan" if norm is None else norm), "learning_rate": rate}
         self._log("interval", values | {"targets_per_second": self.interval.rate()})
+        self.run.log_metrics(self.system.measure(), self.targets)
         self.interval = TimedMetrics()
