@@ -25,6 +25,9 @@ SETTINGS = {
     "threads": None,
     "deterministic": False,
     "loss_sum": False,
+    "name": None,
+    "note": None,
+    "tags": {},
     "checkpoint": None,
     "resume": None,
 }

@@ -118,8 +118,8 @@ def test_two_runs_stand_side_by_side_in_the_training_view(dashboard, browser, tm
     search.send_keys("train/(loss|perplexity)")
     wait_for(browser, lambda b: {"train/loss", "train/perplexity"} <= set(text(b).split()))
     time.sleep(3)  # for the curves to be drawn
-    assert "numpy_rnn-characters" in text(browser)
-    assert "numpy_gru-characters" in text(browser)
+    assert "string-numpy_rnn" in text(browser)
+    assert "string-numpy_gru" in text(browser)
     curves = browser.find_elements("css selector", ".js-plotly-plot .scatterlayer .trace")
     assert len(curves) >= 4  # two charts of two runs
     keep_screenshot(browser, "dashboard", tmp_path)

@@ -88,7 +88,7 @@ def test_a_password_is_written_nowhere(tmp_path):
         command = [sys.executable, "-m", "experiments", *QUICK, *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
         assert password not in done.stdout + done.stderr
-    (folder,) = (tmp_path / "runs").glob("torch_lstm-*")
+    (folder,) = (tmp_path / "runs").glob("string-lstm*")
     assert "http://user:***@127.0.0.1:9" in (folder / "config.yaml").read_text()
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in written if password.encode() in path.read_bytes()]

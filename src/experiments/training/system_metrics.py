@@ -13,7 +13,7 @@ MEGABYTE = 1e6
 
 
 class SystemMetrics:
-    """Measures in less than a millisecond; without psutil there is nothing to measure."""
+    """Measures in about a millisecond; without psutil there is nothing to measure."""
 
     def __init__(self, device: torch.device):
         self.device = device
