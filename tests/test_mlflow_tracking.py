@@ -1,6 +1,8 @@
 """Runs in a real sqlite store."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -97,6 +99,25 @@ def test_an_address_that_cannot_be_a_store_is_refused(uri, tmp_path, monkeypatch
     (tmp_path / "text").write_text("no database")
     with pytest.raises(ValueError, match=r"uri must be sqlite:///FILE|is not a file|not an sqlite store"):
         open_store(uri, tmp_path)
+
+
+def test_looking_at_a_store_that_is_open_does_not_free_its_locks(store, tmp_path):
+    """A dashboard that is closed while a sweep runs must not take the sweep's log with it."""
+    count = (
+        "import sqlite3; c = sqlite3.connect('mlflow.db'); print(*c.execute('SELECT COUNT(*) FROM notes').fetchone())"
+    )
+
+    def counted_by_another_process() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", count], cwd=tmp_path, capture_output=True, text=True
+        ).stdout.strip()
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+        checked_uri(store)
+        assert counted_by_another_process() == "0"  # it closes its connection, which is not the last one
+        connection.execute("INSERT INTO notes VALUES ('kept')")
+        assert counted_by_another_process() == "1"
 
 
 def test_a_server_that_is_down_is_named_and_leaves_no_folder(tmp_path):

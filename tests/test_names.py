@@ -43,7 +43,7 @@ def test_runs_of_one_command_have_names_of_their_own(train, tmp_path):
         ("name=a b", "type name=a_b"),
         (f"name={'a' * 101}", "at most 100"),
         ("tags.outcome=mine", "type another, as in tags.my_outcome=VALUE"),
-        ("tags.mlflow.user=me", "tags.my_mlflow=VALUE"),
+        ("tags.mlflow.user=me", "tags.my_mlflow.user=VALUE"),
         ("tags=text", "tags must be"),
     ],
 )
@@ -89,4 +89,4 @@ def test_a_sweep_has_name_and_note_and_its_jobs_the_tags(command):
     assert parent.tags["mlflow.note.content"].startswith("how far\n\n")
     assert {run.tags["paper"] for run in (parent, *jobs)} == {"x"}
     assert {run.name.partition("-")[0] for run in jobs} == {"truncation_5", "truncation_7"}
-    assert not any("how far" in run.tags["mlflow.note.content"] for run in jobs)
+    assert all(run.tags["mlflow.note.content"].startswith("Repeat with\n") for run in jobs)

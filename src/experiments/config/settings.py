@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from .checks import above, at_least
+from .keys import flatten
 
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
@@ -52,7 +53,7 @@ class Settings:
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
         check_name(self.name)
-        check_tags(self.tags)
+        check_tags(flatten(self.tags))
         if self.steps_per_update is not None:
             self._check_steps(self.steps_per_update)
 

@@ -10,6 +10,7 @@ from ..comparison.objective import LOWEST_LOSS, Objective
 from ..comparison.report import Report, write_report
 from ..comparison.table import BEST, best_row, compare, deciding_column
 from ..config.errors import first_line
+from ..config.keys import flatten
 from ..tracking.description import NOTE
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
@@ -91,7 +92,7 @@ def best_metrics(
 
 def own_tags(config: Mapping[str, Any]) -> dict[str, str]:
     """The tags and the note that were typed."""
-    return {tag: str(value) for tag, value in config["tags"].items()} | {NOTE: config["note"] or ""}
+    return {tag: str(value) for tag, value in flatten(config["tags"]).items()} | {NOTE: config["note"] or ""}
 
 
 def parent_tags(options: Options, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:

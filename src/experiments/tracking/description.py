@@ -50,7 +50,7 @@ class RunDescription:
         tags |= self._tagged_choices() | provenance_tags()
         for section, code in self.code.items():
             tags |= {f"code.{section}.{key}": value for key, value in git_state(code.folder).items()}
-        own = {tag: str(value) for tag, value in self.config["tags"].items()}
+        own = {tag: str(value) for tag, value in flatten(self.config["tags"]).items()}
         return own | tags | {NOTE: with_command(self.config["note"], self.command)}
 
     def texts(self) -> Iterator[tuple[str, str]]:

@@ -91,10 +91,23 @@ def checked_uri(uri: str) -> str:
     if database.exists():
         if not database.is_file():
             raise ValueError(f"uri={uri} is not a file")
-        with database.open("rb") as file:
-            if file.read(16) not in (b"SQLite format 3\0", b""):
-                raise ValueError(f"uri={uri} is a file of another kind, not an sqlite store")
+        if _is_of_another_kind(database):
+            raise ValueError(f"uri={uri} is a file of another kind, not an sqlite store")
     return sqlite_uri(database)
+
+
+def _is_of_another_kind(database: Path) -> bool:
+    """Whether this file is no sqlite file. Only sqlite itself may open it.
+
+    Closing a file of one's own would free the locks of all connections of this process (POSIX has it so), and another
+    process that closes its connection then deletes the log to which this one goes on writing.
+    """
+    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            connection.execute("PRAGMA schema_version")
+        except sqlite3.DatabaseError as error:  # of others the delivery will tell
+            return error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    return False
 
 
 def _checked_driver(uri: str) -> str:

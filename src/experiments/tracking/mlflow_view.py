@@ -15,8 +15,8 @@ COLUMNS = (
     "metrics.`best/loss`",
     "metrics.`test/accuracy`",
     "params.`choice.model`",
-    "params.`model.hidden_size`",
     "params.`truncation`",
+    "params.`model.hidden_size`",
     "params.`choice.optimizer`",
     "params.`optimizer.lr`",
     "params.`batch_size`",
@@ -25,6 +25,7 @@ COLUMNS = (
     "params.`dataset.test.unknown_share`",
     "tags.`outcome`",
 )
+WIDTHS = {"attributes.`Dataset`": 220}  # in pixels
 SECTIONS = ("valid", "test", "best", "train", "interval", "gradients", "sweep")  # of charts, in this order
 
 
@@ -33,7 +34,7 @@ def view_state() -> dict[str, object]:
     sections = [{"uuid": name, "name": name, "display": True, "isReordered": False} for name in SECTIONS]
     # isAccordionReordered: else the page sorts the sections by name
     charts = {"compareRunCharts": [], "compareRunSections": sections, "isAccordionReordered": True}
-    return {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, **charts}
+    return {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, "columnWidths": WIDTHS, **charts}
 
 
 def shared_view() -> str:

@@ -17,7 +17,7 @@ def name_of_run(choices: Mapping[str, str], typed: Mapping[str, str]) -> str:
     """A name like `ptb-lstm-T10-lr0.1`, from the choices and the text typed for each key."""
     name = ""
     for part in _parts(choices, typed):
-        text = re.sub(r"[^\w.-]+", "_", part).strip("-_.")
+        text = re.sub(r"([^\w.-]|_)+", "_", part).strip("-_.")
         longer = f"{name}-{text}" if name else text
         if not text or len(longer) > MAX_LENGTH:
             continue
