@@ -61,7 +61,7 @@ def test_what_a_command_line_computes_has_its_recorded_identity(composed, line):
 @pytest.mark.parametrize("name", SWEEPS)
 def test_a_sweep_and_its_jobs_have_their_recorded_names_and_identities(composed, name, monkeypatch):
     monkeypatch.setattr(Planner, "_fingerprint", lambda *_: "fingerprint")
-    options, dimensions, composer, _ = composed(f"sweeps={name}")
+    options, dimensions, _, composer, _ = composed(f"sweeps={name}")
     base = composer(())
     dimensions = sweep_module.with_seeds(dimensions, options, base.config["seed"])
     parent = sweep_module.sweep_name(options, dimensions, base, "memory")
