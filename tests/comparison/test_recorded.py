@@ -6,7 +6,9 @@ import json
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy import Engine, event
 
+from experiments.tracking import mlflow_database, mlflow_source
 from experiments.tracking.memory import MemoryStore
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.mlflow_store import MlflowStore
@@ -46,7 +48,7 @@ def mlflow_store(folder, uri=None):
 
 def in_folders(folder, which=None):
     """What the run folders have, without a store."""
-    return MemoryStore(folder=str(folder), interval=1.0, required=False).records(which)
+    return MemoryStore(folder=str(folder), interval=1.0, required=False).select(as_list(which))
 
 
 def opened(folder, name, tags):
@@ -68,7 +70,11 @@ def record(folder, run):
 
 
 def stored(folder, which=None, uri=None):
-    return mlflow_store(folder, uri).records(which)
+    return mlflow_store(folder, uri).select(as_list(which))
+
+
+def as_list(which):
+    return [] if which is None else [which] if isinstance(which, str) else which
 
 
 def unstarted(runs):
@@ -96,10 +102,10 @@ def test_a_run_in_progress_is_running(tmp_path):
 
 
 def test_folders_and_store_have_the_same(place):
-    sweep, runs = stored(place)
-    parent, members = in_folders(place / "runs")
-    assert sweep.name == parent.name == "sweep"
-    assert unstarted([sweep]) == unstarted([parent])
+    _, sweeps, runs, _ = stored(place)
+    _, parents, members, _ = in_folders(place / "runs")
+    assert [sweep.name for sweep in sweeps] == [parent.name for parent in parents] == ["sweep"]
+    assert {key: sweeps[0].tags[key] for key in parents[0].tags} == parents[0].tags
     assert unstarted(runs) == unstarted(members)
     assert [run.name for run in runs] == [run.name for run in members] == [run.name for run in RUNS]
     for mine, theirs in zip(RUNS, runs):
@@ -109,47 +115,91 @@ def test_folders_and_store_have_the_same(place):
         assert abs(theirs.started - RunRecord.of(place / "runs" / mine.name).started) < 5.0
 
 
+EXPRESSION = "params.truncation = '5' and tags.outcome = 'completed'"
+
+
 def test_a_server_has_the_same(place):
     server = Server(place)
     server.start()
     try:
-        assert stored(place, uri=server.uri) == stored(place)
-        wanted = "params.truncation = '5' and tags.outcome = 'completed'"
-        assert stored(place, wanted, server.uri) == stored(place, wanted)
+        for which in (None, EXPRESSION, "latest:3", ["run-0-1", "run-2-0"], ["sweep", "old-sweep"]):
+            assert described(stored(place, which, server.uri)) == described(stored(place, which))
         with pytest.raises(ValueError, match="MLflow cannot read the filter"):
             stored(place, "truncation is 5", server.uri)
-        with pytest.raises(ValueError, match="there is no sweep 'nothing' in http"):
+        with pytest.raises(ValueError, match="there is no sweep or run 'nothing' in http"):
             stored(place, "nothing", server.uri)
     finally:
         server.stop()
 
 
-def test_a_sweep_is_found_by_its_name_and_by_its_id(place):
-    sweep, runs = stored(place)
-    assert stored(place, "sweep") == stored(place, sweep.run_id) == (sweep, runs)
-    old, none = stored(place, "old-sweep")
-    assert (old.name, none) == ("old-sweep", [])
-    assert in_folders(place / "runs", "old-sweep")[1] == []
+def described(selection):
+    return selection.title, [sweep.name for sweep in selection.sweeps], selection.runs, selection.one_by_one
+
+
+def test_a_server_that_has_no_request_for_many_runs_is_asked_for_each(place, monkeypatch):
+    server = Server(place)
+    server.start()
+    try:
+        monkeypatch.setattr(mlflow_source, "HISTORIES", "/ajax-api/2.0/mlflow/metrics/nothing")
+        assert stored(place, "latest:3", server.uri) == stored(place, "latest:3")
+        monkeypatch.undo()
+        monkeypatch.setattr(mlflow_source, "MOST_POINTS", 2)  # an answer that was cut off
+        assert stored(place, "latest:3", server.uri) == stored(place, "latest:3")
+    finally:
+        server.stop()
+
+
+def names_of(selection):
+    return [run.name for run in selection.runs]
+
+
+def test_sweeps_and_runs_are_found_by_name_and_by_id(place):
+    found = stored(place)
+    sweep, run = found.sweeps[0], found.runs[1]
+    assert described(stored(place, "sweep")) == described(stored(place, sweep.run_id)) == described(found)
+    old = stored(place, "old-sweep")
+    assert ([sweep.name for sweep in old.sweeps], old.runs) == (["old-sweep"], [])
+    assert in_folders(place / "runs", "old-sweep").runs == []
+    assert names_of(stored(place, ["old-sweep", "sweep"])) == names_of(found)
+    for selection in (stored(place, [run.run_id, "run-0-0"]), in_folders(place / "runs", [run.name, "run-0-0"])):
+        assert names_of(selection) == [run.name, "run-0-0"]
+        assert (selection.sweeps, selection.one_by_one) == ([], True)
+    assert names_of(stored(place, ["run-0-0", "sweep"]))[0] == "run-0-0"
+    assert len(stored(place, ["run-0-0", "sweep"]).runs) == len(RUNS)  # each once
+
+
+def test_the_latest_runs_are_those_that_began_last(place):
+    for found in (stored(place, "latest:3"), in_folders(place / "runs", "latest:3")):
+        assert names_of(found) == [run.name for run in RUNS[-3:]]
+    assert names_of(stored(place, "latest")) == [RUNS[-1].name]
+    assert len(stored(place, "latest:500").runs) == len(RUNS)
 
 
 def test_a_filter_finds_training_runs_and_no_sweep(place):
-    sweep, runs = stored(place, "params.truncation = '5' and tags.outcome = 'completed'")
-    assert sweep is None
-    assert {run.name for run in runs} == {run.name for run in RUNS[:-1] if run.parameters["truncation"] == "5"}
-    assert len(stored(place, "tags.runner != 'nothing'")[1]) == len(RUNS)
+    found = stored(place, EXPRESSION)
+    assert (found.sweeps, found.one_by_one) == ([], False)
+    assert {*names_of(found)} == {run.name for run in RUNS[:-1] if run.parameters["truncation"] == "5"}
+    assert len(stored(place, "tags.runner != 'nothing'").runs) == len(RUNS)
 
 
-def test_many_runs_come_page_by_page(place, monkeypatch):
-    whole = stored(place)
+def test_many_runs_come_page_by_page_and_not_one_by_one(place, monkeypatch):
+    whole, queries = described(stored(place)), []
+    event.listen(Engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2]))
+    stored(place)
+    of_metrics = [query for query in queries if "FROM metrics" in query]
+    assert len(of_metrics) == 1
+    monkeypatch.setattr(mlflow_database, "PAGE", 2)
+    assert described(stored(place)) == whole
     monkeypatch.setattr(MlflowClient, "search_runs", functools.partialmethod(MlflowClient.search_runs, max_results=2))
-    assert stored(place) == whole
+    assert {*names_of(stored(place, "tags.runner != 'nothing'"))} == {run.name for run in RUNS}
 
 
 @pytest.mark.parametrize(
     ("which", "complaint"),
     [
-        ("nothing", "there is no sweep 'nothing' in sqlite:///.*: give the name or id"),
-        ("run-0-0", "there is no sweep 'run-0-0'"),
+        ("nothing", "there is no sweep or run 'nothing' in sqlite:///.*: give the name or id"),
+        (["sweep", "it's"], 'there is no sweep or run "it\'s"'),
+        ("latest:0", "runner.runs=latest:0 selects no run: give latest:10"),
         ("metrics.loss < 'x'", "MLflow cannot read the filter"),
         ("params.truncation = '6'", "no training run in .* matches params.truncation = '6'"),
     ],
@@ -176,8 +226,10 @@ def test_folders_have_the_latest_sweep_and_no_filters(tmp_path):
         parent, children = a_sweep(name, ["seed"], [a_run(f"of-{name}", {"seed": 0}, 3.0)], started)
         for run in (parent, *children):
             journal(tmp_path, run)
-    sweep, runs = in_folders(tmp_path)
-    assert (sweep.name, [run.name for run in runs]) == ("new", ["of-new"])
-    assert [run.name for run in in_folders(tmp_path, "old")[1]] == ["of-old"]
+    found = in_folders(tmp_path)
+    assert (found.title, names_of(found)) == ("sweep new", ["of-new"])
+    assert names_of(in_folders(tmp_path, "old")) == ["of-old"]
+    with pytest.raises(ValueError, match="there is no sweep or run 'neither' in"):
+        in_folders(tmp_path, "neither")
     with pytest.raises(ValueError, match="only an MLflow store can apply the filter"):
         in_folders(tmp_path, "params.seed = '0'")

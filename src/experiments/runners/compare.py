@@ -28,7 +28,8 @@ class Compare:
         self.runs, self.to, self.output = runs, to, output
 
     def run(self, experiment: Experiment) -> None:
-        sweep, runs = experiment.store.records(self.runs)
+        found = experiment.store.select([self.runs] if self.runs else [])
+        sweep, runs = (found.sweeps or [None])[0], found.runs
         if sweep is None:
             report, name = Report(runs, None, None, f"{len(runs)} runs with {self.runs}"), "comparison"
         elif not runs:

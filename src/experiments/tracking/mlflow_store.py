@@ -1,17 +1,14 @@
 """An MLflow store: finding, reading and closing its runs, and its page."""
 
-import functools
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
-from ..config.errors import first_line
 from ..config.secrets import revealed
 from .mlflow_backend import MlflowBackend
 from .mlflow_connection import (
@@ -25,11 +22,11 @@ from .mlflow_connection import (
     open_experiment,
     reachable,
 )
+from .mlflow_database import MlflowDatabase
+from .mlflow_source import MlflowSource, search, without_collection
 from .mlflow_view import view_of
-from .record import KEPT_METRICS, RunRecord, is_filter, no_sweep, own_tags
+from .selection import Selection, select
 from .store import Store
-
-NUM_REQUESTS = 8  # at a time
 
 
 class MlflowStore(Store):
@@ -56,26 +53,12 @@ class MlflowStore(Store):
                 raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
             return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
 
-    def records(self, which: str | None) -> tuple[RunRecord | None, list[RunRecord]]:
-        """A sweep and its runs, or None and the training runs that match a filter.
-
-        A filter is MLflow's, like "params.truncation = '5' and tags.outcome = 'completed'". ValueError if none.
-        """
-        with reachable(self.uri):
+    def select(self, which: Sequence[str]) -> Selection:
+        """Also with a filter of MLflow's, like "params.truncation = '5' and tags.outcome = 'completed'"."""
+        with reachable(self.uri), without_collection():
             client = self._client()
-            find = functools.partial(search, client, self._experiment_id(client))
-            if is_filter(which):
-                runs = find(f"{which} and tags.runner = 'train'")
-                if not runs:
-                    raise ValueError(f"no training run in {self.uri} matches {which}")
-                return None, read_runs(client, runs)
-            sweeps = find("tags.runner = 'sweep'")
-            sweeps = [run for run in sweeps if which in (None, run.info.run_id, run.info.run_name)]
-            if not sweeps:
-                raise no_sweep(which, self.uri)
-            jobs = find(f"tags.sweep = '{sweeps[-1].info.run_name}'")
-            sweep, *records = read_runs(client, [sweeps[-1], *jobs])
-            return sweep, records
+            source = MlflowSource if self.uri.startswith(SERVERS) else MlflowDatabase
+            return select(which, source(client, self._experiment_id(client), self.uri))
 
     def delete_stored(self, run_id: str) -> bool:
         if is_missing(self.uri):
@@ -150,44 +133,3 @@ def find_run_id(client: MlflowClient, uri: str, which: str) -> str:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         raise ValueError(f"there is no run {which!r} in {uri}") from error
-
-
-def search(client: MlflowClient, experiment_id: str, condition: str) -> list[MlflowRun]:
-    """All runs that match, in order of their start. ValueError for a condition that MLflow cannot read."""
-    found: list[MlflowRun] = []
-    token = None
-    try:
-        while True:
-            page = client.search_runs([experiment_id], condition, order_by=["start_time ASC"], page_token=token)
-            found += page
-            token = page.token
-            if not token:
-                return found
-    except MlflowException as error:
-        if error.error_code not in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
-            raise
-        raise ValueError(f"MLflow cannot read the filter {condition!r}: {first_line(error)}") from error
-
-
-def read_runs(client: MlflowClient, runs: Sequence[MlflowRun]) -> list[RunRecord]:
-    """Runs with the whole history of their kept metrics, which MLflow returns one by one only."""
-    wanted = [(run.info.run_id, key) for run in runs for key in run.data.metrics if key.startswith(KEPT_METRICS)]
-    with ThreadPoolExecutor(NUM_REQUESTS) as pool:
-        histories = pool.map(lambda which: client.get_metric_history(*which), wanted)
-        metrics: dict[str, dict[str, dict[int, float]]] = {run.info.run_id: {} for run in runs}
-        for (run_id, key), history in zip(wanted, histories):
-            values = metrics[run_id].setdefault(key, {})
-            for point in sorted(history, key=lambda point: point.step):  # the first value of a step counts
-                values.setdefault(point.step, point.value)
-    return [
-        RunRecord(
-            name=run.info.run_name,
-            run_id=run.info.run_id,
-            status=run.info.status,
-            started=run.info.start_time / 1000,
-            parameters=run.data.params,
-            tags=own_tags(run.data.tags),
-            metrics=metrics[run.info.run_id],
-        )
-        for run in runs
-    ]

@@ -154,21 +154,13 @@ def records_in(folder: Path, marker: str = JOURNAL) -> list[RunRecord]:
 
 def sweep_in(folder: Path, which: str | None) -> tuple[RunRecord, list[RunRecord]]:
     """A sweep in a folder of run folders (None: the latest) and its runs. ValueError if there is no such sweep."""
-    if is_filter(which):
-        raise ValueError(f"only an MLflow store can apply the filter {which!r}: give a sweep's name, or null")
     records = records_in(folder)
     sweeps = [run for run in records if run.tags.get("runner") == "sweep" and which in (None, run.name, run.run_id)]
     if not sweeps:
-        raise no_sweep(which, str(folder))
+        raise ValueError(f"there is no sweep {which or ''} in {folder}")
     return sweeps[-1], [run for run in records if run.tags.get("sweep") == sweeps[-1].name]
 
 
 def is_filter(which: str | None) -> bool:
     """Whether this is a filter: unlike a name or an id it has spaces or comparison signs."""
     return which is not None and re.search(r"[\s=<>]", which) is not None
-
-
-def no_sweep(which: str | None, where: str) -> ValueError:
-    if which is None:
-        return ValueError(f"there is no sweep in {where} yet: `experiments sweeps=truncation` makes one")
-    return ValueError(f"there is no sweep {which!r} in {where}: give the name or id of one, or null for the latest")

@@ -3,6 +3,7 @@
 import abc
 import contextlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,8 @@ from ..config.checks import at_least
 from .backend import Backend
 from .delivery import Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
-from .record import DIED, RunRecord, records_in, sweep_in
+from .record import DIED, RunRecord, records_in
+from .selection import Folders, Selection, select
 
 log = logging.getLogger("experiments")
 
@@ -43,12 +45,12 @@ class Store(abc.ABC):
         """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
         raise ValueError(f"there is no checkpoint file {which!r}, and a {type(self).__name__} keeps no checkpoints")
 
-    def records(self, which: str | None) -> tuple[RunRecord | None, list[RunRecord]]:
-        """A sweep (its id or name; None: the latest) and its runs. ValueError if there is none.
+    def select(self, which: Sequence[str]) -> Selection:
+        """The runs that names or ids of sweeps and runs, `latest:N` and filters mean; nothing: the latest sweep.
 
-        A store that can search also accepts a filter, and returns None and the training runs that match it.
+        A store that cannot search knows no filter. ValueError for what is not there.
         """
-        return sweep_in(self.folder, which)
+        return select(which, Folders(records_in(self.folder), str(self.folder)))
 
     def close_silent(self, seconds: float) -> list[str]:  # noqa: ARG002 - only a shared store has runs of others
         """End runs of the store without a heartbeat for so many seconds as KILLED; returns their ids."""
