@@ -1,74 +1,207 @@
 """The score against one axis of a sweep."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..config.figure import COLOURS, MARKERS, empty_figure, scale_scores
+from ..config.figure import COLOURS, MARKERS, empty_figure, empty_row, scale_scores
 from ..tracking.record import RunRecord
 from .grouping import Combination, Value, group, levels, numbers, value_on
 from .measures import Criterion, completed, mean
-from .styling import OTHERS, draw_line, label, lay_out_axis, legend_name
+from .styling import (
+    MAX_TICKS,
+    MIN_SEEDS,
+    OTHERS,
+    draw_line,
+    hidden_lines,
+    interval,
+    label,
+    lay_out_axis,
+    legend_name,
+    seeds_text,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Series = dict[Value, list[float]]  # value on the axis -> scores of the seeds
+BEST_ONE = "the best at each value"
+MAX_PANELS = 3
+STEP = 5.0  # pixels between series at one place
 
 
-def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[str], axis: str, criterion: Criterion) -> "Figure":
-    """Means over seeds with their 95 % confidence: a line and its band over numbers, points and bars over words.
+class Axis(NamedTuple):
+    """An axis of a sweep, and the axes that go along with it (zip)."""
 
-    One series per combination of the other axes if these are few, else the best one at each value. Dots are runs.
+    lead: str
+    along: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.lead} ({', '.join(self.along)})" if self.along else self.lead
+
+    def names(self, runs: Sequence[RunRecord]) -> dict[Value, str]:
+        """The name of each value: with those that go along with it, unless they are the same."""
+        found: dict[Value, str] = {}
+        for run in runs:
+            value = value_on(run, self.lead)
+            others = [other for axis in self.along if (other := value_on(run, axis)) != value]
+            along = f" ({legend_name(tuple(others))})" if others else ""
+            found[value] = f"{legend_name((value,))}{along}"
+        return found
+
+
+class Panel(NamedTuple):
+    """One plot of a figure."""
+
+    title: str
+    series: dict[str, Series]  # name -> scores
+
+
+def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[Axis], axis: Axis, criterion: Criterion) -> "Figure":
+    """Scores over the values of an axis: means of seeds with their 95 % interval, of fewer than three their range.
+
+    A line over numbers, points side by side over words; a series for each value of another axis, and panels for a third
+    one with few values. Of many combinations the best one at each value. Dots are runs.
     """
-    scores = {combination: criterion.scores(completed(members)) for combination, members in group(runs, axes).items()}
-    values = levels(runs, axis)
-    figure, plot = empty_figure(7, 4.5)
-    places = lay_out_axis(plot, axis, values)
-    scale_scores(plot, criterion.metric, [score for found in scores.values() for score in found])
-    series, is_line = series_of(scores, axes.index(axis), criterion), numbers(values) is not None
-    for k, (name, members) in enumerate(series.items()):
-        shift = 0.0 if is_line else 0.5 * ((k + 0.5) / len(series) - 0.5)  # side by side over words
-        seeds = {places[value] + shift: members[value] for value in values if value in members}
-        for place, found in seeds.items():
-            plot.plot([place] * len(found), found, ".", color=COLOURS[k], alpha=0.4, markersize=5)
-        means = {place: mean(found) for place, found in seeds.items()}
-        if is_line:
-            draw_line(plot, means, name, k)
+    others = [other for other in axes if other.lead != axis.lead]
+    panels, legend = panels_of(runs, axis, others, criterion)
+    values, names = levels(runs, axis.lead), axis.names(runs)
+    figure, plots = empty_row(6 if len(panels) == 1 else 4.5, 4.5, len(panels))
+    every = [
+        score for panel in panels for series in panel.series.values() for found in series.values() for score in found
+    ]
+    for plot, panel in zip(plots, panels):
+        places = lay_out_axis(plot, axis.name, values, names)
+        scale_scores(plot, criterion.metric, every)
+        if numbers(values) is None:
+            draw_side_by_side(plot, panel.series, places, criterion)
         else:
-            middles, margins = [found.value for found in means.values()], [found.margin for found in means.values()]
-            plot.errorbar(list(means), middles, margins, color=COLOURS[k], fmt=MARKERS[k], capsize=4, label=name)
-    plot.set(ylabel=label(criterion, "best"), title=f"{axis}: means over seeds and their 95 % confidence")
-    if len(axes) > 1:
-        plot.legend(title=", ".join(other for other in axes if other != axis), fontsize="small")
-    plot.grid(alpha=0.3)
+            draw_lines(plot, panel.series, places, criterion)
+        plot.set_title(panel.title, fontsize="medium")
+        plot.grid(alpha=0.3)
+    plots[0].set_ylabel(label(criterion, "best") + (" (log scale)" if plots[0].get_yscale() == "log" else ""))
+    seeds = [len(found) for panel in panels for series in panel.series.values() for found in series.values()]
+    figure.suptitle(f"{criterion.key.replace('/', ' ')} against {axis.lead}, {seeds_text(seeds)}", fontsize="large")
+    if legend:
+        handles = {text: handle for plot in plots for handle, text in zip(*plot.get_legend_handles_labels())}
+        figure.legend(
+            list(handles.values()),
+            list(handles),
+            title=legend,
+            fontsize="small",
+            title_fontsize="small",
+            loc="outside right upper",
+        )
     return figure
 
 
-def series_of(scores: Mapping[Combination, list[float]], position: int, criterion: Criterion) -> dict[str, Series]:
-    """Name of a series -> its scores at each value of the axis at this position of a combination."""
-    others = {combination: combination[:position] + combination[position + 1 :] for combination in scores}
-    if len(set(others.values())) > len(COLOURS):
+def panels_of(
+    runs: Sequence[RunRecord], axis: Axis, others: Sequence[Axis], criterion: Criterion
+) -> tuple[list[Panel], str]:
+    """The panels and the title of their legend, which is empty if a single series needs none."""
+    few = min(others, key=lambda other: len(levels(runs, other.lead)), default=None)
+    splits = len(others) > 1 and few is not None and len(levels(runs, few.lead)) <= MAX_PANELS
+    if not splits or few is None:
+        series = series_of(runs, axis, others, criterion)
+        return [Panel("", series)], "\n".join(other.name for other in others)
+    rest, names = [other for other in others if other is not few], few.names(runs)
+    panels = []
+    for value in levels(runs, few.lead):
+        members = [run for run in runs if value_on(run, few.lead) == value]
+        panels.append(Panel(f"{few.lead}={names[value]}", series_of(members, axis, rest, criterion)))
+    return panels, "\n".join(other.name for other in rest)
+
+
+def series_of(runs: Sequence[RunRecord], axis: Axis, others: Sequence[Axis], criterion: Criterion) -> dict[str, Series]:
+    """Name of a series -> its scores at each value of the axis."""
+    groups = group(runs, [axis.lead, *(other.lead for other in others)])
+    scores = {combination: criterion.scores(completed(members)) for combination, members in groups.items()}
+    scores = {combination: found for combination, found in scores.items() if found}
+    if len({combination[1:] for combination in scores}) > len(COLOURS):
         worst_first = sorted(scores, key=lambda c: mean(scores[c]).value, reverse=not criterion.higher_is_better)
-        return {"the best at each value": {c[position]: scores[c] for c in worst_first}}  # the last one stays
+        return {BEST_ONE: {c[0]: scores[c] for c in worst_first}}  # the last one stays
+    names = [other.names(runs) for other in others]
     series: dict[str, Series] = {}
-    for combination, found in scores.items():
-        series.setdefault(legend_name(others[combination]), {})[combination[position]] = found
+    for combination, found in sorted(scores.items(), key=lambda item: order(item[0], list(scores))):
+        name = ", ".join(texts[part] for texts, part in zip(names, combination[1:]))
+        series.setdefault(name, {})[combination[0]] = found
     return series
 
 
-def draw_scatter(runs: Sequence[RunRecord], axis: str, criterion: Criterion) -> "Figure":
+def order(combination: Combination, sorted_ones: Sequence[Combination]) -> tuple[int, int]:
+    """The key that brings the series of sorted combinations into the order of their names."""
+    same = [k for k, other in enumerate(sorted_ones) if other[1:] == combination[1:]]
+    return same[0], sorted_ones.index(combination)
+
+
+def draw_lines(plot: "Axes", series: Mapping[str, Series], places: Mapping[Value, float], criterion: Criterion) -> None:
+    """A line of means for each series, dashed where it would hide another; at few places bars instead of bands."""
+    lines = [{value: mean(found) for value, found in sorted_by(places, scores)} for scores in series.values()]
+    low, high = plot.get_ylim()
+    heights = [{places[value]: found.value for value, found in line.items()} for line in lines]
+    covered, has_bars = hidden_lines(heights, high - low), len(places) <= MAX_TICKS
+    for k, (name, scores) in enumerate(series.items()):
+        at = {value: aside(plot, place, k - (len(series) - 1) / 2) for value, place in places.items()}
+        means = {at[value]: found for value, found in lines[k].items()}
+        draw_line(plot, means, name, k, criterion, covered[k], has_band=not has_bars)
+        if has_bars:
+            low_ends, high_ends = zip(*(interval(found, criterion) for found in means.values()))
+            plot.vlines(list(means), low_ends, high_ends, color=COLOURS[k], linewidth=5, alpha=0.25)
+        for value, found in scores.items():
+            draw_runs(plot, at[value], found, k)
+
+
+def aside(plot: "Axes", place: float, steps: float) -> float:
+    """A place moved to the right by some steps, which keep bars and dots of several series apart."""
+    to_screen, to_data = plot.transData, plot.transData.inverted()
+    x, y = to_screen.transform((place, 1.0))
+    return float(to_data.transform((x + steps * STEP, y))[0])
+
+
+def sorted_by(places: Mapping[Value, float], scores: Series) -> list[tuple[Value, list[float]]]:
+    """The scores in the order of the places."""
+    return sorted(scores.items(), key=lambda item: places[item[0]])
+
+
+def draw_side_by_side(
+    plot: "Axes", series: Mapping[str, Series], places: Mapping[Value, float], criterion: Criterion
+) -> None:
+    """Points of means with bars for each series, side by side at each word."""
+    for k, (name, scores) in enumerate(series.items()):
+        shift = 0.5 * ((k + 0.5) / len(series) - 0.5)
+        means = {places[value] + shift: mean(found) for value, found in sorted_by(places, scores)}
+        ends = [interval(found, criterion) for found in means.values()]
+        middles = [found.value for found in means.values()]
+        margins = [[middle - low for middle, (low, _) in zip(middles, ends)]]
+        margins.append([high - middle for middle, (_, high) in zip(middles, ends)])
+        plot.errorbar(list(means), middles, margins, color=COLOURS[k], fmt=MARKERS[k], capsize=4, label=name)
+        for value, found in scores.items():
+            draw_runs(plot, places[value] + shift, found, k)
+
+
+def draw_runs(plot: "Axes", place: float, scores: Sequence[float], k: int) -> None:
+    """Runs as dots, and of fewer than three their range."""
+    if 1 < len(scores) < MIN_SEEDS:
+        plot.vlines(place, min(scores), max(scores), color=COLOURS[k], linewidth=1.2)
+    if len(scores) > 1:
+        plot.plot([place] * len(scores), scores, ".", color=COLOURS[k], alpha=0.5, markersize=5)
+
+
+def draw_scatter(runs: Sequence[RunRecord], axis: Axis, criterion: Criterion) -> "Figure":
     """The score of every run of a search against one axis; a cross is the best of a stopped run."""
-    figure, plot = empty_figure(7, 4.5)
-    places = lay_out_axis(plot, axis, levels(runs, axis))
+    figure, plot = empty_figure(8, 4.5)
+    places = lay_out_axis(plot, axis.name, levels(runs, axis.lead), axis.names(runs))
     scale_scores(plot, criterion.metric, criterion.scores(runs))
     done = [run for run in runs if run.outcome == "completed"]
     stopped = [run for run in runs if run.outcome != "completed"]
-    styles = ("completed", "o", COLOURS[0], 0.8), ("did not complete: best until then", "x", COLOURS[1], 0.9)
+    styles = ("completed", "o", COLOURS[0], 0.8), ("did not complete:\nbest until then", "x", COLOURS[1], 0.9)
     for members, (name, marker, colour, alpha) in zip((done, stopped), styles):
         if members:
-            at = [places[value_on(run, axis)] for run in members]
+            at = [places[value_on(run, axis.lead)] for run in members]
             plot.plot(at, criterion.scores(members), marker, color=colour, alpha=alpha, label=name)
-    plot.set(ylabel=label(criterion, "best"), title=f"{axis}: every run of the search")
-    plot.legend(fontsize="small")
+    plot.set_ylabel(label(criterion, "best") + (" (log scale)" if plot.get_yscale() == "log" else ""))
+    plot.set_title(f"{criterion.key.replace('/', ' ')} against {axis.lead}: {len(runs)} runs of the search")
+    figure.legend(fontsize="small", loc="outside right upper")
     plot.grid(alpha=0.3, color=OTHERS)
     return figure

@@ -7,9 +7,10 @@ from ..config.figure import COLOURS, FEW_EPOCHS, Scale, XAxis, empty_figure, epo
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import read_journal
 from ..tracking.record import RunRecord
+from .axis_figures import Axis
 from .grouping import Combination, group
 from .measures import Criterion, Mean, completed, mean
-from .styling import OTHERS, draw_line, label, legend_name
+from .styling import MIN_SEEDS, OTHERS, draw_line, hidden_lines, label, legend_name, seeds_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,32 +22,39 @@ Curve = dict[float, Mean]  # place on the horizontal axis -> mean over seeds
 class Curves(NamedTuple):
     """What the figure shows of some runs."""
 
-    axes: Sequence[str]  # on which the runs differ
+    axes: Sequence[Axis]  # on which the runs differ
     criterion: Criterion
     x: XAxis
     scale: Scale
     scores: dict[Combination, Curve]
+    seeds: dict[Combination, list[dict[float, float]]]  # the runs themselves
     training: dict[Combination, Curve]  # within epochs, where these are few and the runs' journals are here
 
     @classmethod
-    def of(cls, runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> "Curves | None":
+    def of(cls, runs: Sequence[RunRecord], axes: Sequence[Axis], criterion: Criterion) -> "Curves | None":
         """The mean of every combination as far as all its runs go; None if there is nothing to draw.
 
         Of a combination its completed runs count, or all if none of them completed.
         """
         has_epochs = all(run.metrics[criterion.key].keys() <= run.metrics.get("train/epoch", {}).keys() for run in runs)
         x = cast(XAxis, common(runs, "runner.curve_x", "epochs") if has_epochs else "targets")
-        members = {key: completed(found) or found for key, found in group(runs, axes).items()}
-        scores, training = {}, {}
-        for key, seeds in members.items():
-            if curve := mean_curve([placed(run, run.metrics[criterion.key], x) for run in seeds]):
-                scores[key] = curve
+        members = {key: completed(found) or found for key, found in grouped(runs, axes).items()}
+        single = {k: [placed(run, run.metrics[criterion.key], x) for run in seeds] for k, seeds in members.items()}
+        scores = {key: curve for key, seeds in single.items() if (curve := mean_curve(seeds))}
+        training = {}
         if scores and criterion.split == "valid" and max(map(len, scores.values())) <= FEW_EPOCHS:
             for key in scores:
                 within = [placed(run, within_epochs(run, criterion.metric), x) for run in members[key]]
                 training[key] = mean_curve(within)
         scale = cast(Scale, common(runs, "runner.curve_scale", "auto"))
-        return cls(axes, criterion, x, scale, scores, training) if scores else None
+        return cls(axes, criterion, x, scale, scores, single, training) if scores else None
+
+
+def grouped(runs: Sequence[RunRecord], axes: Sequence[Axis]) -> dict[Combination, list[RunRecord]]:
+    """The runs of every combination, by its name."""
+    names = [axis.names(runs) for axis in axes]
+    groups = group(runs, [axis.lead for axis in axes])
+    return {tuple(n[part] for n, part in zip(names, key)): members for key, members in groups.items()}
 
 
 def common(runs: Sequence[RunRecord], option: str, default: str) -> str:
@@ -76,30 +84,46 @@ def mean_curve(seeds: Sequence[Mapping[float, float]]) -> Curve:
 
 
 def draw_curves(curves: Curves) -> "Figure":
-    """Scores against epochs or training targets, with 95 % bands; of many the best coloured, the others grey."""
+    """Scores against epochs or training targets, with 95 % bands; of many the best coloured, the others grey.
+
+    Of fewer than three seeds each run is a thin line, and there is no band.
+    """
     figure, plot = empty_figure(9, 5)
     scores, coloured = curves.scores, best_of(curves.scores, curves.criterion)
     for combination in [key for key in scores if key not in coloured]:
         draw_grey(plot, scores[combination])
+    few = [combination for combination in coloured if 1 < len(curves.seeds[combination]) < MIN_SEEDS]
+    drawn = [*scores.values(), *(curves.training[key] for key in coloured if key in curves.training)]
+    values = [found.value for curve in drawn for found in curve.values()]
+    values += [value for combination in few for seed in curves.seeds[combination] for value in seed.values()]
+    scale_scores(plot, curves.criterion.metric, values, curves.scale)
+    heights = [{place: found.value for place, found in scores[combination].items()} for combination in coloured]
+    covered = hidden_lines(heights, max(values) - min(values))
     for k, combination in enumerate(coloured):
         if within := curves.training.get(combination):
             plot.plot(list(within), [found.value for found in within.values()], color=COLOURS[k], linewidth=0.7)
-        draw_line(plot, scores[combination], legend_name(combination), k)
-    drawn = [*scores.values(), *(curves.training[key] for key in coloured if key in curves.training)]
-    values = [found.value for curve in drawn for found in curve.values()]
-    scale_scores(plot, curves.criterion.metric, values, curves.scale)
+        for seed in curves.seeds[combination] if combination in few else ():
+            plot.plot(list(seed), list(seed.values()), color=COLOURS[k], linewidth=0.6, alpha=0.6)
+        draw_line(plot, scores[combination], legend_name(combination), k, curves.criterion, covered[k])
     scale_x(plot, curves.x, [place for curve in drawn for place in curve])
+    describe(figure, plot, curves, len(scores) - len(coloured))
+    return figure
+
+
+def describe(figure: "Figure", plot: "Axes", curves: Curves, num_grey: int) -> None:
+    """Legend, labels and title."""
     if curves.axes:
-        num_grey = len(scores) - len(coloured)
-        note = [f"best {len(coloured)}, {num_grey} more in grey"] if num_grey else []
-        title = "\n".join([*curves.axes, *note])
+        note = [f"best {len(curves.scores) - num_grey}, {num_grey} more in grey"] if num_grey else []
+        title = "\n".join([*(axis.name for axis in curves.axes), *note])
         figure.legend(title=title, fontsize="small", title_fontsize="small", loc="outside right upper")
     log = " (log scale)" if plot.get_yscale() == "log" else ""
     plot.set_ylabel(label(curves.criterion, "") + log)
-    thin = "; thin: training, within epochs" if any(curves.training.values()) else ""
-    plot.set_title(f"means over seeds and their 95 % confidence{thin}")
+    thin = "\nthin: training, within epochs" if any(curves.training.values()) else ""
+    what = "epoch" if curves.x == "epochs" else "training targets"
+    is_one = len(curves.axes) == 1 and curves.axes[0].lead == "run"
+    seeds = "" if is_one else f", {seeds_text([len(curves.seeds[key]) for key in curves.scores])}"
+    plot.set_title(f"{curves.criterion.key.replace('/', ' ')} by {what}{seeds}{thin}")
     plot.grid(alpha=0.3)
-    return figure
 
 
 def draw_grey(plot: "Axes", curve: Curve) -> None:

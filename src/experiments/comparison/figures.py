@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.figure import COLOURS, empty_figure, plain_numbers
+from ..config.figure import COLOURS, empty_figure, is_logarithmic, plain_numbers
 from ..tracking.record import RunRecord
-from .axis_figures import draw_against_axis, draw_scatter
+from .axis_figures import Axis, draw_against_axis, draw_scatter
 from .curves import Curves, draw_curves
-from .grouping import compared_axes, group, levels, varying, wide
+from .grouping import compared_axes, group, leading, levels
 from .importance import importance
 from .measures import Criterion, completed, criterion_of, mean
-from .styling import label
+from .styling import label, seeds_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,46 +23,64 @@ SEARCHES = ("random", "tpe")
 MAX_NUMBERS = 150  # in a heat map
 
 
-def draw(runs: Sequence[RunRecord], axes: Sequence[str] | None, search: str | None) -> "dict[str, Figure]":
+def draw(
+    runs: Sequence[RunRecord],
+    axes: Sequence[str] | None,
+    search: str | None,
+    metric: str | None = None,
+    one_by_one: bool = False,
+) -> "dict[str, Figure]":
     """Name -> figure: all that can be drawn of these runs, so none if no run has a score.
 
     `search` says how the combinations were chosen: for a search every run is shown, for a grid means over seeds.
+    `metric` is what decides, None: what describes the task. One by one: a curve for each run, and no axes.
     """
-    criterion = criterion_of(runs)
-    axes = compared_axes(runs, axes)
+    criterion = criterion_of(runs, metric)
+    axes = ["run"] if one_by_one else compared_axes(runs, axes)
     tried = [run for run in runs if criterion.score(run) is not None]
-    varied = varying(tried, axes)
+    varied = axes_of(tried, axes)
     figures = {}
-    if curves := Curves.of(tried, varied, criterion):
+    by_epoch = criterion if criterion.split != "test" else criterion_of(runs)
+    if curves := Curves.of([run for run in tried if by_epoch.key in run.metrics], varied, by_epoch):
         figures["curves"] = draw_curves(curves)
     if search in SEARCHES:
-        figures |= {f"by_{axis}": draw_scatter(tried, axis, criterion) for axis in varied}
+        figures |= {f"by_{axis.lead}": draw_scatter(tried, axis, criterion) for axis in varied}
         if tried and (shares := importance(runs, axes)):
             figures["importance"] = draw_importance(shares)
         return figures
     done = [run for run in tried if run.outcome == "completed"]
-    varied = varying(done, axes)
-    figures |= {f"by_{axis}": draw_against_axis(done, varied, axis, criterion) for axis in varied}
+    varied = axes_of(done, axes)
+    figures |= {f"by_{axis.lead}": draw_against_axis(done, varied, axis, criterion) for axis in varied}
     if len(varied) == 2:
         figures["heat_map"] = draw_heat_map(done, varied, criterion)
     return figures
 
 
-def draw_heat_map(runs: Sequence[RunRecord], axes: Sequence[str], criterion: Criterion) -> "Figure":
+def axes_of(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Axis]:
+    """The axes that these runs vary, those that go along with another one (zip) together with it."""
+    return [Axis(lead, along) for lead, along in leading(runs, axes).items()]
+
+
+def draw_heat_map(runs: Sequence[RunRecord], axes: Sequence[Axis], criterion: Criterion) -> "Figure":
     """The mean best score over two axes, a field left white where no run completed."""
-    means = {key: mean(criterion.scores(completed(members))).value for key, members in group(runs, axes).items()}
-    rows, columns = (levels(runs, axis) for axis in axes)
-    scores = np.array([[means.get((row, column), np.nan) for column in columns] for row in rows])
-    figure, plot = empty_figure(3 + 0.8 * len(columns), 2 + 0.6 * len(rows))
-    is_log = wide(scores[np.isfinite(scores)].tolist())
+    groups = group(runs, [axis.lead for axis in axes])
+    means = {key: mean(criterion.scores(completed(members))) for key, members in groups.items()}
+    rows, columns = (levels(runs, axis.lead) for axis in axes)
+    fields = [[means[row, column].value if (row, column) in means else np.nan for column in columns] for row in rows]
+    scores = np.array(fields)
+    figure, plot = empty_figure(3.5 + 0.8 * len(columns), 2 + 0.6 * len(rows))
+    is_log = is_logarithmic(criterion.metric, scores[np.isfinite(scores)].tolist())
     better_is_darker = "viridis_r" if criterion.higher_is_better else "viridis"
     image = plot.imshow(scores, cmap=better_is_darker, norm="log" if is_log else "linear", aspect="auto")
     if scores.size <= MAX_NUMBERS:
         write_numbers(plot, image, scores)
-    plot.set_xticks(range(len(columns)), [str(column) for column in columns])
-    plot.set_yticks(range(len(rows)), [str(row) for row in rows])
-    plot.set(xlabel=axes[1], ylabel=axes[0], title="means over seeds")
-    bar = figure.colorbar(image, label=label(criterion, "best"))
+    names = [axis.names(runs) for axis in axes]
+    plot.set_xticks(range(len(columns)), [names[1][column] for column in columns])
+    plot.set_yticks(range(len(rows)), [names[0][row] for row in rows])
+    plot.set(xlabel=axes[1].name, ylabel=axes[0].name)
+    seeds = seeds_text([found.number for found in means.values()]).partition(":")[0]
+    figure.suptitle(f"{criterion.key.replace('/', ' ')}, mean of {seeds}", fontsize="medium")
+    bar = figure.colorbar(image, label=label(criterion, "best") + (" (log scale)" if is_log else ""))
     if is_log:
         plain_numbers(bar.ax.yaxis)
     return figure

@@ -21,16 +21,25 @@ def without_seed(axes: Sequence[str]) -> list[str]:
     return [axis for axis in axes if axis != "seed"]
 
 
-def group(runs: Sequence[RunRecord], axes: Sequence[str]) -> dict[Combination, list[RunRecord]]:
-    """The runs of every combination, sorted: numbers as numbers, then text."""
+def group(
+    runs: Sequence[RunRecord], axes: Sequence[str], one_by_one: bool = False
+) -> dict[Combination, list[RunRecord]]:
+    """The runs of every combination, sorted: numbers as numbers, then text. One by one: each alone, as they are."""
     groups: dict[Combination, list[RunRecord]] = {}
+    if one_by_one:  # the number keeps runs of one name apart
+        return {(*(value_on(run, axis) for axis in axes), k): [run] for k, run in enumerate(runs)}
     for run in runs:
         groups.setdefault(tuple(value_on(run, axis) for axis in without_seed(axes)), []).append(run)
     return dict(sorted(groups.items(), key=lambda item: [sort_key(part) for part in item[0]]))
 
 
 def value_on(run: RunRecord, axis: str) -> Value:
-    """A run's value on an axis: its choice of a group (`model`) or an option (`optimizer.lr`); "" if it has none."""
+    """A run's value on an axis: its choice of a group (`model`) or an option (`optimizer.lr`); "" if it has none.
+
+    The axis `run` is its name.
+    """
+    if axis == "run":
+        return run.name
     return parsed(run.parameters.get(f"choice.{axis}", run.parameters.get(axis, "")))
 
 
@@ -61,20 +70,36 @@ def varying(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[str]:
     return [axis for axis in without_seed(axes) if len(levels(runs, axis)) > 1]
 
 
+def leading(runs: Sequence[RunRecord], axes: Sequence[str]) -> dict[str, list[str]]:
+    """The axes that these runs vary, each with those that go along with it (zip): its value decides theirs."""
+    varied = varying(runs, axes)
+    most_first = sorted(varied, key=lambda axis: -len(levels(runs, axis)))  # stable: of equal ones the first
+    along: dict[str, list[str]] = {}
+    for axis in most_first:
+        lead = next((lead for lead in along if decides(runs, lead, axis)), None)
+        if lead is None:
+            along[axis] = []
+        else:
+            along[lead].append(axis)
+    return {axis: along[axis] for axis in varied if axis in along}
+
+
+def decides(runs: Sequence[RunRecord], axis: str, other: str) -> bool:
+    """Whether the runs with one value on an axis have one value on the other."""
+    pairs = {(value_on(run, axis), value_on(run, other)) for run in runs}
+    return len(pairs) == len({value for value, _ in pairs})
+
+
 def numbers(values: Sequence[Value]) -> list[float] | None:
     """The values if all are numbers, else None."""
     found = [value for value in values if not isinstance(value, str)]
     return found if len(found) == len(values) else None
 
 
-def wide(values: Sequence[float]) -> bool:
-    """Whether numbers span so much that a logarithmic scale shows them better."""
-    return min(values) > 0 and max(values) > 20 * min(values)
-
-
 def logarithmic(values: Sequence[float]) -> bool:
     """Whether the values of an axis belong on a logarithmic scale; many drawn evenly from 0 to 1 are wide, too."""
-    return wide(values) and (len(values) <= 8 or statistics.median(values) < max(values) / 4)
+    is_wide = min(values) > 0 and max(values) > 20 * min(values)
+    return is_wide and (len(values) <= 8 or statistics.median(values) < max(values) / 4)
 
 
 def compared_axes(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> list[str]:

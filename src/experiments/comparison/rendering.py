@@ -1,31 +1,52 @@
-"""A table of runs for people: rounded, as text, Markdown and HTML."""
+"""A table of runs for people: rounded, as Markdown and HTML."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
-import pandas as pd
 from tabulate import tabulate
 
-from .table import BEST, HALF_WIDTH, best_row, what_is_best
+from .columns import BEST, HALF_WIDTH
+from .table import Table
 
 Cell = float | str
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def rounded(table: pd.DataFrame) -> dict[str, list[str]]:
-    """The columns as text, half widths beside their means; empty columns are left out."""
-    columns = {}
-    for name in table.columns[~table.columns.str.endswith(f" {HALF_WIDTH}")]:
-        widths = table.get(f"{name} {HALF_WIDTH}", [math.nan] * len(table))
-        columns[name] = [with_width(cell, width) for cell, width in zip(table[name], widths)]
-    return {name: texts for name, texts in columns.items() if any(texts)}
+class Texts(NamedTuple):
+    """A table as text."""
+
+    columns: dict[str, list[str]]  # those in which rows differ or that were asked for; none is empty
+    same: dict[str, str]  # what all rows share
+
+
+class Section(NamedTuple):
+    """A part of a page: the runs of one task."""
+
+    title: str
+    table: Table
+    note: str
+    figures: Mapping[str, str]  # name -> base64 of a PNG
+
+
+def rounded(table: Table) -> Texts:
+    """The columns as text, half widths beside their means."""
+    frame, columns, same = table.frame, {}, {}
+    for name in map(str, frame.columns[~frame.columns.str.endswith(f" {HALF_WIDTH}")]):
+        widths = frame.get(f"{name} {HALF_WIDTH}", [math.nan] * len(frame))
+        texts = [with_width(cell, width) for cell, width in zip(frame[name], widths)]
+        if len(texts) > 1 and len(set(texts)) == 1 and name not in (*table.chosen, table.decides):
+            same[name] = texts[0]
+        elif any(texts):
+            columns[name] = texts
+    return Texts(columns, {name: text for name, text in same.items() if text})
 
 
 def with_width(cell: Cell, width: float) -> str:
     """A cell and its half width, if it has one: that with two digits, and the mean with as many decimals."""
-    if not width or math.isnan(width):
+    if not width or math.isnan(width) or isinstance(cell, str):
         return plain(cell)
     decimals = max(0, 1 - math.floor(math.log10(width)))
     return f"{cell:,.{decimals}f} ± {width:,.{decimals}f}"
@@ -40,43 +61,43 @@ def plain(cell: Cell) -> str:
     return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
 
 
-def to_screen(table: pd.DataFrame) -> str:
-    """The table as aligned text with stacked headings; values that all rows share stand once below it."""
-    texts, best = rounded(table), best_row(table)
-    same = [name for name in texts if len(table) > 1 and len(set(texts[name])) == 1]
-    marks = ["*" if row == best else "" for row in range(len(table))]
-    columns = [marks] + [heading(table, name) + texts[name] for name in texts if name not in same]
-    height = max(map(len, columns))
-    columns = [[""] * (height - len(column)) + column for column in columns]
-    widths = [max(map(len, column)) for column in columns]
-    lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in zip(*columns)]
-    if best is not None:
-        lines.append(f"* {what_is_best(table)}; ± half of the 95 % confidence interval over seeds")
-    if same:
-        lines.append("in every row: " + "; ".join(f"{name} {texts[name][0]}" for name in same))
-    return "\n".join(lines)
+def legend(table: Table) -> str:
+    """What decides which row is best, and what ± is."""
+    which = "highest" if table.higher_is_better else "lowest"
+    has_widths = any(f"{name} {HALF_WIDTH}" in table.frame for name in table.frame) and any(
+        len(scores) > 1 for scores in table.scores
+    )
+    return f"{which} {table.decides}" + ("; ± half of the 95 % confidence interval over seeds" if has_widths else "")
 
 
-def heading(table: pd.DataFrame, name: str) -> list[str]:
-    """A column's name in words below each other; the name of an axis stays as one types it."""
-    axes = list(table)[: list(table).index("runs")]
-    return [name] if name in axes else name.replace("/", " ").replace("_", " ").split()
+def in_every_row(same: Mapping[str, str]) -> str:
+    """What all rows share, in a line; empty if that is nothing."""
+    return "in every row: " + "; ".join(f"{name} {text}" for name, text in same.items()) if same else ""
 
 
-def to_markdown(table: pd.DataFrame) -> str:
+def to_markdown(table: Table) -> str:
     """The table in Markdown, the best row in bold."""
-    texts, best = rounded(table), best_row(table)
+    texts, same = rounded(table)
     rows = [[cell.replace("|", "\\|") for cell in row] for row in zip(*texts.values())]
-    if best is not None:
-        rows[best] = [cell and f"**{cell}**" for cell in rows[best]]
-    return tabulate(rows, list(texts), "pipe", disable_numparse=True, colalign=["right"] * len(texts)) + "\n"
+    if table.best is not None:
+        rows[table.best] = [cell and f"**{cell}**" for cell in rows[table.best]]
+    printed = tabulate(rows, list(texts), "pipe", disable_numparse=True, colalign=["right"] * len(texts)) + "\n"
+    return printed + (f"\nI{in_every_row(same)[1:]}.\n" if same else "")
 
 
-def to_html(table: pd.DataFrame, title: str, figures: Mapping[str, str], note: str = "") -> str:
-    """One page that needs no other file: the table, a note if there is one, the figures (name -> base64 of a PNG)."""
-    texts, best = rounded(table), what_is_best(table).removesuffix(f" {BEST}")
-    exact = table.astype(object).where(table.notna(), "")  # every digit, for sorting by a column
-    columns = [list(zip(exact[name], texts[name])) for name in texts]
-    rows = [(row == best_row(table), cells) for row, cells in enumerate(zip(*columns))]
+def to_html(title: str, head: Mapping[str, str], fixed: Mapping[str, str], sections: Sequence[Section]) -> str:
+    """One page that needs no other file: what was compared, and of every task a table, a note and the figures."""
+    shown = [page_section(section) for section in sections]
     template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True, trim_blocks=True)
-    return str(template.render(title=title, best=best, note=note, heads=list(texts), rows=rows, figures=figures))
+    return str(template.render(title=title, head=head, fixed=fixed, sections=shown))
+
+
+def page_section(section: Section) -> dict[str, object]:
+    """A section as the page shows it, with every digit beside each cell, for sorting by a column."""
+    (texts, same), table = rounded(section.table), section.table
+    exact = table.frame.astype(object).where(table.frame.notna(), "")
+    columns = [list(zip(exact[name], texts[name])) for name in texts]
+    rows = [(row == table.best, cells) for row, cells in enumerate(zip(*columns))]
+    about = f"{'highest' if table.higher_is_better else 'lowest'} {table.decides.removesuffix(f' {BEST}')}"
+    shown = {"heads": list(texts), "rows": rows, "about": about, "same": same and f"I{in_every_row(same)[1:]}."}
+    return {**section._asdict(), **shown}

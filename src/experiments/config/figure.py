@@ -61,9 +61,22 @@ def empty_panels(width: float, height: float, number: int) -> tuple["Figure", li
     return figure, list(figure.subplots(number, sharex=True, squeeze=False)[:, 0])
 
 
+def empty_row(width: float, height: float, number: int) -> tuple["Figure", list["Axes"]]:
+    """A figure whose panels have this width each, in inches, side by side with one vertical axis for all."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * number + 2, height), dpi=120, layout="constrained")
+    return figure, list(figure.subplots(1, number, sharey=True, squeeze=False)[0])
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric lies between 0 and 1."""
+    return metric.endswith(("accuracy", "f1", "share"))
+
+
 def is_logarithmic(metric: str, values: Sequence[float], scale: Scale = "auto") -> bool:
-    """Whether a vertical axis with these values of a metric is logarithmic. An accuracy's is always linear."""
-    if scale == "linear" or metric == "accuracy":
+    """Whether an axis with these values of a metric is logarithmic. That of an accuracy is always linear."""
+    if scale == "linear" or is_share(metric) or not values:
         return False
     if scale == "log":
         return any(value > 0 for value in values)
@@ -84,7 +97,9 @@ def scale_scores(axes: "Axes", metric: str, values: Sequence[float], scale: Scal
     low, high = min(values), max(values)
     margin = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
     bottom = max(0.0, low - margin) if low > 0 else low - margin
-    axes.set_ylim(bottom, min(high + margin, 1.02) if metric == "accuracy" else high + margin)
+    if is_share(metric):
+        bottom, high = max(bottom, -0.02), min(high + margin, 1.02) - margin
+    axes.set_ylim(bottom, high + margin)
 
 
 def plain_numbers(axis: "Axis") -> None:

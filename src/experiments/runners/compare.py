@@ -1,53 +1,165 @@
-"""A sweep, or any runs of the store, as a table and figures."""
+"""Sweeps, or any runs of the store, as a table and figures."""
 
+import dataclasses
 import json
 import logging
+import os
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from ..comparison.objective import Objective
+from ..checkpoints.allowed_targets import check_targets
+from ..checkpoints.initial_weights import find_weights
+from ..comparison.columns import Layout
+from ..comparison.paired_report import PairedReport
 from ..comparison.report import Report, write
+from ..config.binding import bind
+from ..config.checks import at_least
 from ..config.errors import ConfigError
-from ..experiment import Experiment
+from ..config.paths import cache_folder
+from ..config.recorded_form import todays_form
+from ..experiment import Experiment, late_arguments
+from ..interfaces.data import Dataset
+from ..interfaces.task import SYMBOLS, task_of
+from ..scoring.target_losses import TargetLosses, target_losses
 from ..tracking.provenance import different_code
+from ..tracking.record import RunRecord
+from ..tracking.selection import Selection
+from ..training.device import choose_device
+from ..training.evaluation import Evaluation
 
 log = logging.getLogger("experiments")
 
+Form = Literal["screen", "csv", "markdown", "html", "latex", "png", "pdf", "svg"]
+PICTURES = ("png", "pdf", "svg")  # forms with a file for each figure
+
 
 class Compare:
-    """Compare the runs of a sweep, means over seeds, or the training runs that fit a filter."""
+    """Compare the runs of sweeps, means over seeds, or any training runs, or two of them target by target."""
 
     def __init__(
         self,
         *,
-        runs: str | None,
-        to: Literal["screen", "csv", "markdown", "html", "png"],
+        runs: str | list[str] | None,
+        to: Form,
         output: str | None,
+        columns: str | list[str] | None,
+        metric: str | None,
+        sort: str | None,
+        top: int | None,
+        rows: Literal["auto", "seeds", "runs"],
+        width: int | None,
+        paired: Literal["train", "valid", "test"] | None,
+        block: int | None,
+        resamples: int,
     ):
-        self.runs, self.to, self.output = runs, to, output
+        at_least(1, top=top, block=block)
+        at_least(0, width=width)
+        at_least(100, resamples=resamples)
+        self.runs, self.to, self.output, self.rows, self.width = as_list(runs), to, output, rows, width
+        self.layout = Layout(tuple(as_list(columns)), metric, sort, top)
+        self.paired, self.block, self.resamples = paired, block, resamples
 
     def run(self, experiment: Experiment) -> None:
-        found = experiment.store.select([self.runs] if self.runs else [])
-        sweep, runs = (found.sweeps or [None])[0], found.runs
-        if sweep is None:
-            report, name = Report(runs, None, None, f"{len(runs)} runs with {self.runs}"), "comparison"
-        elif not runs:
-            raise ConfigError(f"the sweep {sweep.name} has no runs yet")
-        else:
-            axes, search = json.loads(sweep.tags["sweep.axes"]), sweep.tags.get("sweep.search")
-            report, name = (
-                Report(runs, axes, search, f"sweep {sweep.name}", Objective.of_tags(sweep.tags)),
-                f"comparison-{sweep.name}",
-            )
-        if self.to == "screen" and (note := different_code(run.tags for run in runs)):
+        if self.paired is not None:
+            self._write(self._paired(experiment, self.paired), f"paired-{self.paired}")
+            return
+        selection = experiment.store.select(self.runs)
+        if not selection.runs:
+            raise ConfigError(f"the {selection.title} has no runs yet")
+        report = report_of(selection, self._layout(selection))
+        if self.to == "screen" and (note := different_code(run.tags for run in selection.runs)):
             log.warning("%s", note)
-        if self.to == "png":
-            if not report.figures:
-                raise ConfigError("there are no figures to write: no run has a score")
-            for figure, content in report.figures.items():
-                print(write(Path(self.output or name) / figure, content))
-        elif self.to == "html" or self.output is not None:
-            print(write(Path(self.output or f"{name}.html"), getattr(report, self.to)().encode()))
+        single = len(selection.sweeps) == 1
+        self._write(report, f"comparison-{selection.sweeps[0].name}" if single else "comparison")
+
+    def _paired(self, experiment: Experiment, split: str) -> PairedReport:
+        """What every target of a split costs the two runs. ConfigError unless they read and predict the same."""
+        pair = experiment.store.select(self.runs).runs if self.runs else []
+        if len(pair) != 2:
+            raise ConfigError(f"runner.paired={split} compares two runs, got {len(pair)}: give runner.runs=[A,B]")
+        first, second = (of_checkpoint(experiment, run) for run in pair)
+        dataset = first.build_dataset()
+        if split not in dataset.splits:
+            raise ConfigError(f"runner.paired={split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        if dataset.real_targets:
+            raise ConfigError("runner.paired needs symbols or labels as targets: numbers have no probability")
+        prints = {run.tags.get("dataset_fingerprint") for run in pair}
+        if len(prints) > 1:
+            log.warning("%s was trained on other data; both are scored on that of %s", pair[1].name, pair[0].name)
+        found = [losses_of(each, dataset, split) for each in (first, second)]
+        what = f"{first.choices['data']}, {split} split"
+        names = (pair[0].name, pair[1].name)
+        is_language = task_of(dataset) is SYMBOLS
+        nats = (found[0].nats, found[1].nats)
+        return PairedReport(names, what, nats, found[0].sequences, is_language, self.block, self.resamples)
+
+    def _layout(self, selection: Selection) -> Layout:
+        one_by_one = selection.one_by_one if self.rows == "auto" else self.rows == "runs"
+        return self.layout._replace(one_by_one=one_by_one)
+
+    def _write(self, report: Report | PairedReport, name: str) -> None:
+        """To the screen, or to a file or folder, whose path is printed."""
+        if self.to in PICTURES:
+            print_written(report.drawn(self.to), Path(self.output or name))
+            return
+        text = report.screen(self._terminal()) if self.to == "screen" else getattr(report, self.to)()
+        if self.to == "html" or self.output is not None:
+            print(write(Path(self.output or f"{name}.html"), text.encode()))
         else:
-            sys.stdout.write(getattr(report, self.to)())
+            sys.stdout.write(text)
+
+    def _terminal(self) -> int | None:
+        """The columns of characters that there are; None for any number, as where a file or another program reads."""
+        if self.width is not None:
+            return self.width or None
+        is_narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
+        return shutil.get_terminal_size().columns if is_narrow and self.output is None else None
+
+
+def of_checkpoint(experiment: Experiment, run: RunRecord) -> Experiment:
+    """The experiment with the weights, model, data and precision of a run."""
+    is_here = (experiment.store.folder / run.name / "best.pt").is_file()
+    weights = find_weights(run.name if is_here else run.run_id, experiment.store)
+    config = todays_form(weights.content["config"])
+    check_targets(config, [], weights.source)
+    if "cache" in config["data"]:
+        config["data"] = {**config["data"], "cache": cache_folder()}  # of this machine
+    model, data = (bind(config, section, late_arguments(config, section)) for section in ("model", "data"))
+    sizes = {key: config[key] for key in ("precision", "batch_size", "eval_batch_size", "seed")}
+    settings = dataclasses.replace(experiment.settings, **sizes)
+    device = choose_device(settings, model.target)
+    choices = experiment.choices | weights.content["choices"]
+    parts = {"model": model, "data": data, "settings": settings, "device": device, "choices": choices}
+    return dataclasses.replace(experiment, initial_weights=weights, **parts)
+
+
+def losses_of(experiment: Experiment, dataset: Dataset, split: str) -> TargetLosses:
+    """What every target of a split costs the experiment's model; a text is read as one column."""
+    model = experiment.build_model(dataset)
+    evaluation = Evaluation(dataset, experiment.settings, experiment.device, exact=True)
+    return target_losses(model, evaluation.windows(split), experiment.device, dataset.labelled)
+
+
+def as_list(given: str | list[str] | None) -> list[str]:
+    """One, several or none as a list."""
+    return [] if given is None else [given] if isinstance(given, str) else given
+
+
+def report_of(selection: Selection, layout: Layout) -> Report:
+    """The report of what was selected, with the axes of the sweep if it is one and all its runs are compared."""
+    runs, sweeps = selection.runs, selection.sweeps
+    axes = search = None
+    if len(sweeps) == 1 and {run.tags.get("sweep") for run in runs} == {sweeps[0].name}:
+        axes, search = json.loads(sweeps[0].tags["sweep.axes"]), sweeps[0].tags.get("sweep.search")
+    return Report(runs, axes, search, selection.title, sweeps, layout)
+
+
+def print_written(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the figures and print their paths. ConfigError if there are none."""
+    if not files:
+        raise ConfigError("there are no figures to write: no run has a score")
+    for name, content in files.items():
+        print(write(folder / name, content))

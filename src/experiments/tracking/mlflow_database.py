@@ -45,8 +45,8 @@ class MlflowDatabase(MlflowSource):
         """The runs that fit a condition with tags and parameters, in the order of their start or the newest first."""
         columns = (SqlRun.run_uuid, SqlRun.name, SqlRun.status, SqlRun.start_time)
         is_here = SqlRun.experiment_id == int(self._experiment_id), SqlRun.lifecycle_stage == "active"
-        start = SqlRun.start_time if newest is None else SqlRun.start_time.desc()
-        query = select(*columns).where(*is_here, condition).order_by(start, SqlRun.run_uuid).limit(newest)
+        start: Any = SqlRun.start_time if newest is None else SqlRun.start_time.desc()
+        query: Any = select(*columns).where(*is_here, condition).order_by(start, SqlRun.run_uuid).limit(newest)
         found = [
             RunRecord(name=name, run_id=run_id, status=status, started=start_time / 1000)
             for run_id, name, status, start_time in self._rows(query)

@@ -147,9 +147,9 @@ def of_server(client: MlflowClient, key: str, run_ids: Sequence[str]) -> list[Va
     credentials = client._tracking_client.store.get_host_creds()
     asked = {"run_id": list(run_ids), "metric_key": key, "max_results": MOST_POINTS}
     try:
-        answer = http_request_safe(credentials, HISTORIES, "GET", params=asked).json()
+        answer = http_request_safe(credentials, HISTORIES, "GET", params=asked).json()  # type: ignore[no-untyped-call]
     except MlflowException as error:
-        if error.get_http_status_code() != 404 and error.error_code != "ENDPOINT_NOT_FOUND":
+        if error.error_code not in ("ENDPOINT_NOT_FOUND", "RESOURCE_DOES_NOT_EXIST"):
             raise
         return [value for run_id in run_ids for value in one_by_one(client, key, run_id)]
     points: list[dict[str, Any]] = answer.get("metrics", [])

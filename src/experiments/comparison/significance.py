@@ -1,0 +1,31 @@
+"""Which rows of a table cannot be told from the best one, by their seeds."""
+
+from collections.abc import Sequence
+
+LEVEL = 0.05
+TEST = f"Welch's t-test over seeds, two-sided, p >= {LEVEL:g}, not corrected for the number of rows"
+NO_TEST = "with one seed in the best row there is no test"
+
+
+def indistinguishable(scores: Sequence[Sequence[float]], best: int) -> list[bool]:
+    """Scores of the seeds of every row -> whether Welch's t-test does not tell it from the best row at 5 %.
+
+    The best row itself is always among them. A row with one seed cannot be tested, and is not.
+    """
+    return [k == best or p_value(scores[best], row) >= LEVEL for k, row in enumerate(scores)]
+
+
+def p_value(one: Sequence[float], other: Sequence[float]) -> float:
+    """Two-sided p of Welch's t-test; 0 if it cannot be computed, and 1 for constant values that are equal."""
+    if min(len(one), len(other)) < 2:
+        return 0.0
+    if len({*one}) == len({*other}) == 1:
+        return float(one[0] == other[0])
+    from scipy.stats import ttest_ind  # slow, and needed for this alone
+
+    return float(ttest_ind(one, other, equal_var=False).pvalue)
+
+
+def how_tested(scores: Sequence[Sequence[float]], best: int) -> str:
+    """The test in words."""
+    return TEST if len(scores[best]) > 1 else NO_TEST
