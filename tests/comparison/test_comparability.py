@@ -1,9 +1,11 @@
 """When a comparison says that perplexities cannot be compared."""
 
+import io
+
+import pandas as pd
 import pytest
 
 from experiments.comparison.comparability import note
-from experiments.comparison.rendering import to_html
 from experiments.comparison.report import Report
 from experiments.comparison.table import compare
 
@@ -44,7 +46,7 @@ def test_labels_and_runs_that_recorded_nothing_are_not_warned_about():
 
 
 def test_columns_of_texts_are_there_only_where_runs_recorded_them():
-    old, new = compare([a_run("a", {"x": 1}, 3.0)], ["x"]), compare([a_text_run("b", x=1)], ["x"])
+    old, new = compare([a_run("a", {"x": 1}, 3.0)], ["x"]).frame, compare([a_text_run("b", x=1)], ["x"]).frame
     assert not {"vocabulary_size", "test/unknown_share", "test/bits_per_character"} & set(old)
     assert (new["vocabulary_size"].item(), new["test/unknown_share"].item()) == (10.0, 0.1)
 
@@ -53,5 +55,28 @@ def test_every_form_for_people_has_the_sentence():
     report = Report([a_text_run("a", x=1), a_text_run("b", x=2, share=0.2)], ["x"], None, "two")
     assert report.screen().splitlines()[-1] == f"warning: {report.note}"
     assert report.markdown().splitlines()[-1] == f"Warning: {report.note}."
-    assert f"<strong>Warning: {report.note}.</strong>" in to_html(report.table, "two", {}, report.note)
-    assert "arning" not in to_html(report.table, "two", {})
+    assert f"<strong>Warning: {report.note}.</strong>" in report.html()
+    assert f"% warning: {report.note}" in report.latex()
+    same = Report([a_text_run("a", x=1), a_text_run("b", x=2)], ["x"], None, "two")
+    assert "arning" not in same.html() + same.latex() + same.screen() + same.markdown()
+
+
+def a_labelled_run(name, **parameters):
+    return a_run(name, parameters, 0.5, **{"dataset.task": "labels"})
+
+
+def test_labels_and_language_models_are_never_ranked_together():
+    runs = [a_text_run("a", x=1), a_text_run("b", x=2), a_labelled_run("c", x=1), a_labelled_run("d", x=2)]
+    report = Report(runs, ["x"], None, "both")
+    assert [(part.task, len(part.table.frame)) for part in report.parts] == [("symbols", 2), ("labels", 2)]
+    assert report.note == "language models and labels are never ranked together: each has a table of its own"
+    screen = report.screen()
+    assert screen.count("* lowest valid/loss best") == 2
+    assert "language models\n" in screen
+    assert "labels\n" in screen
+    table = pd.read_csv(io.StringIO(report.csv()))
+    assert list(table["task"]) == ["symbols"] * 2 + ["labels"] * 2
+    assert table["valid/perplexity best"].notna().tolist() == [True, True, False, False]
+    assert report.html().count("<table>") == 2
+    assert report.latex().count(r"\begin{tabular}") == 2
+    assert {name.partition("-")[0] for name in report.figures} == {"symbols", "labels"}

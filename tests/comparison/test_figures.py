@@ -56,21 +56,18 @@ def test_a_grid_of_two_axes_has_curves_both_axes_and_a_heat_map():
     }
 
 
-def test_a_numeric_axis_has_a_line_of_means_per_level_and_its_band():
+def test_a_numeric_axis_has_a_line_of_means_per_level_and_bars_of_their_intervals():
     runs = sweep(model=list(FLOORS), truncation=[35, 1, 5])
     plot = axes_of(draw(runs, ["model", "truncation", "seed"], "grid")["by_truncation"])
     lines = {line.get_label(): line for line in plot.lines if not line.get_label().startswith("_")}
     assert set(lines) == set(FLOORS)
     for model, line in lines.items():
         expected = [mean(bests(runs, model, truncation)).value for truncation in (1, 5, 35)]
-        assert list(line.get_xdata()) == [1, 5, 35]
+        assert list(line.get_xdata()) == pytest.approx([1, 5, 35], rel=0.05)  # series stand side by side
         assert list(line.get_ydata()) == pytest.approx(expected)
-    band = plot.collections[0].get_paths()[0].vertices
     found = mean(bests(runs, "numpy_rnn", 1))
-    at_one = band[band[:, 0] == 1][:, 1]
-    assert (at_one.min(), at_one.max()) == pytest.approx(
-        (found.value - found.half_width, found.value + found.half_width)
-    )
+    bar = plot.collections[0].get_segments()[0][:, 1]
+    assert list(bar) == pytest.approx([found.value - found.half_width, found.value + found.half_width])
     assert plot.get_xscale() == "log"  # 1 to 35
     assert [tick.get_text() for tick in plot.get_xticklabels()] == ["1", "5", "35"]
 
@@ -245,3 +242,126 @@ def test_a_loss_of_zero_and_equal_values_can_be_drawn():
         run.metrics["train/loss"] = {10: 0.0, 20: 0.0}
     assert set(Report(flat, ["x"], "grid", "flat").figures) == {"curves.png", "by_x.png"}
     assert axes_of(draw(flat, ["x"], "grid")["curves"]).get_yscale() == "linear"
+
+
+def by_x(seeds, values=(1, 2, 3), floor=lambda _: 3.0, **axes):
+    runs = grid({"x": list(values), **axes}, seeds, floor)
+    return runs, draw(runs, ["x", *axes, "seed"], "grid")["by_x"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "title"),
+    [
+        (1, "valid perplexity against x, one seed"),
+        (2, "valid perplexity against x, 2 seeds: each run, mean and range"),
+        (3, "valid perplexity against x, 3 seeds: mean and 95 % interval"),
+        (10, "valid perplexity against x, 10 seeds: mean and 95 % interval"),
+    ],
+)
+def test_an_interval_is_drawn_from_three_seeds_on_and_of_two_their_range(seeds, title):
+    runs, figure = by_x(seeds)
+    assert figure.get_suptitle() == title
+    plot = axes_of(figure)
+    bars = [segment[:, 1] for bar in plot.collections if hasattr(bar, "get_segments") for segment in bar.get_segments()]
+    bars = [bar for bar in bars if np.isfinite(bar).all()]
+    scores = [math.exp(min(run.metrics["valid/loss"].values())) for run in runs[:seeds]]  # those of x=1
+    found = mean(scores)
+    expected = {1: [], 2: [min(scores), max(scores)]}.get(
+        seeds, [found.value - found.half_width, found.value + found.half_width]
+    )
+    assert len(bars) == (0 if seeds == 1 else 3)
+    assert not bars or any(list(bar) == pytest.approx(expected) for bar in bars)
+    curves = draw(runs, ["x", "seed"], "grid")["curves"]
+    bands = [band.get_paths()[0].vertices for band in axes_of(curves).collections]
+    assert any(np.isfinite(band).all() and len(band) > 4 for band in bands) == (seeds >= 3)
+
+
+def test_what_is_drawn_of_an_accuracy_stays_between_0_and_1():
+    runs = grid({"x": [1, 2]}, 3, lambda _: 3.0)
+    for k, run in enumerate(runs):
+        run.tags["dataset.task"] = "labels"
+        run.metrics["valid/accuracy"] = dict.fromkeys(run.metrics["valid/loss"], (0.3, 0.6, 1.0)[k % 3])
+    assert mean([0.3, 0.6, 1.0]).half_width > 0.8
+    plot = axes_of(draw(runs, ["x", "seed"], "grid")["by_x"])
+    ends = [end for bar in plot.collections for segment in bar.get_segments() for end in segment[:, 1]]
+    assert (min(ends), max(ends)) == (0.0, 1.0)
+    low, high = plot.get_ylim()
+    assert 0.1 < low < 0.3
+    assert 1.0 < high < 1.05
+    assert "valid accuracy" in plot.get_ylabel()
+
+
+def test_lines_over_each_other_are_dashed_and_lines_apart_are_not():
+    equal = grid({"x": [1, 2, 3], "model": ["a", "b"]}, 1, lambda _: 3.0)
+    for run in equal:
+        run.metrics["valid/perplexity"] = dict.fromkeys(run.metrics["valid/loss"], 5.0 + float(run.parameters["x"]))
+    apart = grid({"x": [1, 2, 3], "model": ["a", "b"]}, 1, lambda point: 3.0 + (point["model"] == "b"))
+
+    def styles(runs):
+        plot = axes_of(draw(runs, ["x", "model", "seed"], "grid")["by_x"])
+        return [line.get_linestyle() for line in plot.lines if not line.get_label().startswith("_")]
+
+    assert styles(equal) == ["-", "--"]
+    assert styles(apart) == ["-", "-"]
+
+
+def test_axes_that_go_along_with_another_one_are_named_with_it():
+    runs = grid({"optimizer.lr": [20, 0.003], "truncation": [5, 35]}, 3, lambda point: 3 + 1 / point["truncation"])
+    for run in runs:
+        run.parameters["choice.optimizer"] = "sgd" if run.parameters["optimizer.lr"] == "20" else "adam"
+    figures = draw(runs, ["optimizer", "optimizer.lr", "truncation", "seed"], "grid")
+    assert set(figures) == {"curves", "by_optimizer", "by_truncation", "heat_map"}
+    plot = axes_of(figures["by_optimizer"])
+    assert plot.get_xlabel() == "optimizer (optimizer.lr)"
+    assert [tick.get_text() for tick in plot.get_xticklabels()] == ["adam (0.003)", "sgd (20)"]
+    assert legend_of(figures["by_truncation"]) == ["adam (0.003)", "sgd (20)"]
+    sizes = grid({"hidden": [25, 50, 100]}, 3, lambda point: 3 + 1 / point["hidden"])
+    for run in sizes:
+        run.parameters["embedding"] = run.parameters["hidden"]
+    plot = axes_of(draw(sizes, ["hidden", "embedding", "seed"], "grid")["by_hidden"])
+    assert plot.get_xlabel() == "hidden (embedding)"
+    assert [tick.get_text() for tick in plot.get_xticklabels()] == ["25", "50", "100"]
+
+
+def test_a_third_axis_with_few_values_has_panels():
+    axes = {"delay": [10, 20, 40, 80], "model": ["a", "b", "c"], "truncation": [10, None]}
+    runs = grid(axes, 3, lambda point: 3 + 1 / point["delay"])
+    figure = draw(runs, [*axes, "seed"], "grid")["by_delay"]
+    assert [plot.get_title() for plot in figure.axes] == ["truncation=10", "truncation=null"]
+    assert legend_of(figure) == ["a", "b", "c"]
+
+
+def test_every_figure_of_a_metric_that_spans_decades_is_logarithmic():
+    axes = {"x": [1, 2, 3], "y": ["a", "b"]}
+    runs = grid(axes, 3, lambda point: 2 * point["x"])
+    figures = draw(runs, [*axes, "seed"], "grid")
+    for name in ("curves", "by_x", "by_y"):
+        assert axes_of(figures[name]).get_yscale() == "log", name
+        assert "(log scale)" in axes_of(figures[name]).get_ylabel()
+    assert type(axes_of(figures["heat_map"]).images[0].norm).__name__ == "LogNorm"
+    assert axes_of(draw(runs, [*axes, "seed"], "random")["by_x"]).get_yscale() == "log"
+
+
+def test_labels_of_values_are_left_out_where_they_would_touch():
+    _, figure = by_x(1, values=(1, 2, 3, 100, 200), floor=lambda _: 3.0)
+    assert axes_of(figure).get_xscale() == "log"
+    _, figure = by_x(1, values=(10, 10.5, 11, 60, 100))
+    labels = [tick.get_text() for tick in axes_of(figure).get_xticklabels()]
+    assert labels == ["10", "60", "100"]
+
+
+def test_no_legend_covers_data():
+    runs, _ = by_x(3, y=["a", "b"])
+    for how in ("grid", "random"):
+        for name, figure in draw(runs, ["x", "y", "seed"], how).items():
+            assert all(plot.get_legend() is None for plot in figure.axes), name
+
+
+def test_figures_of_another_metric_and_of_single_runs():
+    runs = sweep(model=list(FLOORS), truncation=[5, 35])
+    figures = draw(runs, ["model", "truncation", "seed"], "grid", "test/loss")
+    assert axes_of(figures["by_model"]).get_ylabel() == "best test loss (per target)"
+    assert "valid perplexity by training targets" in axes_of(figures["curves"]).get_title()
+    single = draw(runs[:2], None, None, one_by_one=True)
+    assert set(single) == {"curves", "by_run"}
+    assert legend_of(single["curves"]) == [run.name for run in runs[:2]]

@@ -45,7 +45,7 @@ def test_the_screen_shows_the_latest_sweep(command, sweep):
 def test_csv_is_the_table_to_every_digit_and_nothing_else(command, sweep, tmp_path):
     printed = command(*HERE, "runner.to=csv").out
     table = pd.read_csv(io.StringIO(printed))
-    pd.testing.assert_frame_equal(table, compare(sweep, AXES), check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(table, compare(sweep, AXES).frame, check_dtype=False, check_exact=True)
     assert command(*HERE, "runner.to=csv", "runner.output=table.csv").out == "table.csv\n"
     assert (tmp_path / "table.csv").read_text() == printed
 
@@ -53,8 +53,10 @@ def test_csv_is_the_table_to_every_digit_and_nothing_else(command, sweep, tmp_pa
 @pytest.mark.usefixtures("sweep")
 def test_markdown_is_a_table_and_nothing_else(command):
     lines = command(*HERE, "runner.to=markdown").out.splitlines()
-    assert len(lines) == 6
-    assert all(line.startswith("|") and line.endswith("|") for line in lines)
+    assert all(line.startswith("|") and line.endswith("|") for line in lines[:6])
+    assert lines[6] == ""
+    assert lines[7].startswith("In every row: runs 2; outcome 2 completed; updates 300; ")
+    assert len(lines) == 8
 
 
 @pytest.mark.usefixtures("sweep")
@@ -82,7 +84,7 @@ def test_png_writes_every_figure(command, tmp_path):
 def test_mistakes_are_one_sentence(command, tmp_path):
     assert "there is no sweep in" in command(*HERE).error
     assert "only an MLflow store can apply the filter" in command(*HERE, "runner.runs='a = b'").error
-    assert "runner.to" in command(*HERE, "runner.to=pdf").error
+    assert "runner.to" in command(*HERE, "runner.to=docx").error
     journal(tmp_path / "runs", a_sweep("empty", AXES, [])[0])
     assert "the sweep empty has no runs yet" in command(*HERE).error
     parent, children = a_sweep("failed", AXES, [])[0], runs()[:1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..config.figure import COLOURS, MARKERS, empty_figure, empty_row, scale_scores
 from ..tracking.record import RunRecord
 from .grouping import Combination, Value, group, levels, numbers, value_on
-from .measures import Criterion, completed, mean
+from .measures import Criterion, Mean, completed, mean
 from .styling import (
     MAX_TICKS,
     MIN_SEEDS,
@@ -146,10 +146,17 @@ def draw_lines(plot: "Axes", series: Mapping[str, Series], places: Mapping[Value
         means = {at[value]: found for value, found in lines[k].items()}
         draw_line(plot, means, name, k, criterion, covered[k], has_band=not has_bars)
         if has_bars:
-            low_ends, high_ends = zip(*(interval(found, criterion) for found in means.values()))
-            plot.vlines(list(means), low_ends, high_ends, color=COLOURS[k], linewidth=5, alpha=0.25)
+            draw_bars(plot, means, k, criterion)
         for value, found in scores.items():
             draw_runs(plot, at[value], found, k)
+
+
+def draw_bars(plot: "Axes", means: Mapping[float, Mean], k: int, criterion: Criterion) -> None:
+    """The intervals of three seeds and more as broad bars."""
+    known = {place: interval(found, criterion) for place, found in means.items() if found.number >= MIN_SEEDS}
+    if known:
+        low, high = zip(*known.values())
+        plot.vlines(list(known), low, high, color=COLOURS[k], linewidth=5, alpha=0.25)
 
 
 def aside(plot: "Axes", place: float, steps: float) -> float:

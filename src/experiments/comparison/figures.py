@@ -9,7 +9,7 @@ from ..config.figure import COLOURS, empty_figure, is_logarithmic, plain_numbers
 from ..tracking.record import RunRecord
 from .axis_figures import Axis, draw_against_axis, draw_scatter
 from .curves import Curves, draw_curves
-from .grouping import compared_axes, group, leading, levels
+from .grouping import compared_axes, group, leading, levels, varying
 from .importance import importance
 from .measures import Criterion, completed, criterion_of, mean
 from .styling import label, seeds_text
@@ -38,12 +38,13 @@ def draw(
     criterion = criterion_of(runs, metric)
     axes = ["run"] if one_by_one else compared_axes(runs, axes)
     tried = [run for run in runs if criterion.score(run) is not None]
-    varied = axes_of(tried, axes)
+    is_search = search in SEARCHES
+    varied = [Axis(axis, ()) for axis in varying(tried, axes)] if is_search else axes_of(tried, axes)
     figures = {}
     by_epoch = criterion if criterion.split != "test" else criterion_of(runs)
     if curves := Curves.of([run for run in tried if by_epoch.key in run.metrics], varied, by_epoch):
         figures["curves"] = draw_curves(curves)
-    if search in SEARCHES:
+    if is_search:
         figures |= {f"by_{axis.lead}": draw_scatter(tried, axis, criterion) for axis in varied}
         if tried and (shares := importance(runs, axes)):
             figures["importance"] = draw_importance(shares)

@@ -1,12 +1,13 @@
 """Sweeps, or any runs of the store, as a table and figures."""
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -81,16 +82,16 @@ class Compare:
         if len(pair) != 2:
             raise ConfigError(f"runner.paired={split} compares two runs, got {len(pair)}: give runner.runs=[A,B]")
         first, second = (of_checkpoint(experiment, run) for run in pair)
-        dataset = first.build_dataset()
+        with without_messages():  # the screen or the file that a table is written to is to have nothing else
+            dataset = first.build_dataset()
         if split not in dataset.splits:
             raise ConfigError(f"runner.paired={split} is not in this dataset; it has {', '.join(dataset.splits)}")
         if dataset.real_targets:
             raise ConfigError("runner.paired needs symbols or labels as targets: numbers have no probability")
-        prints = {run.tags.get("dataset_fingerprint") for run in pair}
-        if len(prints) > 1:
-            log.warning("%s was trained on other data; both are scored on that of %s", pair[1].name, pair[0].name)
+        is_other = len({run.tags.get("dataset_fingerprint") for run in pair}) > 1
         found = [losses_of(each, dataset, split) for each in (first, second)]
         what = f"{first.choices['data']}, {split} split"
+        what += f" of {pair[0].name}, as {pair[1].name} was trained on other data" if is_other else ""
         names = (pair[0].name, pair[1].name)
         is_language = task_of(dataset) is SYMBOLS
         nats = (found[0].nats, found[1].nats)
@@ -117,6 +118,17 @@ class Compare:
             return self.width or None
         is_narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
         return shutil.get_terminal_size().columns if is_narrow and self.output is None else None
+
+
+@contextlib.contextmanager
+def without_messages() -> Iterator[None]:
+    """In it only warnings are printed."""
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def of_checkpoint(experiment: Experiment, run: RunRecord) -> Experiment:
