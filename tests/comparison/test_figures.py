@@ -272,8 +272,7 @@ def test_an_interval_is_drawn_from_three_seeds_on_and_of_two_their_range(seeds, 
     assert len(bars) == (0 if seeds == 1 else 3)
     assert not bars or any(list(bar) == pytest.approx(expected) for bar in bars)
     curves = draw(runs, ["x", "seed"], "grid")["curves"]
-    bands = [band.get_paths()[0].vertices for band in axes_of(curves).collections]
-    assert any(np.isfinite(band).all() and len(band) > 4 for band in bands) == (seeds >= 3)
+    assert len(axes_of(curves).collections) == (3 if seeds >= 3 else 0)  # bands
 
 
 def test_what_is_drawn_of_an_accuracy_stays_between_0_and_1():

@@ -81,6 +81,75 @@ def test_png_writes_every_figure(command, tmp_path):
     assert all((tmp_path / path).stat().st_size > 5000 for path in printed)
 
 
+def test_runs_are_compared_by_name_and_the_latest_ones(command, sweep):
+    names = [sweep[3].name, sweep[0].name]
+    out = command(*HERE, f"runner.runs=[{','.join(names)}]").out
+    assert out.startswith(f"2 runs with {', '.join(names)}\n")
+    starts = [line.lstrip("* ").split()[0] for line in out.splitlines()]
+    assert [start for start in starts if start.startswith("run-")] == names
+    table = pd.read_csv(io.StringIO(command(*HERE, "runner.runs=latest:3", "runner.to=csv").out))
+    newest = sorted(sweep, key=lambda run: run.started)[-3:]
+    assert list(table["run"]) == [run.name for run in newest]
+    together = command(*HERE, "runner.runs=latest:3", "runner.rows=seeds", "runner.to=csv").out
+    assert "run" not in pd.read_csv(io.StringIO(together))
+    assert "there is no sweep or run 'run-9' in" in command(*HERE, "runner.runs=[run-0-0,run-9]").error
+
+
+@pytest.mark.usefixtures("sweep")
+def test_columns_rows_and_their_order_are_typed(command):
+    how = ("runner.columns=[+train/loss,+seed]", "runner.metric=test/perplexity", "runner.sort=-model.hidden_size")
+    table = pd.read_csv(io.StringIO(command(*HERE, *how, "runner.top=3", "runner.to=csv").out))
+    assert table["model.hidden_size"].iloc[0] == 16
+    assert len(table) == 3
+    assert {"train/loss", "train/loss ±", "seed"} <= set(table)
+    assert list(table["seed"]) == ["0, 1"] * 3
+    assert "* lowest test/perplexity" in command(*HERE, *how).out
+    assert "did you mean truncation?" in command(*HERE, "runner.columns=trunction").error
+    assert "runner.metric: there is no metric" in command(*HERE, "runner.metric=valid/loss_").error
+
+
+@pytest.mark.usefixtures("sweep")
+def test_the_width_is_that_of_the_terminal_or_what_is_typed(command, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = command(*HERE).out
+    assert "not shown" not in whole
+    assert "not shown, as the terminal is too narrow" in command(*HERE, "runner.width=60").out
+    monkeypatch.setenv("COLUMNS", "60")
+    assert command(*HERE).out == command(*HERE, "runner.width=60").out
+    assert command(*HERE, "runner.width=0").out == whole
+
+
+def test_the_head_says_data_options_command_and_code(command, tmp_path):
+    known = {"command": "experiments sweeps=x", "git_commit": "a" * 40, "dataset_fingerprint": "12ab"}
+    parent, children = a_sweep("sweep-2", AXES, runs())
+    parent.tags["command"] = "experiments sweeps=x"
+    for run in children:
+        run.tags |= known
+        run.parameters |= {"choice.data": "ptb", "epochs": "3", "optimizer.lr": "0.5"}
+    for run in (parent, *children):
+        journal(tmp_path / "runs", run)
+    lines = command(*HERE).out.splitlines()
+    assert lines[1] == "data      ptb (the same in all runs, fingerprint 12ab)"
+    assert lines[2] == "fixed     data=ptb epochs=3"
+    assert lines[3] == "command   experiments sweeps=x"
+    assert lines[4] == "code      commit aaaaaaaaaaaa"
+    assert command(*HERE, "runner.to=html").code == 0
+    assert "<code>optimizer.lr=0.5</code>" in (tmp_path / "comparison-sweep-2.html").read_text()
+
+
+@pytest.mark.usefixtures("sweep")
+def test_figures_are_written_as_pdf_and_svg_and_the_table_as_latex(command, tmp_path):
+    for form, beginning in (("pdf", b"%PDF"), ("svg", b"<?xml")):
+        printed = command(*HERE, f"runner.to={form}").out.split()
+        assert f"comparison-sweep-1/by_truncation.{form}" in printed
+        contents = [(tmp_path / path).read_bytes() for path in printed]
+        assert all(content.startswith(beginning) for content in contents)
+    latex = command(*HERE, "runner.to=latex").out
+    assert r"\begin{tabular}" in latex
+    assert command(*HERE, "runner.to=latex", "runner.output=t.tex").out == "t.tex\n"
+    assert (tmp_path / "t.tex").read_text() == latex
+
+
 def test_mistakes_are_one_sentence(command, tmp_path):
     assert "there is no sweep in" in command(*HERE).error
     assert "only an MLflow store can apply the filter" in command(*HERE, "runner.runs='a = b'").error

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config.figure import COLOURS, MARKERS, empty_figure, empty_row, scale_scores
+from ..config.figure import COLOURS, MARKERS, empty_row, scale_scores
 from ..tracking.record import RunRecord
 from .grouping import Combination, Value, group, levels, numbers, value_on
 from .measures import Criterion, Mean, completed, mean
 from .styling import (
     MAX_TICKS,
     MIN_SEEDS,
-    OTHERS,
     draw_line,
     hidden_lines,
     interval,
@@ -193,22 +192,3 @@ def draw_runs(plot: "Axes", place: float, scores: Sequence[float], k: int) -> No
         plot.vlines(place, min(scores), max(scores), color=COLOURS[k], linewidth=1.2)
     if len(scores) > 1:
         plot.plot([place] * len(scores), scores, ".", color=COLOURS[k], alpha=0.5, markersize=5)
-
-
-def draw_scatter(runs: Sequence[RunRecord], axis: Axis, criterion: Criterion) -> "Figure":
-    """The score of every run of a search against one axis; a cross is the best of a stopped run."""
-    figure, plot = empty_figure(8, 4.5)
-    places = lay_out_axis(plot, axis.name, levels(runs, axis.lead), axis.names(runs))
-    scale_scores(plot, criterion.metric, criterion.scores(runs))
-    done = [run for run in runs if run.outcome == "completed"]
-    stopped = [run for run in runs if run.outcome != "completed"]
-    styles = ("completed", "o", COLOURS[0], 0.8), ("did not complete:\nbest until then", "x", COLOURS[1], 0.9)
-    for members, (name, marker, colour, alpha) in zip((done, stopped), styles):
-        if members:
-            at = [places[value_on(run, axis.lead)] for run in members]
-            plot.plot(at, criterion.scores(members), marker, color=colour, alpha=alpha, label=name)
-    plot.set_ylabel(label(criterion, "best") + (" (log scale)" if plot.get_yscale() == "log" else ""))
-    plot.set_title(f"{criterion.key.replace('/', ' ')} against {axis.lead}: {len(runs)} runs of the search")
-    figure.legend(fontsize="small", loc="outside right upper")
-    plot.grid(alpha=0.3, color=OTHERS)
-    return figure

@@ -1,17 +1,18 @@
-"""The figures of a comparison: which there are, a heat map, what matters in a search."""
+"""The figures of a comparison: which there are, and a heat map."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.figure import COLOURS, empty_figure, is_logarithmic, plain_numbers
+from ..config.figure import empty_figure, is_logarithmic, plain_numbers
 from ..tracking.record import RunRecord
-from .axis_figures import Axis, draw_against_axis, draw_scatter
+from .axis_figures import Axis, draw_against_axis
 from .curves import Curves, draw_curves
 from .grouping import compared_axes, group, leading, levels, varying
 from .importance import importance
 from .measures import Criterion, completed, criterion_of, mean
+from .search_figures import draw_importance, draw_scatter
 from .styling import label, seeds_text
 
 if TYPE_CHECKING:
@@ -94,13 +95,3 @@ def write_numbers(plot: "Axes", image: "AxesImage", scores: np.ndarray) -> None:
             red, green, blue, _ = image.cmap(image.norm(score))
             ink = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
             plot.text(column, row, f"{score:.4g}", ha="center", va="center", color=ink, fontsize="small")
-
-
-def draw_importance(shares: Mapping[str, float]) -> "Figure":
-    """Axis -> share, as bars."""
-    figure, plot = empty_figure(7, 1.5 + 0.4 * len(shares))
-    bars = plot.barh(list(shares), list(shares.values()), color=COLOURS[0])
-    plot.bar_label(bars, fmt="{:.0%}", padding=3)
-    plot.invert_yaxis()
-    plot.set(xlim=(0, 1.1), xlabel="share of what decides the lowest loss (PED-ANOVA)")
-    return figure

@@ -67,7 +67,7 @@ def draw_line(
 
     `over` is the number of lines that it would hide: it is dashed where there are some.
     """
-    if has_band:
+    if has_band and any(found.number >= MIN_SEEDS for found in means.values()):
         low, high = zip(*(interval(found, criterion) for found in means.values()))
         plot.fill_between(list(means), low, high, color=COLOURS[k], alpha=0.12, linewidth=0)
     middles, marker = [found.value for found in means.values()], MARKERS[k] if len(means) < MAX_MARKERS else None
