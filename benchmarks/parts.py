@@ -164,6 +164,17 @@ def startup() -> tuple[str, dict]:
     return _table("Start", startup.__doc__, ["all", "importing torch and mlflow", "the rest"], rows), {}
 
 
+def comparing() -> tuple[str, dict]:
+    """`runner=compare` over the 1,005 runs of a sweep in an sqlite store, 15 epochs and 15 metrics each, as a table.
+
+    A query is one statement that the database is asked; of them one reads the metrics of a thousand runs.
+    """
+    found = alternate({"compare": Side("comparing", TORCH)}, rounds=3)["compare"]
+    row = [f"{found.seconds:.2f}", f"{found.cpu_seconds:.2f}", f"{found.whole:.2f}", f"{found.losses[0]:.0f}"]
+    head = ["s beyond imports", "s of CPU", "s with imports", "queries"]
+    return _table("Comparing", comparing.__doc__, head, [row]), {}
+
+
 PARTS = {
     "torch": torch_networks,
     "precision": precision,
@@ -174,6 +185,7 @@ PARTS = {
     "memory": memory,
     "startup": startup,
     "growth": growth,
+    "comparing": comparing,
 }
 OF_PTB = ("precision", "evaluation")
 TIMES = ["tokens/s", "ms", "ms of CPU"]

@@ -1,5 +1,7 @@
 """What the figures of a comparison show."""
 
+import io
+import itertools
 import json
 import math
 import random
@@ -260,8 +262,8 @@ def by_x(seeds, values=(1, 2, 3), floor=lambda _: 3.0, **axes):
 )
 def test_an_interval_is_drawn_from_three_seeds_on_and_of_two_their_range(seeds, title):
     runs, figure = by_x(seeds)
-    assert figure.get_suptitle() == title
     plot = axes_of(figure)
+    assert plot.get_title() == title
     bars = [segment[:, 1] for bar in plot.collections if hasattr(bar, "get_segments") for segment in bar.get_segments()]
     bars = [bar for bar in bars if np.isfinite(bar).all()]
     scores = [math.exp(min(run.metrics["valid/loss"].values())) for run in runs[:seeds]]  # those of x=1
@@ -347,6 +349,16 @@ def test_labels_of_values_are_left_out_where_they_would_touch():
     _, figure = by_x(1, values=(10, 10.5, 11, 60, 100))
     labels = [tick.get_text() for tick in axes_of(figure).get_xticklabels()]
     assert labels == ["10", "60", "100"]
+
+
+def test_values_of_a_search_have_ticks_that_do_not_touch():
+    figure = draw(*search(60), "tpe")["by_optimizer.lr"]
+    figure.savefig(io.BytesIO())
+    boxes = [tick.get_window_extent() for tick in axes_of(figure).get_xticklabels() if tick.get_text()]
+    low, high = axes_of(figure).get_window_extent().intervalx
+    boxes = sorted((box.x0, box.x1) for box in boxes if low <= (box.x0 + box.x1) / 2 <= high)
+    assert len(boxes) > 2
+    assert all(right < left for (_, right), (left, _) in itertools.pairwise(boxes))
 
 
 def test_no_legend_covers_data():

@@ -77,11 +77,15 @@ def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[Axis], axis: Axi
             draw_side_by_side(plot, panel.series, places, criterion)
         else:
             draw_lines(plot, panel.series, places, criterion)
-        plot.set_title(panel.title, fontsize="medium")
+        plot.set_title(panel.title, fontsize="small")
         plot.grid(alpha=0.3)
     plots[0].set_ylabel(label(criterion, "best") + (" (log scale)" if plots[0].get_yscale() == "log" else ""))
     seeds = [len(found) for panel in panels for series in panel.series.values() for found in series.values()]
-    figure.suptitle(f"{criterion.key.replace('/', ' ')} against {axis.lead}, {seeds_text(seeds)}", fontsize="large")
+    title = f"{criterion.key.replace('/', ' ')} against {axis.lead}, {seeds_text(seeds)}"
+    if len(plots) == 1:
+        plots[0].set_title(title, fontsize="medium")
+    else:
+        figure.suptitle(title, fontsize="medium")
     if legend:
         handles = {text: handle for plot in plots for handle, text in zip(*plot.get_legend_handles_labels())}
         figure.legend(
@@ -90,7 +94,7 @@ def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[Axis], axis: Axi
             title=legend,
             fontsize="small",
             title_fontsize="small",
-            loc="outside right upper",
+            loc="outside right upper" if len(plots) == 1 else "outside right center",
         )
     return figure
 

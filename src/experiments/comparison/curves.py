@@ -121,7 +121,9 @@ def describe(figure: "Figure", plot: "Axes", curves: Curves, num_grey: int) -> N
     thin = "\nthin: training, within epochs" if any(curves.training.values()) else ""
     what = "epoch" if curves.x == "epochs" else "training targets"
     is_one = len(curves.axes) == 1 and curves.axes[0].lead == "run"
-    seeds = "" if is_one else f", {seeds_text([len(curves.seeds[key]) for key in curves.scores])}"
+    seeds = (
+        "" if is_one else f", {seeds_text([len(curves.seeds[key]) for key in curves.scores], 'mean, thin: each run')}"
+    )
     plot.set_title(f"{curves.criterion.key.replace('/', ' ')} by {what}{seeds}{thin}")
     plot.grid(alpha=0.3)
 

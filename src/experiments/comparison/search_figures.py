@@ -39,5 +39,5 @@ def draw_importance(shares: Mapping[str, float]) -> "Figure":
     bars = plot.barh(list(shares), list(shares.values()), color=COLOURS[0])
     plot.bar_label(bars, fmt="{:.0%}", padding=3)
     plot.invert_yaxis()
-    plot.set(xlim=(0, 1.1), xlabel="share of what decides the lowest loss (PED-ANOVA)")
+    plot.set(xlim=(0, 1.1), xlabel="share (PED-ANOVA)", title="what decides the lowest loss")
     return figure

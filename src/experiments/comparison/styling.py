@@ -14,6 +14,7 @@ from .measures import Criterion, Mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 OTHERS = "#bbbbbb"
 MAX_TICKS = 8  # values of an axis that are all labelled
@@ -29,15 +30,14 @@ def label(criterion: Criterion, which: str) -> str:
     return f"{which} {criterion.split} {criterion.unit}".strip()
 
 
-def seeds_text(numbers_of_seeds: Sequence[int]) -> str:
-    """What is drawn of so many seeds: "3 seeds: mean and 95 % interval"."""
+def seeds_text(numbers_of_seeds: Sequence[int], few: str = "each run, mean and range") -> str:
+    """What is drawn of so many seeds: "3 seeds: mean and 95 % interval"; `few`: what is drawn of fewer than three."""
     least, most = min(numbers_of_seeds), max(numbers_of_seeds)
     if most == 1:
         return "one seed"
     seeds = f"{most} seeds" if least == most else f"{least} to {most} seeds"
     if least >= MIN_SEEDS:
         return f"{seeds}: mean and 95 % interval"
-    few = "each run, mean and range"
     return f"{seeds}: {few}" if most < MIN_SEEDS else f"{seeds}: mean; 95 % interval from {MIN_SEEDS} seeds on"
 
 
@@ -111,8 +111,18 @@ def lay_out_axis(axes: "Axes", name: str, values: Sequence[Value], names: Mappin
         axes.set_xticks([found[k] for k in ticks], [names[values[k]] for k in ticks])
     elif is_log:
         axes.set_xlim(found[0] / 1.1, found[-1] * 1.1)
-        plain_numbers(axes.xaxis)
+        few_numbers(axes.xaxis)
     return {value: float(value) for value in found}
+
+
+def few_numbers(axis: "Axis") -> None:
+    """A logarithmic horizontal axis: powers of ten alone over two of them and more, as numbers are wide."""
+    from matplotlib.ticker import LogLocator
+
+    plain_numbers(axis)
+    low, high = axis.get_view_interval()
+    if high > 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0,)))
 
 
 def apart(places: Sequence[float]) -> list[int]:
