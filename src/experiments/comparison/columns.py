@@ -29,8 +29,7 @@ class Layout(NamedTuple):
     @property
     def added(self) -> list[str]:
         """The names of all columns that were asked for."""
-        names = [name.removeprefix("+") for name in self.columns]
-        return names + ([self.sort.removeprefix("-")] if self.sort else [])
+        return [name.removeprefix("+") for name in self.columns]
 
     @property
     def chooses(self) -> bool:
@@ -38,16 +37,16 @@ class Layout(NamedTuple):
         return any(not name.startswith("+") for name in self.columns)
 
 
-def with_column(frame: pd.DataFrame, name: str, rows: Sequence[Members]) -> tuple[pd.DataFrame, str]:
+def with_column(frame: pd.DataFrame, name: str, rows: Sequence[Members], option: str) -> tuple[pd.DataFrame, str]:
     """The table with a column of this option, metric or tag, and how it is called there.
 
     Of a metric the mean of the last values; of options and tags that are numbers their mean, of others what there is.
-    ConfigError for a name that no run has.
+    ConfigError, which names the option, for a name that no run has.
     """
     for column in (name, f"{name} {BEST}"):
         if column in frame:
             return frame, column
-    cells = _cells(name, [run for members, _ in rows for run in members], list(map(str, frame)))
+    cells = _cells(name, [run for members, _ in rows for run in members], list(map(str, frame)), option)
     added: dict[str, list[Value]] = {}
     for members, measured in rows:
         for column, cell in cells(members, measured).items():
@@ -56,7 +55,7 @@ def with_column(frame: pd.DataFrame, name: str, rows: Sequence[Members]) -> tupl
 
 
 def _cells(
-    name: str, runs: Sequence[RunRecord], known: Sequence[str]
+    name: str, runs: Sequence[RunRecord], known: Sequence[str], option: str
 ) -> Callable[[list[RunRecord], list[RunRecord]], dict[str, Value]]:
     """What makes the cells of a new column from a row's runs."""
     if any(name in run.metrics for run in runs):
@@ -68,7 +67,7 @@ def _cells(
         return lambda members, _: {name: listed([parsed(run.tags.get(tag, "")) for run in members])}
     named = {key for run in runs for key in (*run.metrics, *run.parameters, *run.tags)}
     valid = [column for column in known if HALF_WIDTH not in column] + sorted(named)
-    raise ConfigError(f"runner.columns: {unknown('column', name, valid)}")
+    raise ConfigError(f"{option}: {unknown('column', name, valid)}")
 
 
 def listed(values: Sequence[Value]) -> Value:

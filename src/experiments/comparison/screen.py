@@ -26,7 +26,7 @@ def to_screen(table: Table, width: int | None = None) -> str:
     if left_out := [name for name in columns if name not in shown]:
         lines.append(
             f"not shown, as the terminal is too narrow: {', '.join(left_out)}; runner.width=0 shows all columns, "
-            f"runner.columns=[+{left_out[0]}] one of them"
+            f"'runner.columns=[+{left_out[0]}]' one of them"
         )
     if same:
         lines.append(in_every_row(same))

@@ -72,9 +72,11 @@ def arranged(table: Table, rows: Sequence[Members], layout: Layout) -> Table:
     """The table with the columns and rows that a layout asks for, in its order."""
     frame, names = table.frame, []
     for name in layout.added:
-        frame, column = with_column(frame, name, rows)
+        frame, column = with_column(frame, name, rows, "runner.columns")
         names.append(column)
-    sort = names.pop() if layout.sort else None
+    sort = None
+    if layout.sort:
+        frame, sort = with_column(frame, layout.sort.removeprefix("-"), rows, "runner.sort")
     descending = bool(layout.sort and layout.sort.startswith("-"))
     order = order_of(frame, table.decides, table.higher_is_better, sort, descending, layout.top)
     if layout.chooses:
