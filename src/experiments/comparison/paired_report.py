@@ -106,9 +106,10 @@ class PairedReport:
         if self.sequences is None:
             size = max(1, len(self.differences) // MOST_POINTS)
             parts = np.array_split(self.differences, math.ceil(len(self.differences) / size))
+            means = f"\nmeans of {size:,} targets" if size > 1 else ""
             places = np.cumsum([len(part) for part in parts])
             plot.plot(places, [part.mean() for part in parts], ".", color="#888888", markersize=4)
-            plot.set(xlabel="target", ylabel=f"difference (nats per target)\nmean of {size:,} targets")
+            plot.set(xlabel="target", ylabel="difference (nats per target)" + means)
             plot.xaxis.set_major_formatter("{x:,.0f}")
         else:
             plot.hist(self.differences, bins=60, color="#bbbbbb", log=True)
