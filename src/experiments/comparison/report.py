@@ -18,6 +18,7 @@ from .columns import Layout
 from .comparability import note
 from .head import Head
 from .latex import to_latex
+from .objective import LOWEST_LOSS, Objective
 from .screen import to_screen
 from .table import EVERYTHING, Table, compare
 
@@ -33,10 +34,11 @@ class Part:
     axes: Sequence[str] | None
     search: str | None
     layout: Layout
+    objective: Objective
 
     @functools.cached_property
     def table(self) -> Table:
-        return compare(self.runs, self.axes, self.layout)
+        return compare(self.runs, self.axes, self.layout, self.objective)
 
     @functools.cached_property
     def note(self) -> str:
@@ -64,6 +66,7 @@ class Report:
     axes: Sequence[str] | None  # None: those on which the runs differ
     search: str | None  # grid, random or tpe; None if the runs are not of a sweep
     title: str
+    objective: Objective = LOWEST_LOSS  # by which the best row is marked, where the layout names no metric
     sweeps: Sequence[RunRecord] = ()  # the parents of the runs
     layout: Layout = EVERYTHING
 
@@ -79,7 +82,9 @@ class Report:
         first = next(iter(tasks))
         for run in self.runs:
             tasks[run.task if run.metrics or has_task(run) else first].append(run)
-        return [Part(task.name, runs, self.axes, self.search, self.layout) for task, runs in tasks.items()]
+        return [
+            Part(task.name, runs, self.axes, self.search, self.layout, self.objective) for task, runs in tasks.items()
+        ]
 
     @functools.cached_property
     def head(self) -> Head:

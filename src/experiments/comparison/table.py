@@ -13,6 +13,7 @@ from .columns import Layout, Members, kept, order_of, with_column, with_half_wid
 from .comparability import TYPES, unknown_share
 from .grouping import Combination, Value, compared_axes, group, levels
 from .measures import Criterion, completed, criterion_of, mean
+from .objective import LOWEST_LOSS, Objective
 
 BITS = "test/bits_per_character"
 COSTS = ("updates", "seconds", "targets_per_second", "num_parameters")
@@ -40,7 +41,12 @@ class Table:
         return int(values.argmax() if self.higher_is_better else values.argmin())
 
 
-def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None, layout: Layout = EVERYTHING) -> Table:
+def compare(
+    runs: Sequence[RunRecord],
+    axes: Sequence[str] | None,
+    layout: Layout = EVERYTHING,
+    objective: Objective = LOWEST_LOSS,
+) -> Table:
     """One row per combination of values on the axes (None: those on which the runs differ), over all seeds.
 
     Columns: the axes; `runs` and `outcome`, of all runs; SPLIT/loss best and SPLIT/METRIC best, at the epoch of the
@@ -60,12 +66,14 @@ def compare(runs: Sequence[RunRecord], axes: Sequence[str] | None, layout: Layou
     criterion, groups = criterion_of(runs), group(runs, axes, layout.one_by_one)
     rows = [(members, members if layout.one_by_one else completed(members)) for members in groups.values()]
     frame = frame_of(groups, axes, rows, criterion)
-    decides = criterion_of(runs, layout.metric) if layout.metric else criterion._replace(metric="loss")
+    split = objective.split or criterion.split
+    decides = criterion_of(runs, layout.metric) if layout.metric else Criterion(split, objective.metric, "")
     if decides.column not in frame:
         means = [with_half_width(decides.column, mean([*map(decides.score, measured)])) for _, measured in rows]
         frame = frame.assign(**pd.DataFrame(means))
+    higher = decides.higher_is_better if layout.metric else objective.higher_is_better
     scores = [decides.scores(measured) for _, measured in rows]
-    return arranged(Table(frame, axes, decides.column, decides.higher_is_better, scores, []), rows, layout)
+    return arranged(Table(frame, axes, decides.column, higher, scores, []), rows, layout)
 
 
 def arranged(table: Table, rows: Sequence[Members], layout: Layout) -> Table:

@@ -14,6 +14,7 @@ from typing import Literal
 from ..checkpoints.allowed_targets import check_targets
 from ..checkpoints.initial_weights import find_weights
 from ..comparison.columns import Layout
+from ..comparison.objective import LOWEST_LOSS, Objective
 from ..comparison.paired_report import PairedReport
 from ..comparison.report import Report, write
 from ..config.binding import bind
@@ -166,7 +167,8 @@ def report_of(selection: Selection, layout: Layout) -> Report:
     axes = search = None
     if len(sweeps) == 1 and {run.tags.get("sweep") for run in runs} == {sweeps[0].name}:
         axes, search = json.loads(sweeps[0].tags["sweep.axes"]), sweeps[0].tags.get("sweep.search")
-    return Report(runs, axes, search, selection.title, sweeps, layout)
+    objective = Objective.of_tags(sweeps[0].tags) if axes is not None else LOWEST_LOSS
+    return Report(runs, axes, search, selection.title, objective, sweeps, layout)
 
 
 def print_written(files: Mapping[str, bytes], folder: Path) -> None:
