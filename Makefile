@@ -4,6 +4,7 @@
 # make test-faults    faults at random moments: signals to runs and sweeps, locks, requests to a server (long)
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
+# make site       docs/ and the references as a site, build/site/index.html, which needs no network to be read
 # make bench      what README and docs/speed.md say about speed and memory, measured again (half an hour)
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
@@ -13,7 +14,7 @@ BIN      = $(VENV)/bin
 JOBS    ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-faults test-browser test-launchers bench dashboard constraints clean
+.PHONY: demo test test-slow test-long test-faults test-browser test-launchers site bench dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
@@ -47,6 +48,11 @@ test-launchers: $(INSTALLED)
 	grep -v -E '^(cloudpickle|joblib)==' constraints.txt > $(LAUNCHERS)/constraints.txt
 	$(LAUNCHERS)/bin/python -m pip install --quiet --constraint $(LAUNCHERS)/constraints.txt --editable '.[dev,slurm,ray]'
 	$(LAUNCHERS)/bin/python -m pytest -m 'slurm or ray' $(PYTEST_ARGS)
+
+site: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_site.py
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -10,6 +10,7 @@ from experiments.config.paths import HOME
 
 from .conftest import values
 
+
 def files_of(page):
     """The files that a page shows, by name: of each block of YAML or Python the last that is named before it."""
     files, before = {}, 0

@@ -149,9 +149,10 @@ def test_the_ngram_model_has_its_published_perplexity_from_the_command_line(trai
     assert perplexity == pytest.approx(141.2, abs=0.1)
 
 
-def test_the_readme_is_filled_in():
-    readme = (HOME / "README.md").read_text()
-    files = [HOME / "README.md", *(HOME / "conf").rglob("*.yaml"), *(HOME / "sweeps").rglob("*.yaml")]
+def test_the_pages_are_filled_in():
+    page = (HOME / "docs" / "recipes.md").read_text()
+    pages = [HOME / "README.md", *(HOME / "docs").glob("*.md")]
+    files = [*pages, *(HOME / "conf").rglob("*.yaml"), *(HOME / "sweeps").rglob("*.yaml")]
     assert not [file for file in files if re.search(r"@[A-Z]+@", file.read_text())]
     for recipe in RECIPES:
-        assert f"recipe={recipe}" in readme
+        assert f"recipe={recipe}" in page

@@ -69,7 +69,7 @@ def check_type(path: str, value: Any, annotation: Any) -> None:
         shown = "null" if value is None else repr(value)
         near = _near(path, value, annotation)
         hint = f"; did you mean {near}?" if near else ""
-        raise ConfigError(f"{path} must be {_describe(annotation)}, got {shown}{hint}")
+        raise ConfigError(f"{path} must be {describe(annotation)}, got {shown}{hint}")
 
 
 def _near(path: str, value: Any, annotation: Any) -> str | None:
@@ -110,14 +110,15 @@ def _literals(annotation: Any) -> list[Any]:
     return [literal for argument in typing.get_args(annotation) for literal in _literals(argument)]
 
 
-def _describe(annotation: Any) -> str:
+def describe(annotation: Any) -> str:
+    """What an annotation allows, as people say it: a whole number or null."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         simple = [a for a in arguments if getattr(a, "__name__", "") != "Tensor"]  # torch's own signatures
-        return " or ".join(_describe(argument) for argument in simple)
+        return " or ".join(describe(argument) for argument in simple)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (list, tuple):
         length = "" if Ellipsis in arguments or origin is list else f"{len(arguments)} values, each "
-        return f"a list of {length}{_describe(arguments[0])}"
+        return f"a list of {length}{describe(arguments[0])}"
     return TYPE_NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -1,0 +1,21 @@
+"""The pages of the public names, from the PUBLIC tables of the packages; mkdocstrings fills them in."""
+
+import importlib
+
+PACKAGES = ("interfaces", "models", "data", "training", "tracking", "runners")
+
+
+def pages() -> dict[str, str]:
+    """The Markdown of each page by its path below api/."""
+    texts, rows = {}, []
+    for name in PACKAGES:
+        package = importlib.import_module(f"experiments.{name}")
+        parts = [f"# experiments.{name}\n\n{package.__doc__}"]
+        parts += [
+            f"## {public}\n\n::: {package.__name__}.{module}.{public}" for public, module in package.PUBLIC.items()
+        ]
+        texts[f"{name}.md"] = "\n\n".join(parts) + "\n"
+        names = ", ".join(f"`{public}`" for public in package.PUBLIC)
+        rows.append(f"| [experiments.{name}]({name}.md) | {names} |")
+    head = "# API\n\nThe public names: what YAML files name in `_target_` and what code of your own imports.\n\n"
+    return {"index.md": f"{head}| package | names |\n|---|---|\n" + "\n".join(rows) + "\n", **texts}
