@@ -10,6 +10,7 @@ PARTS = {"data", "models", "training", "checkpoints", "tracking"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "hydra_plugins": {"cli", "config", "sweep"},
+    "api": {"cli", "runners", "experiment", "comparison", "scoring", "understanding", "training", "tracking", *UNDER},
     "cli": {"experiment", "tracking", *UNDER},
     "sweep": {"experiment", "comparison", "training", "checkpoints", "tracking", *UNDER},
     "runners": {"experiment", "comparison", "scoring", "understanding", "training", "checkpoints", "tracking", *UNDER},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "models": UNDER,
     "interfaces": UNDER,
     "config": UNDER,
-    "experiments": set(),
+    "experiments": {"config"},
 }
 LIBRARIES = {  # where alone they may be imported
     "hydra": ("experiments.cli", "experiments.config.", "hydra_plugins."),

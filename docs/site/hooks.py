@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
 
-from docs.site import api, graph, reference  # noqa: E402
+from docs.site import api, graph, notebook, reference  # noqa: E402
 
 OUTSIDE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
@@ -89,6 +89,8 @@ def linked_files(files: Files) -> list[str]:
 def source_text(path: str) -> str:
     """A file as a page, or every Python file of a folder."""
     whole = HOME / path
+    if whole.suffix == ".ipynb":
+        return notebook.page(whole.read_text(encoding="utf-8"), path)
     parts = [f"# {path}"]
     for file in sorted(whole.glob("*.py")) if whole.is_dir() else [whole]:
         parts += [f"## {file.name}"] if whole.is_dir() else []

@@ -15,7 +15,8 @@ import yaml
 
 from experiments.config.binding import locate
 from experiments.config.errors import ConfigError
-from experiments.config.help import KINDS, LAUNCHER
+from experiments.config.catalog import KINDS
+from experiments.config.help import LAUNCHER
 from experiments.config.paths import HOME
 from experiments.config.settings import Settings
 from experiments.config.signature import describe

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, TextIO, cast
 
@@ -20,8 +21,8 @@ from .config.arguments import hydra_arguments
 from .config.binding import bind_settings
 from .config.catalog import KINDS
 from .config.completion import completions, queried
-from .config.composition import composition_of, plain, resolve
-from .config.errors import printable, sentence, unknown
+from .config.composition import Composition, composition_of, plain, resolve
+from .config.errors import ConfigError, printable, sentence, unknown
 from .config.help import asked, choices, chosen_options, found_by, unknown_key
 from .config.keys import dotted
 from .config.paths import HOME, cache_folder, data_folder, environment
@@ -33,6 +34,7 @@ from .tracking.interruption import interruptible
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+MANY = ("-m", "--multirun")  # flags of a sweep
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
@@ -63,16 +65,14 @@ def main() -> None:
     wants_traceback = os.environ.setdefault(FULL_ERROR, "0") != "0"
     os.environ[FULL_ERROR] = "1"  # makes Hydra raise what it would print itself, in several lines
     try:
-        if os.getcwd() not in sys.path:
-            sys.path.append(os.getcwd())  # where a model or dataset of the user's own may be
+        find_own_modules()
         if (shell := queried(sys.argv[1:])) is not None:
             print(("\n" if shell == "fish" else " ").join(completions(os.environ.get("COMP_LINE", ""))))
             return
         if (word := asked(sys.argv[1:])) is not None:
             print(found_by(word))
             return
-        sys.argv[1:] = hydra_arguments(sys.argv[1:])
-        hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(job)()
+        hand_over(job)
     except KeyboardInterrupt as stop:
         complain(str(stop) or "interrupted")
         sys.exit(128 + getattr(stop, "signal", 2))
@@ -87,6 +87,42 @@ def main() -> None:
         sys.exit(1)
     finally:
         os.environ[FULL_ERROR] = str(int(wants_traceback))
+
+
+def find_own_modules() -> None:
+    """Look for modules in the working directory, too, where a model or dataset of the user's own may be."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def hand_over(function: Callable[[DictConfig], Any]) -> None:
+    """Let Hydra compose the config of sys.argv and call a function with it."""
+    sys.argv[1:] = hydra_arguments(sys.argv[1:])
+    hydra.main(config_path=str(HOME / "conf"), config_name="config", version_base="1.3")(function)()
+
+
+def compose(arguments: Sequence[str]) -> Composition:
+    """The composition of a command line of one run, nothing run; ConfigError with the sentence that it would print."""
+    if wrong := [text for text in arguments if text in MANY or text.startswith(("sweeps=", "hydra.mode="))]:
+        raise ConfigError(
+            f"one run is wanted here, and {wrong[0]} starts a sweep: type experiments {wrong[0]} ... in a shell"
+        )
+    found: list[tuple[DictConfig, DictConfig]] = []
+    before, full_error = sys.argv, os.environ.get(FULL_ERROR)
+    register_resolvers()
+    find_own_modules()
+    try:
+        sys.argv, os.environ[FULL_ERROR] = ["experiments", *arguments], "1"
+        hand_over(lambda cfg: found.append((cfg, cast(DictConfig, HydraConfig.get()))))
+        if not found:
+            raise ConfigError(f"{' '.join(arguments)} composes no run")
+        cfg, section = found[0]
+        return composition_of(resolve(cfg), section, section.overrides.task)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error)) from error
+    finally:
+        sys.argv = before
+        os.environ[FULL_ERROR] = full_error or "0"
 
 
 def register_resolvers() -> None:

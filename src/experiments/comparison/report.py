@@ -86,6 +86,11 @@ class Report:
             Part(task.name, runs, self.axes, self.search, self.layout, self.objective) for task, runs in tasks.items()
         ]
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows, those of several tasks one below the other."""
+        return pd.concat([part.table.frame for part in self.parts], ignore_index=True)
+
     @functools.cached_property
     def head(self) -> Head:
         return Head.of(self.runs, self.sweeps)

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from ..config.checks import at_least, fractions
 from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
+from ..interfaces.model import Model
+from ..training.device import Device
 from ..training.sampling import SamplingOptions, first_ids, generate
 
 
@@ -36,24 +39,21 @@ class Sample:
         if experiment.initial_weights is None:
             raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
         dataset = experiment.trained_dataset()
-        if dataset.real_inputs:
-            raise ConfigError(
-                "runner=sample continues a text, but the inputs of this data are vectors: use runner=evaluate"
-            )
-        if dataset.labelled:
-            names = ", ".join(dataset.labels)
-            raise ConfigError(
-                f"runner=sample continues a text, but this data has labels ({names}): use runner=evaluate"
-            )
-        vocabulary, ids = dataset.vocabulary, self._prompt_ids(dataset)
         model = experiment.build_model(dataset).eval()
-        generator = torch.Generator().manual_seed(experiment.settings.seed)
-        for _ in range(self.samples):
-            drawn = generate(model, experiment.device, ids, self.length, self.options, generator)
-            for piece in vocabulary.decode_stream(itertools.chain(ids, drawn)):
+        for pieces in self.texts(model, experiment.device, dataset, experiment.settings.seed):
+            for piece in pieces:
                 sys.stdout.write(piece)
                 sys.stdout.flush()  # each symbol appears as soon as it is drawn
             print()
+
+    def texts(self, model: Model, device: Device, dataset: Dataset, seed: int) -> Iterator[Iterator[str]]:
+        """The texts, each with its prompt and in pieces. ConfigError if the network continues no text."""
+        check_continues_text(dataset)
+        vocabulary, ids = dataset.vocabulary, self._prompt_ids(dataset)
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(self.samples):
+            drawn = generate(model, device, ids, self.length, self.options, generator)
+            yield vocabulary.decode_stream(itertools.chain(ids, drawn))
 
     def _prompt_ids(self, dataset: Dataset) -> np.ndarray:
         """The ids (n,) of the prompt. Raises ConfigError if it is empty or not in the vocabulary."""
@@ -66,3 +66,14 @@ class Sample:
         if not len(ids):
             raise ConfigError("runner.prompt is empty: give at least one symbol, or null for the text's first")
         return ids
+
+
+def check_continues_text(dataset: Dataset) -> None:
+    """ConfigError if what was learned is not how a text goes on."""
+    if dataset.real_inputs:
+        raise ConfigError(
+            "runner=sample continues a text, but the inputs of this data are vectors: use runner=evaluate"
+        )
+    if dataset.labelled:
+        names = ", ".join(dataset.labels)
+        raise ConfigError(f"runner=sample continues a text, but this data has labels ({names}): use runner=evaluate")

@@ -63,8 +63,8 @@ def in_numpy(model: Model, bound: Bound[Model], dataset: Dataset, name: str) -> 
     others = {key: getattr(dataset, key) for key in ("sentence_end", *DATA_KINDS)}
     sizes = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
     network: NumpyNetwork = Bound(bound.path, NumpyNetwork, bound.options).build(others, **sizes)
-    network.load_state_dict(model.state_dict())
-    return network.to(model.output.b.dtype).eval()
+    network.to(model.output.b.dtype).load_state_dict(model.state_dict())  # in this order nothing is rounded
+    return network.eval()
 
 
 def layers_of(network: NumpyNetwork, num_steps: int) -> Stack:

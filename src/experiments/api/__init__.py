@@ -1,0 +1,1 @@
+"""The verbs of the command line for Python and notebooks: run, load, runs, compare."""
