@@ -11,9 +11,7 @@ def pages() -> dict[str, str]:
     for name in PACKAGES:
         package = importlib.import_module(full_name(name))
         parts = [f"# {full_name(name)}\n\n{package.__doc__}"]
-        parts += [
-            f"## {public}\n\n::: {package.__name__}.{module}.{public}" for public, module in package.PUBLIC.items()
-        ]
+        parts += [f"::: {package.__name__}.{file}.{public}" for public, file in package.PUBLIC.items()]
         texts[f"{name}.md"] = "\n\n".join(parts) + "\n"
         names = ", ".join(f"`{public}`" for public in package.PUBLIC)
         rows.append(f"| [{full_name(name)}]({name}.md) | {names} |")

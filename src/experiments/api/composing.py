@@ -3,9 +3,8 @@
 import contextlib
 import dataclasses
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..cli import compose
 from ..config.binding import bind
@@ -26,8 +25,10 @@ class RememberingExperiment(Experiment):
     folders: list[Path] = dataclasses.field(default_factory=list)
 
     @contextlib.contextmanager
-    def open_run(self, *arguments: Any, **tags: str) -> Iterator[tuple[Run, Stop]]:
-        with super().open_run(*arguments, **tags) as (run, stop):
+    def open_run(
+        self, fingerprint: str, resumed: Path | None = None, facts: Mapping[str, str] | None = None, **tags: str
+    ) -> Iterator[tuple[Run, Stop]]:
+        with super().open_run(fingerprint, resumed, facts, **tags) as (run, stop):
             self.folders.append(run.folder)
             yield run, stop
 

@@ -24,7 +24,7 @@ def metrics_of(record: RunRecord) -> pd.DataFrame:
 def best_of(record: RunRecord) -> dict[str, float]:
     """Each metric at the epoch of the lowest loss that decides; where it has no value there, its last one."""
     losses = record.metrics.get(f"{record.deciding_split}/loss", {})
-    step = min(losses, key=losses.__getitem__, default=None)
+    step = min(losses, key=losses.__getitem__, default=-1)
     return {key: values.get(step, values[max(values)]) for key, values in record.metrics.items() if values}
 
 
