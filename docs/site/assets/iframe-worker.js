@@ -10,7 +10,7 @@ if (location.protocol === "file:") {
       const load = (source) =>
         new Promise((loaded, failed) => {
           const script = this.inside.document.createElement("script");
-          Object.assign(script, { src: new URL(source, url).href, onload: loaded, onerror: failed });
+          Object.assign(script, { src: new URL(source, location.href).href, onload: loaded, onerror: failed });
           this.inside.document.body.append(script);
         });
       this.inside.importScripts = (...sources) =>
