@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from experiments.config.binding import locate
-from experiments.config.errors import ConfigError
 from experiments.config.catalog import KINDS
+from experiments.config.errors import ConfigError
 from experiments.config.help import LAUNCHER
 from experiments.config.paths import HOME
 from experiments.config.settings import Settings
