@@ -1,6 +1,5 @@
 """Recorded runs as frames of pandas."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
