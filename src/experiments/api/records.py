@@ -31,8 +31,8 @@ def runs(where: str | None = None, *, folder: str | Path = "runs", options: Opti
     """Recorded runs, one a row: name, run_id, runner, outcome, started, all options and the metrics at the best epoch.
 
     Without `where` those in a folder of runs. `where` is a sweep or a run (its name or id), `latest:N` or a filter of
-    MLflow's ("params.truncation = '5'"), applied by the store that the `options` (`tracker.uri=...`) choose. ConfigError
-    if there is none.
+    MLflow's ("params.truncation = '5'"), applied by the store that the `options` (`tracker.uri=...`) choose.
+    ConfigError if there is none.
     """
     with errors_as_sentences():
         records = records_in(Path(folder)) if where is None else store_of(options).select([where]).runs

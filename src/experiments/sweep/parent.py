@@ -5,10 +5,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..comparison.columns import BEST
 from ..comparison.measures import criterion_of
 from ..comparison.objective import LOWEST_LOSS, Objective
 from ..comparison.report import Report, write_report
-from ..comparison.table import BEST, best_row, compare, deciding_column
+from ..comparison.table import compare
 from ..config.errors import first_line
 from ..config.keys import flatten
 from ..tracking.description import NOTE
@@ -82,12 +83,12 @@ def best_metrics(
     """The loss of the best row of the table of these runs, what they are compared by, and what the sweep searches."""
     if all(run.outcome != "completed" for run in runs):
         return {}
-    table, criterion = compare(runs, axes, objective), criterion_of(runs)
-    if (best := best_row(table)) is None:
+    table, criterion = compare(runs, axes, objective=objective), criterion_of(runs)
+    if (best := table.best) is None:
         return {}
-    columns = [f"{criterion.split}/{key} {BEST}" for key in ("loss", criterion.metric)] + [deciding_column(table)]
+    columns = [f"{criterion.split}/{key} {BEST}" for key in ("loss", criterion.metric)] + [table.decides]
     names = [column.removesuffix(f" {BEST}").rpartition("/")[2] for column in columns]
-    return {f"best/{name}": float(table[column][best]) for name, column in zip(names, columns)}
+    return {f"best/{name}": float(table.frame[column][best]) for name, column in zip(names, columns)}
 
 
 def own_tags(config: Mapping[str, Any]) -> dict[str, str]:
