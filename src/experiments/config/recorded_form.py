@@ -109,7 +109,7 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
         recorded["data"]["text"] = None
         if recorded["data"].get("unknown") == "auto":  # whether there is one is seen in the data's fingerprint
             recorded["data"]["unknown"] = None
-    for section in ("data", "model"):
+    for section in {"data", "model"} & today.keys():
         before = ADDED.get(today[section].get("_target_"), {}).items()
         recorded[section] = {k: v for k, v in recorded[section].items() if (k, v) not in before}
     return recorded
