@@ -70,6 +70,9 @@ class Backend(Protocol):
     def upload(self, path: Path) -> None:
         """Store a file as an artifact of the run."""
 
+    def log_model(self, path: Path) -> None:
+        """Store a checkpoint as a model that can be served."""
+
     def end(self, status: str) -> None:
         """Set the status; RUNNING for a resumed run."""
 

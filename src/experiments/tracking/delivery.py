@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
@@ -164,7 +165,8 @@ class Delivery:
             "tags": self.backend.set_tags,
             "dataset": self.backend.log_dataset,
             "status": self.backend.end,
-            "file": self._upload,
+            "file": lambda name: self._send_file(name, self.backend.upload),
+            "model": lambda name: self._send_file(name, self.backend.log_model),
         }
         for kind in (kind for kind in entry if kind in calls):
             try:
@@ -172,15 +174,15 @@ class Delivery:
             except Refused as error:
                 log.warning("the store refused %s: %s", kind, first_line(error))
 
-    def _upload(self, name: str) -> None:
-        """Upload a file of the run's folder. Refused if that fails, so that the lines after it are still sent."""
+    def _send_file(self, name: str, send: Callable[[Path], None]) -> None:
+        """Send a file of the run's folder. Refused if that fails, so that the lines after it are still sent."""
         path = self._folder.path / name
         if not path.is_file():
             raise Refused(f"{path} does not exist any more")
         if path.name != name or path.is_symlink():  # journals may come from others
             raise Refused(f"{name} is not a file of the run's own folder")
         try:
-            self.backend.upload(path)
+            send(path)
         except Exception as error:
             self._send_heartbeat()  # raises if it is the store that cannot be reached
             raise Refused(f"{name}: {first_line(error)}") from error

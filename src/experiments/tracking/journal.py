@@ -28,6 +28,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {  # of the values of an entry; othe
     "store": str,
     "status": str,
     "file": str,
+    "model": str,
     "parameters": dict,
     "tags": dict,
     "dataset": dict,

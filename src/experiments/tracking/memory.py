@@ -49,6 +49,9 @@ class MemoryBackend(Backend):
     def upload(self, path: Path) -> None:
         self.files.append(path.name)
 
+    def log_model(self, path: Path) -> None:
+        """It serves nothing."""
+
     def missing(self, content: Content, thorough: bool) -> list[str]:  # noqa: ARG002 - nothing can be lost
         return []
 

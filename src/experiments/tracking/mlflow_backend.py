@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .mlflow_view import view_of
 MAX_PARENT_SEARCHES = 10  # after which a parent run counts as deleted
 MAX_PARAMETERS = 100  # of one request
 MAX_NAME, MAX_DIGEST = 500, 36  # characters of a dataset's
+MODEL = "model"  # the folder of a model among a run's artifacts: mlflow models serve -m runs:/RUN_ID/model
 CONTEXT = "mlflow.data.context"  # a tag that says what a dataset is for
 RUN_DELETED = "the run was deleted in the store: runner=doctor runner.deleted=restore, forget or resend"
 EXPERIMENT_DELETED = "the experiment was deleted in the store: tracker.experiment=NAME chooses another"
@@ -79,6 +81,13 @@ class MlflowBackend(Backend):
 
     def upload(self, path: Path) -> None:
         self._client.log_artifact(self.run_id, str(path))
+
+    def log_model(self, path: Path) -> None:
+        from .mlflow_model import save_model  # imports mlflow.pyfunc, which takes a second
+
+        with tempfile.TemporaryDirectory() as folder:
+            save_model(path, Path(folder) / MODEL)
+            self._client.log_artifacts(self.run_id, str(Path(folder) / MODEL), MODEL)
 
     def end(self, status: str) -> None:
         if status == "RUNNING":

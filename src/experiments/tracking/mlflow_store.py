@@ -34,11 +34,12 @@ class MlflowStore(Store):
 
     has_page = True
 
-    def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, required: bool):
+    def __init__(self, *, uri: str, experiment: str, folder: str, interval: float, required: bool, model: bool = False):
+        """With `model`, the best network of each run is stored as a model that `mlflow models serve` serves."""
         super().__init__(folder=folder, interval=interval, required=required)
         if not experiment.strip():
             raise ValueError("experiment is empty: tracker.experiment=NAME names it")
-        self.uri, self.experiment = checked_uri(uri), experiment
+        self.uri, self.experiment, self.serves_models = checked_uri(uri), experiment, model
         place = f"{SQLITE}{database_of(self.uri)}" if is_sqlite(self.uri) else self.uri
         self.identifier = f"{place} {experiment}"
 

@@ -114,6 +114,10 @@ class Run:
         """Store a file of the run's folder as an artifact."""
         self.journal.append({"file": path.name})
 
+    def log_model(self, path: Path) -> None:
+        """Store a checkpoint of the run's folder as a model that the store can serve."""
+        self.journal.append({"model": path.name})
+
     def log_text(self, name: str, text: str) -> None:
         """Write a file into the run's folder and store it; logs a warning if it cannot be written."""
         try:

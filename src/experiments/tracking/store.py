@@ -27,6 +27,7 @@ class Store(abc.ABC):
 
     identifier: str  # names the store in journals, so that no line counts as received by another store
     is_lasting = True  # whether it keeps runs after the process has ended
+    serves_models = False  # whether it keeps the best network of a run as a model that it can serve
     has_page = False  # whether it can be viewed in a browser
 
     def __init__(self, *, folder: str, interval: float, required: bool):

@@ -24,6 +24,8 @@ def store_results(training: Training) -> None:
             training.save_best()
             run.log_file(run.folder / "best.pt")
             run.set_tags({"checkpoint": "best.pt"})
+            if run.store.serves_models:
+                run.log_model(run.folder / "best.pt")
         picture = run.folder / "learning_curve.png"
         x, scale = training.runner.curve_x, training.runner.curve_scale
         draw_learning_curve(read_journal(run.folder / JOURNAL), picture, run.name, training.task, x, scale)
