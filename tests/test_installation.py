@@ -22,12 +22,19 @@ def test_a_sweep_is_found_from_any_folder(tmp_path):
     for split in ("train", "valid", "test"):
         (tmp_path / "ptb" / f"ptb.{split}.txt").write_text("the slow green river and a boat upon it \n" * 30)
     arguments = ["sweeps=learning_rate", "data.path=ptb", f"data.cache={tmp_path}", "optimizer.lr=0.5,1", "epochs=2"]
-    arguments += ["data.corpus_size=null", "batch_size=2", "eval_batch_size=1", "tracker=memory", "threads=1"]
+    arguments += [
+        "data.corpus_size=null",
+        "batch_size=2",
+        "eval_batch_size=1",
+        "tracker=memory",
+        "threads=1",
+        "hydra.sweeper.replicates=1",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "experiments", *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "[2/2]  optimizer.lr=1 seed=0" in done.stdout
+    assert "[2/2]  optimizer.lr=1" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ from experiments.tracking.provenance import different_code
 from experiments.tracking.record import records_in
 from experiments.tracking.source_code import SourceCode
 
-from .test_extending import MODEL, mine  # noqa: F401 - a fixture
+from .test_extending import FILES, mine  # noqa: F401 - a fixture
+
+MODEL = FILES["bigram.py"]
 
 RUN = ("model=bigram", "data=alternating", "optimizer.lr=0.5", "epochs=2")
 
@@ -19,7 +21,7 @@ def edit(tmp_path, mine):  # noqa: F811, ARG001 - the folder exists then
     """Write a file of the user's code; the next command imports it again."""
 
     def write(text: str, name: str = "bigram") -> None:
-        (tmp_path / "mine" / f"{name}.py").write_text(text)
+        (tmp_path / f"{name}.py").write_text(text)
         for module in ("bigram", "alternating", "tables"):
             sys.modules.pop(module, None)
 

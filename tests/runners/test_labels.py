@@ -52,7 +52,7 @@ def test_every_kind_of_model_learns_labels_and_is_reported(train, imdb, model):
 def test_a_model_without_gradients_sees_the_training_split_once(train, imdb, tmp_path):
     run = train(*imdb, "model=bag_of_words", "epochs=7")
     assert {p.step for p in run.points} == {72}
-    assert {p.key.partition("/")[0] for p in run.points} == {"valid", "test"}
+    assert {p.key.partition("/")[0] for p in run.points} == {"valid", "test", "best"}
     unjudged = train(*imdb, "model=bag_of_words", "data.valid_fraction=0")
     assert values(unjudged, "train/accuracy")[0] > 0.8  # then training decides
     (tmp_path / "text.txt").write_text("a b c\n" * 200)

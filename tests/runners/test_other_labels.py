@@ -30,7 +30,7 @@ def test_other_data_is_read_with_the_vocabulary_and_the_classes_of_the_weights(t
     assert "accuracy 1 " in outcome.out  # with classes of its own good would be 0 and so-so 1
     assert "over 2 targets" in outcome.out
     assert "texts with other labels are left out: 1" in outcome.out
-    assert "train 5 tokens (60.00% unknown)" in outcome.out
+    assert "train 2 sequences of 5 tokens (60.00% unknown)" in outcome.out
 
 
 def test_the_majority_is_that_of_the_training_of_the_weights(train, command, tmp_path):

@@ -1,7 +1,9 @@
 """Looking into states and gates, and tracing a pass, from the command line."""
 
 import csv
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -106,13 +108,16 @@ def test_a_bidirectional_network_for_reviews_has_states_in_both_directions(look,
 
 
 @pytest.fixture
-def sums(tmp_path) -> tuple[str, ...]:
+def sums(tmp_path) -> Iterator[tuple[str, ...]]:
     """Vectors as inputs and numbers as targets."""
     (tmp_path / "sums.py").write_text(SUMS)
     (tmp_path / "mine" / "data").mkdir(parents=True)
     (tmp_path / "mine" / "data" / "sums.yaml").write_text("_target_: sums.Sums\nseed: 0\n")
     options = ("model.embedding_size=null", "model.loss=squared_error", "model.bias=single", "truncation=null")
-    return ("--config-dir", "mine", "data=sums", *options, "model.hidden_size=3", "batch_size=2", "threads=1")
+    path = sys.path.copy()
+    yield ("--config-dir", "mine", "data=sums", *options, "model.hidden_size=3", "batch_size=2", "threads=1")
+    sys.path[:] = path
+    sys.modules.pop("sums", None)  # other tests have one of their own
 
 
 def test_vectors_and_numbers_are_read_and_traced(look, sums):
