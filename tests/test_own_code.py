@@ -69,9 +69,9 @@ def test_a_sweep_with_edited_code_trains_again_and_tells_old_results_from_new_on
     edit(MODEL.replace("scale * torch.randn", "9 * scale * torch.randn"))
     outcome = command(*sweep)
     assert outcome.code == 0, outcome.error
-    runs = [record for record in records_in(tmp_path / "mine" / "runs") if record.tags["runner"] == "train"]
+    runs = [record for record in records_in(tmp_path / "runs") if record.tags["runner"] == "train"]
     assert len(runs) == 4
-    table = next((tmp_path / "mine" / "runs").glob("sweep-*/comparison.csv")).read_text().splitlines()
+    table = next((tmp_path / "runs").glob("sweep-*/comparison.csv")).read_text().splitlines()
     assert table[0].startswith("code.model,runs")
     assert [line.split(",")[1] for line in table[1:]] == ["2", "2"]
 
@@ -85,12 +85,11 @@ def test_a_run_is_not_resumed_with_other_code(command, train, mine, edit):  # no
 
 
 def test_the_repository_of_ones_own_code_is_recorded_with_what_was_not_committed(train, mine, edit, tmp_path):  # noqa: F811
-    folder = tmp_path / "mine"
-    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
-    for arguments in (["init", "-q"], ["add", "*.py", "conf"], ["commit", "-qm", "one"]):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q"], ["add", "*.py", "mine"], ["commit", "-qm", "one"]):
         subprocess.run([*git, *arguments], check=True)
     commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    (folder / ".gitignore").write_text("runs\n*.pyc\n__pycache__\n")
+    (tmp_path / ".gitignore").write_text("runs\n*.pyc\n__pycache__\ncache\n")
     subprocess.run([*git, "add", ".gitignore"], check=True)
     subprocess.run([*git, "commit", "-qm", "two"], check=True)
     clean = train(*mine, *RUN)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..config.atomic import atomic_write
+from ..config.figure import names_in_any_script
 from ..interfaces.task import Task
 from ..tracking.record import RunRecord
 from . import figures as drawing
@@ -48,10 +49,11 @@ class Part:
     def figures(self, form: str) -> dict[str, bytes]:
         """File name -> content in this form: png, pdf or svg."""
         files, layout = {}, self.layout
-        drawn = drawing.draw(self.runs, self.axes, self.search, layout.metric, layout.one_by_one)
-        for name, figure in drawn.items():
-            figure.savefig(buffer := io.BytesIO(), format=form, metadata=None if form == "png" else UNDATED[form])
-            files[f"{name.replace('/', '-')}.{form}"] = buffer.getvalue()
+        with names_in_any_script():
+            drawn = drawing.draw(self.runs, self.axes, self.search, layout.metric, layout.one_by_one)
+            for name, figure in drawn.items():
+                figure.savefig(buffer := io.BytesIO(), format=form, metadata=None if form == "png" else UNDATED[form])
+                files[f"{name.replace('/', '-')}.{form}"] = buffer.getvalue()
         return files
 
 

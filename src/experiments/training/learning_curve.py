@@ -13,6 +13,7 @@ from ..config.figure import (
     XAxis,
     empty_panels,
     epochs_at,
+    names_in_any_script,
     scale_scores,
     scale_x,
 )
@@ -67,8 +68,9 @@ class Curves(NamedTuple):
 
 def draw_learning_curve(points: Sequence[Point], path: Path, title: str, task: Task, x: XAxis, scale: Scale) -> None:
     """Write `learning_curve` as a PNG, if there is one."""
-    if (figure := learning_curve(points, title, task, x, scale)) is not None:
-        figure.savefig(path)
+    with names_in_any_script():
+        if (figure := learning_curve(points, title, task, x, scale)) is not None:
+            figure.savefig(path)
 
 
 def learning_curve(points: Sequence[Point], title: str, task: Task, x: XAxis, scale: Scale) -> "Figure | None":
