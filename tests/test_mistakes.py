@@ -46,7 +46,7 @@ MISTAKES = {
     "data.text=hello world": 'world is no KEY=VALUE: text with spaces is quoted, as in "data.text=hello world"',
     "seed=1,2": "seed=1,2 is several values: type -m seed=1,2 for one run each",
     "--cfg": "--cfg needs a value: --cfg job",
-    "--cfg job -m seed=1,2": "--cfg shows the config of one run: leave -m and sweeps= out",
+    "--cfg job -m seed=1,2": "--cfg shows the config of one run: leave -m out, and give each key one value",
     "--config-dir nowhere": "--config-dir: there is no folder nowhere",
     "-m epochs=3": "nothing is swept: give a key several values, as in truncation=5,35 or seed=range(5)",
     # values

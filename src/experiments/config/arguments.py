@@ -29,8 +29,8 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     check_words(overrides)
     overrides = [f"{key}{sign}{without_secrets(value)}" for key, sign, value in (o.partition("=") for o in overrides)]
     is_sweep = _is_sweep(arguments)
-    if is_sweep and {"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags}:
-        raise ConfigError("--cfg shows the config of one run: leave -m and sweeps= out, and give each key one value")
+    if {"-m", "--multirun"} & set(flags) and {"--cfg", "-c"} & {flag.partition("=")[0] for flag in flags}:
+        raise ConfigError("--cfg shows the config of one run: leave -m out, and give each key one value")
     for override in overrides:
         if override.startswith("hydra/launcher=") and not is_sweep and not {"--cfg", "-c"} & set(flags):
             raise ConfigError(f"{override} has an effect on sweeps only: add -m")
