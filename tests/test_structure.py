@@ -7,13 +7,17 @@ from .structure import ROOT, circles, mermaid, observe_update, read_structure, r
 STRUCTURE = read_structure()
 UNDER = {"config", "interfaces"}
 PARTS = {"data", "models", "training", "checkpoints", "tracking"}
+RUNNERS = {
+    "recording", "experiment", "comparison", "scoring", "understanding", "training", "checkpoints", "tracking", *UNDER
+}  # fmt: skip
 MAY_IMPORT = {
     "__main__": {"cli"},
     "hydra_plugins": {"cli", "config", "sweep"},
-    "api": {"cli", "runners", "experiment", "comparison", "scoring", "understanding", "training", "tracking", *UNDER},
+    "api": {"cli", "runners", *RUNNERS} - {"checkpoints"},
     "cli": {"experiment", "tracking", *UNDER},
     "sweep": {"experiment", "comparison", "training", "checkpoints", "tracking", *UNDER},
-    "runners": {"experiment", "comparison", "scoring", "understanding", "training", "checkpoints", "tracking", *UNDER},
+    "runners": RUNNERS,
+    "recording": {"experiment", "checkpoints", "tracking", "training", *UNDER},
     "experiment": {*PARTS, *UNDER},
     "comparison": {"tracking", *UNDER},
     "scoring": {"data", "training", *UNDER},

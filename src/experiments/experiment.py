@@ -1,12 +1,10 @@
 """An experiment: five choices bound to their constructors, and what a runner builds from them."""
 
-import contextlib
 import dataclasses
 import functools
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import torch
 
 from .checkpoints.initial_embedding import InitialEmbedding, with_initial_embedding
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
-from .checkpoints.resume import nearest_unfinished, newest_unfinished, stored_run
+from .checkpoints.resume import stored_run
 from .config.binding import Bound, bind, bind_settings
 from .config.composition import Composition
 from .config.errors import ConfigError
@@ -24,14 +22,9 @@ from .interfaces.data import DATA_KINDS, Dataset
 from .interfaces.job import JobContext
 from .interfaces.model import Model, check_model
 from .tracking.description import RunDescription
-from .tracking.folder import JOURNAL
-from .tracking.interruption import Stop, interruptible
-from .tracking.naming import name_of_run
-from .tracking.record import RunRecord
-from .tracking.run import Run
 from .tracking.source_code import SourceCode
 from .tracking.store import Store
-from .training.device import Device, choose_device, num_threads, set_up_process
+from .training.device import Device, choose_device, set_up_process
 from .training.dry_run import check_compatible, dry_run
 
 log = logging.getLogger("experiments")
@@ -61,6 +54,7 @@ class Experiment:
     optimizer: Bound[torch.optim.Optimizer]
     schedule: Bound[Any]
     runner: Bound[Any]
+    recorded: list[Path] = dataclasses.field(default_factory=list, init=False)  # folders of the runs that it opened
 
     @classmethod
     def of(cls, composition: Composition, job: JobContext | None = None) -> "Experiment":
@@ -145,20 +139,6 @@ class Experiment:
         optimizer: torch.optim.Optimizer = self.optimizer.build(params=model.parameters())
         return optimizer
 
-    def run_to_resume(self, fingerprint: str) -> Path | None:
-        """The folder of the run that this command resumes. ConfigError if that run read other data."""
-        if self.job is not None:  # its name is a hash of what it computes
-            folder = self.store.folder / self.job.run
-            return folder if (folder / JOURNAL).exists() else None
-        if self.settings.resume == "auto":
-            newest = newest_unfinished(self.store.folder, self.description.identity(fingerprint))
-            if newest is None and (note := nearest_unfinished(self.store.folder, self.config)):
-                log.info("%s", note)
-            return newest
-        if self.resumes is not None:
-            self.description.refuse_other_data_or_code(RunRecord.of(self.resumes), fingerprint)
-        return self.resumes
-
     @functools.cached_property
     def description(self) -> RunDescription:
         """What its runs are recorded as."""
@@ -168,56 +148,6 @@ class Experiment:
         weights = None if self.initial_weights is None else self.initial_weights.run_id
         vectors = None if self.initial_embedding is None else self.initial_embedding.digest
         return RunDescription(self.config, self.choices, self.command, own, weights, vectors)
-
-    @contextlib.contextmanager
-    def open_run(
-        self, fingerprint: str, resumed: Path | None = None, facts: Mapping[str, str] | None = None, **tags: str
-    ) -> Iterator[tuple[Run, Stop]]:
-        """Record a run of this experiment in a folder of its own, or resume the one in the folder `resumed`.
-
-        `facts` about its data become parameters and tags.
-        Until the run has ended, a signal only sets the Stop, so that no run stays RUNNING.
-        """
-        facts = dict(facts or {})
-        where = {"threads": str(num_threads()), "device": str(self.device.torch_device)}
-        where |= {} if self.job is None else self.job.tags(self.settings.seed)
-        tags |= facts | where | self.description.tags(fingerprint)
-        is_new = resumed is None and self.job is None
-        run = Run(self.store, self._run_name() if resumed is None else resumed.name, tags, is_new)
-        signals = interruptible() if self.job is None else interruptible(self.job.stop_signal)
-        closing = self.store.close_dead_runs if self.job is None else lambda _: None  # a sweep closes its own runs
-        with signals as stop, run, in_background(closing, run.name):
-            if self.device.torch_device.type == "cuda" and not self.settings.deterministic:
-                log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
-            run.log_parameters(self.description.parameters() | facts)
-            if resumed is None:
-                run.log_dataset(self._data_name(), fingerprint, facts)
-            for file, text in self.description.texts():
-                run.log_text(file, text)
-            yield run, stop
-        stop.check()  # for a signal that arrived while the run was being closed
-
-    def _data_name(self) -> str:
-        """The choice of the data, with the file that it is read from."""
-        path = self.data.options.get("path")
-        return f"{self.choices['data']} {Path(path).name}" if isinstance(path, str) else self.choices["data"]
-
-    def _run_name(self) -> str:
-        if self.job is not None:
-            return self.job.run
-        typed = {key.lstrip("+"): text for key, _, text in (override.partition("=") for override in self.overrides)}
-        return self.settings.name or name_of_run(self.choices, typed)
-
-
-@contextlib.contextmanager
-def in_background(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Do work that may have to wait for a store while the block runs; then wait at most 10 seconds for it to end."""
-    thread = threading.Thread(target=work, args=arguments, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(timeout=10.0)
 
 
 def store_of(composition: Composition) -> Store:

@@ -7,9 +7,10 @@ import pandas as pd
 
 from ..comparison.report import Report
 from ..comparison.table import EVERYTHING
+from ..experiment import store_of
 from ..runners.compare import report_of
 from ..tracking.record import RunRecord, records_in
-from .composing import Options, errors_as_sentences, store_of
+from .composing import Options, composition_of_options, errors_as_sentences
 
 WORDS = {"None": None, "True": True, "False": False}
 
@@ -35,7 +36,11 @@ def runs(where: str | None = None, *, folder: str | Path = "runs", options: Opti
     ConfigError if there is none.
     """
     with errors_as_sentences():
-        records = records_in(Path(folder)) if where is None else store_of(options).select([where]).runs
+        records = (
+            records_in(Path(folder))
+            if where is None
+            else store_of(composition_of_options(options)).select([where]).runs
+        )
     return pd.DataFrame([row_of(record) for record in records])
 
 
@@ -65,4 +70,4 @@ def compare(*which: str, options: Options = "") -> Report:
     texts. ConfigError if there is none.
     """
     with errors_as_sentences():
-        return report_of(store_of(options).select(which), EVERYTHING)
+        return report_of(store_of(composition_of_options(options)).select(which), EVERYTHING)

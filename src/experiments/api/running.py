@@ -83,6 +83,6 @@ def run(options: Options = "", *, show: bool = True) -> Run:
     with lines_on_screen(show), errors_as_sentences():
         experiment = experiment_of(options)
         experiment.run()
-    if not experiment.folders:
+    if not experiment.recorded:
         raise ConfigError(f"runner={experiment.choices['runner']} records no run")
-    return Run(experiment.folders[-1])
+    return Run(experiment.recorded[-1])

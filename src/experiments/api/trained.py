@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..config.errors import ConfigError
+from ..experiment import Experiment
 from ..interfaces.data import IGNORE, Dataset, Window
 from ..interfaces.model import Model
 from ..runners.sample import Sample
@@ -15,7 +16,7 @@ from ..scoring.whole_text import read_text
 from ..training.device import set_up_process
 from ..understanding.numpy_layers import in_numpy, warn_if_different
 from ..understanding.state_study import record
-from .composing import Options, RememberingExperiment, errors_as_sentences, experiment_of, words
+from .composing import Options, errors_as_sentences, experiment_of, words
 
 
 def load(which: str = "latest", options: Options = "") -> "Trained":
@@ -33,7 +34,7 @@ def load(which: str = "latest", options: Options = "") -> "Trained":
 class Trained:
     """A network in NumPy or torch with its best weights, and the vocabulary through which it reads a text."""
 
-    def __init__(self, experiment: RememberingExperiment, dataset: Dataset, model: Model):
+    def __init__(self, experiment: Experiment, dataset: Dataset, model: Model):
         self.experiment, self.dataset, self.model = experiment, dataset, model
         self.vocabulary = dataset.vocabulary
 

@@ -14,6 +14,7 @@ from ..config.recorded_form import todays_form
 from ..experiment import Experiment, late_arguments
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
+from ..recording import open_run
 from ..tracking.run import Run
 from ..training.text_statistics import recorded
 from ..understanding import gradient_figures as figures
@@ -60,7 +61,7 @@ class Gradients:
             check_has_gradients(each.build_model(dataset), name)
         weights = experiment.initial_weights
         tags = {"runner": "gradients"} | ({} if weights is None else {"evaluated": weights.run_id})
-        with experiment.open_run(dataset.fingerprint, None, recorded(dataset), **tags) as (run, stop):
+        with open_run(experiment, dataset.fingerprint, None, recorded(dataset), **tags) as (run, stop):
             measurement = Measurement(
                 windows,
                 experiment.device,

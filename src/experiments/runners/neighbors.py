@@ -12,6 +12,7 @@ from ..config.checks import at_least
 from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.vocabulary import Vocabulary
+from ..recording import open_run
 from ..understanding import neighbours as rows
 from ..understanding.map_figure import draw_map, shown
 from ..understanding.neighbours import Map, Neighbour, Row, SymbolVectors
@@ -94,7 +95,7 @@ class Neighbors:
         tags = {"runner": "neighbors", "evaluated": weights.run_id}
         text = as_text(near, answers)
         # no text is read here: what was found depends on the symbols of the vocabulary alone
-        with experiment.open_run(weights.content["vocabulary"], None, None, **tags) as (run, _):
+        with open_run(experiment, weights.content["vocabulary"], None, None, **tags) as (run, _):
             run.log_text("neighbors.txt", text)
             tables: dict[str, Iterable[Row]] = {"neighbors.csv": rows.neighbour_rows(near)} if near else {}
             tables |= {"analogies.csv": rows.analogy_rows(answers)} if answers else {}

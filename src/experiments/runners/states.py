@@ -11,6 +11,7 @@ from ..config.errors import ConfigError
 from ..config.figure import names_in_any_script
 from ..experiment import Experiment
 from ..interfaces.data import IGNORE, Dataset, Window
+from ..recording import open_run
 from ..scoring.tokens import shown
 from ..scoring.whole_text import read_text
 from ..tracking.run import Run
@@ -72,7 +73,7 @@ class States:
         windows = self._windows(experiment, dataset, network)
         fingerprint = dataset.vocabulary.fingerprint if self.is_own_text else dataset.fingerprint
         tags = {"runner": "states"} | ({} if weights is None else {"evaluated": weights.run_id})
-        with experiment.open_run(fingerprint, None, recorded(dataset), **tags) as (run, stop):
+        with open_run(experiment, fingerprint, None, recorded(dataset), **tags) as (run, stop):
             recording = record(model, network, experiment.device, windows, stop.check)
             warn_if_different(recording.difference, experiment.device.precision)
             source = self.file or ("runner.text" if self.is_own_text else f"{experiment.choices['data']}, {self.split}")

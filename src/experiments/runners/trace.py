@@ -12,6 +12,7 @@ from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model, State
+from ..recording import open_run
 from ..scoring.tokens import shown
 from ..scoring.whole_text import read_text
 from ..training.text_statistics import recorded
@@ -94,7 +95,7 @@ class Trace:
         weights = experiment.initial_weights
         fingerprint = dataset.vocabulary.fingerprint if self.text is not None else dataset.fingerprint
         tags = {"runner": "trace"} | ({} if weights is None else {"evaluated": weights.run_id})
-        with experiment.open_run(fingerprint, None, recorded(dataset), **tags) as (run, _):
+        with open_run(experiment, fingerprint, None, recorded(dataset), **tags) as (run, _):
             run.log_metrics(metrics, 0 if weights is None else weights.content["best"]["targets"])
             run.log_text("trace.txt", text)
             run.log_text("trace.csv", table)

@@ -8,6 +8,7 @@ from ..config.checks import at_least
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
+from ..recording import open_run, run_to_resume
 from ..tracking.interruption import Interrupted
 from ..training.artifacts import store_description, store_results
 from ..training.final_report import model_line, resume_command, summarize
@@ -57,12 +58,12 @@ class Train:
     def run(self, experiment: Experiment) -> float:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
         fingerprint = training.dataset.fingerprint
-        resumed = experiment.run_to_resume(fingerprint)
+        resumed = run_to_resume(experiment, fingerprint)
         if resumed is not None:
             training.restore(resumed)
         weights = sum(weight.numel() for weight in training.model.parameters())
         tags = {"runner": "train", "num_parameters": str(weights)}
-        with experiment.open_run(fingerprint, resumed, recorded(training.dataset), **tags) as (run, stop):
+        with open_run(experiment, fingerprint, resumed, recorded(training.dataset), **tags) as (run, stop):
             log.info("%s  %s", run.name, experiment.command)
             announce(training.dataset, experiment.data.options)
             log.info("model: %s", model_line(training))

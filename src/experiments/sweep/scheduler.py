@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..config.errors import first_line
-from ..tracking.folder import Busy
 from ..tracking.interruption import Stop
 from ..tracking.provenance import different_code, provenance_tags
 from ..tracking.record import RunRecord
-from .job import STOP, session
+from .job import session
+from .job_processes import JobProcesses
 from .job_status import JobStatus
 from .options import Options
 from .parent import Parent
@@ -57,7 +57,7 @@ class Scheduler:
         self.options, self.folder, self.parent, self.launcher, self.stop = options, folder, parent, launcher, stop
         self.jobs: dict[str, JobStatus] = {}
         self.deadline = None if options.budget is None else time.time() + options.budget
-        self.stop_file = folder / STOP
+        self.processes = JobProcesses(self.jobs, folder, parent.run.store, waits=options.job_timeout is not None)
         self.screen = Screen(self.jobs, 1 if options.search == "grid" else options.trials, self._tick)
 
     def run(self, proposer: Proposer) -> None:
@@ -65,13 +65,13 @@ class Scheduler:
 
         Incomplete if jobs failed, TimeOver if the budget is spent, Interrupted after a signal: all after the report.
         """
-        self.stop_file.unlink(missing_ok=True)
+        self.processes.begin()
         try:
             with self.screen:
                 is_complete = self._run_all(proposer)
         except BaseException:
-            self._stop_jobs()
-            self._close_killed()
+            self.processes.stop(self.stop)
+            self.processes.close_killed()
             raise
         finally:
             with contextlib.suppress(OSError):
@@ -119,7 +119,7 @@ class Scheduler:
         """
         suspects: list[JobStatus] = []
         num_idle = 0
-        self._wait_for_other_processes()
+        self.processes.wait_for_others(self.stop)
         while (left := [status for status in statuses if not status.is_done]) and not self._ends_early():
             suspects = [status for status in suspects if status in left]
             launched, progress = suspects[:1] or left, self._progress()
@@ -133,8 +133,8 @@ class Scheduler:
             if num_idle >= MAX_IDLE_LAUNCHES:
                 names = ", ".join(status.job.label for status in launched[:3])
                 raise error or Incomplete(f"jobs were launched {num_idle} times and did not begin: {names}")
-            self._wait_for_other_processes()
-        self._close_dead_runs()
+            self.processes.wait_for_others(self.stop)
+        self.processes.close_dead_runs()
 
     def _launch(self, statuses: Sequence[JobStatus]) -> Exception | None:
         """Hand jobs to the launcher; the exception if it broke down, as when a worker was killed."""
@@ -147,54 +147,13 @@ class Scheduler:
         except Exception as error:
             log.warning("the launcher broke down: %s", first_line(error))
             if len(statuses) == 1:
-                self._record_killed(statuses[0])
+                self.processes.record_killed(statuses[0])
             return error
         finally:
             self.screen.read_journals()
         for status, result, before in zip(statuses, results, num_failures, strict=True):
             status.record_result(result, before)
         return None
-
-    def _record_killed(self, status: JobStatus) -> None:
-        """A job that ran alone when its process was killed has failed; its journal says so, if it has one."""
-        if status.is_locked:
-            with contextlib.suppress(ValueError, OSError):
-                self.parent.run.store.close_dead_run(status.job.name, "its process was killed")
-        else:
-            status.record_failure("its process was killed")
-
-    def _close_dead_runs(self) -> list[Job]:
-        """Close runs whose process died; the jobs whose process is alive."""
-        alive = []
-        for status in (status for status in self.jobs.values() if status.is_locked):
-            try:
-                self.parent.run.store.close_dead_run(status.job.name, status.why_given_up())
-                status.record.refresh()
-            except Busy:
-                alive.append(status.job)
-            except (ValueError, OSError) as error:
-                log.warning("%s  cannot be closed: %s", status.job.name, first_line(error))
-        return alive
-
-    def _close_killed(self) -> None:
-        """Close the runs of jobs that ended with the launcher; those with a time limit a moment later."""
-        for _ in range(10):
-            if not self._close_dead_runs() or self.options.job_timeout is None:
-                return
-            time.sleep(0.3)
-
-    def _stop_jobs(self) -> None:
-        """Tell jobs in other processes to stop."""
-        self.stop_file.write_text("" if self.stop.signal is None else str(int(self.stop.signal)))
-
-    def _wait_for_other_processes(self) -> None:
-        has_logged = False
-        while alive := self._close_dead_runs():
-            self.stop.check()
-            if not has_logged:
-                log.info("waiting for %d jobs that run in another process: %s", len(alive), alive[0].label)
-            has_logged = True
-            time.sleep(0.5)
 
     def _ends_early(self) -> bool:
         return self._is_late() or self._has_failed_fast()
@@ -219,8 +178,7 @@ class Scheduler:
     def _tick(self) -> None:
         """Called all the time while jobs run: passes signals on and logs the sweep's progress."""
         with contextlib.suppress(OSError):  # a full disk, or a required store that is away: the jobs fail of it too
-            if self.stop.signal is not None and not self.stop_file.exists():
-                self._stop_jobs()
+            self.processes.pass_on(self.stop)
             self._log_progress()
 
     def _raise_if_incomplete(self, is_complete: bool) -> None:
