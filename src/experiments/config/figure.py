@@ -116,6 +116,13 @@ def plain_numbers(axis: "Axis") -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def round_numbers(axis: "Axis", whole: bool = True) -> None:
+    """A linear axis with at most seven round numbers, whole ones where fractions mean nothing."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=whole))
+
+
 def epochs_at(steps: Sequence[int], ends: Mapping[int, float]) -> list[float]:
     """Steps in training targets -> epochs, within one by the share of its targets.
 
@@ -129,13 +136,13 @@ def epochs_at(steps: Sequence[int], ends: Mapping[int, float]) -> list[float]:
 
 def scale_x(axes: "Axes", x: XAxis, places: Sequence[float]) -> None:
     """Label and numbers of a horizontal axis of epochs or of training targets that has points at these places."""
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+    from matplotlib.ticker import StrMethodFormatter
 
     axes.set_xlabel(X_LABELS[x])
     if x == "targets":
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     whole = all(float(place).is_integer() for place in places)
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=whole))
+    round_numbers(axes.xaxis, whole)
     if not whole:
         axes.set_xlim(left=0)
     if len(set(places)) == 1:  # with no points around it, a place would get a tiny interval

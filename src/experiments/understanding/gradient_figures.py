@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..comparison.styling import COLOURS, MARKERS, plain_numbers
+from ..config.figure import round_numbers
 from .gradient_study import START, TRAINED, Study, steps_text
 from .lag_norms import PARTS, LagNorms, factor_per_step, fall_to
 from .truncated_gradient import Kept
@@ -68,6 +69,7 @@ def draw_study(plot: "Axes", study: Study, networks: Sequence[str]) -> None:
         label = f"{name if single else f'{study.network} {name}'}: {course(means)}"
         style, colour = PART_STYLES[name[-1]], COLOURS[number % len(COLOURS)]
         plot.plot(lags[is_drawn], relative[is_drawn], style, color=colour, label=label)
+    round_numbers(plot.xaxis)
 
 
 def course(norms: np.ndarray) -> str:
