@@ -1,7 +1,7 @@
 """Evaluation: the metrics of a split, every target scored once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -77,16 +77,20 @@ class Evaluation:
         warm_up = {} if self.is_exact or not self._warm_up else {"warm_up": self._warm_up}
         return self._dataset.windows(split, self.batch_size, max(1, ROWS // self.batch_size), **warm_up)
 
+    def score(self, model: Model, split: str, stop: Stop) -> Metrics:
+        """The metrics of a split."""
+        return self.score_windows(model, self.windows(split), stop)
+
     @torch.no_grad()
-    def score(
+    def score_windows(
         self,
         model: Model,
-        split: str,
+        windows: Iterable[Window],
         stop: Stop,
         predictions: Predictions | None = None,
         unknown: UnknownTargets | None = None,
     ) -> Metrics:
-        """The metrics of a split; those of every window with labels are added to `predictions`, if given.
+        """The metrics of some windows; predictions of every window with labels are added to `predictions`, if given.
 
         Unknown targets are added up in `unknown`, if given. A model whose Score has no `target_nats` is asked to
         predict the windows in which there are some.
@@ -95,7 +99,7 @@ class Evaluation:
         state: State = ()  # the first window starts a new one
         model.eval()
         try:
-            for window in self.windows(split):
+            for window in windows:
                 stop.check()
                 if window.starts:
                     state = model.initial_state(window.inputs.shape[1])
@@ -126,7 +130,8 @@ class Evaluation:
         is_text = predicts_symbols(self._dataset) and not model.reads_both_sides
         symbol = unknown_target(self._dataset) if is_text else None
         unknown = None if symbol is None else UnknownTargets(symbol)
-        scored = self.score(model, split, stop, predictions if self._dataset.labels else None, unknown)
+        wanted = predictions if self._dataset.labels else None
+        scored = self.score_windows(model, self.windows(split), stop, wanted, unknown)
         metrics = finite(scored.compute(), f"the evaluation of {split}", task_of(self._dataset))
         if is_text:
             metrics |= text_metrics(scored, unknown, self._dataset.statistics.get(split))
