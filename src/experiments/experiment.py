@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from .checkpoints.allowed_targets import check_targets
 from .checkpoints.initial_embedding import InitialEmbedding, with_initial_embedding
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
 from .checkpoints.resume import stored_run
@@ -134,6 +135,14 @@ class Experiment:
         elif self.initial_embedding is not None:
             self.initial_embedding.load_into(model, dataset)
         return model
+
+    def with_weights(self, weights: InitialWeights) -> "Experiment":
+        """This experiment with the model and weights of another checkpoint. ConfigError if its class may not be run."""
+        config = todays_form(weights.content["config"])
+        check_targets(config, [], weights.source)
+        model = bind(config, "model", late_arguments(config, "model"))
+        choices = self.choices | {"model": weights.content["choices"].get("model", model.target.__name__)}
+        return dataclasses.replace(self, initial_weights=weights, model=model, choices=choices)
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
         optimizer: torch.optim.Optimizer = self.optimizer.build(params=model.parameters())

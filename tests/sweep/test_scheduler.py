@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import joblib
 import pytest
 
+from experiments.sweep import job_processes
 from experiments.sweep import scheduler as module
 from experiments.sweep.job import STOP
 from experiments.sweep.options import Options
@@ -212,7 +213,7 @@ def test_a_few_breakdowns_without_progress_do_not_end_the_sweep(run_jobs):
 
 def test_the_scheduler_waits_for_a_run_that_another_process_holds(run_jobs, tmp_path, monkeypatch):
     pauses = []
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=pauses.append, time=time.time))
+    monkeypatch.setattr(job_processes, "time", SimpleNamespace(sleep=pauses.append))
     write(tmp_path / "a", {"tags": {"outcome": "running"}})
     (tmp_path / "a" / "lock").touch()
     did, raised = run_jobs(busy=3, a="complete", b="complete")

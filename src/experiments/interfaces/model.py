@@ -50,6 +50,13 @@ class Model(torch.nn.Module):
         """What the network reads for each symbol (V, E): its embedding, shared memory; None if it has no such thing."""
         return None
 
+    def hidden_outputs(self, inputs: Tensor, state: State) -> Tensor | None:  # noqa: ARG002
+        """inputs (T, B) without padding -> what the output layer reads at each step (T, B, F); None if there is none.
+
+        Not differentiable.
+        """
+        return None
+
     def initial_state(self, batch_size: int) -> State:
         """The state before the first symbol."""
         raise NotImplementedError

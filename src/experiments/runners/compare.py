@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from ..checkpoints.allowed_targets import check_targets
 from ..checkpoints.initial_weights import find_weights
 from ..comparison.columns import Layout
 from ..comparison.objective import LOWEST_LOSS, Objective
@@ -23,14 +22,12 @@ from ..config.errors import ConfigError
 from ..config.paths import cache_folder
 from ..config.recorded_form import todays_form
 from ..experiment import Experiment, late_arguments
-from ..interfaces.data import Dataset
 from ..interfaces.task import SYMBOLS, task_of
-from ..scoring.target_losses import TargetLosses, target_losses
+from ..scoring.target_losses import losses_of_split
 from ..tracking.provenance import different_code
 from ..tracking.record import RunRecord
 from ..tracking.selection import Selection
 from ..training.device import choose_device
-from ..training.evaluation import Evaluation
 
 log = logging.getLogger("experiments")
 
@@ -90,7 +87,10 @@ class Compare:
         if dataset.real_targets:
             raise ConfigError("runner.paired needs symbols or labels as targets: numbers have no probability")
         is_other = len({run.tags.get("dataset_fingerprint") for run in pair}) > 1
-        found = [losses_of(each, dataset, split) for each in (first, second)]
+        found = [
+            losses_of_split(each.build_model(dataset), dataset, split, each.settings, each.device)
+            for each in (first, second)
+        ]
         what = f"{first.choices['data']}, {split} split"
         what += f" of {pair[0].name}, as {pair[1].name} was trained on other data" if is_other else ""
         names = (pair[0].name, pair[1].name)
@@ -136,24 +136,15 @@ def of_checkpoint(experiment: Experiment, run: RunRecord) -> Experiment:
     """The experiment with the weights, model, data and precision of a run."""
     is_here = (experiment.store.folder / run.name / "best.pt").is_file()
     weights = find_weights(run.name if is_here else run.run_id, experiment.store)
-    config = todays_form(weights.content["config"])
-    check_targets(config, [], weights.source)
+    other, config = experiment.with_weights(weights), todays_form(weights.content["config"])
     if "cache" in config["data"]:
         config["data"] = {**config["data"], "cache": cache_folder()}  # of this machine
-    model, data = (bind(config, section, late_arguments(config, section)) for section in ("model", "data"))
+    data = bind(config, "data", late_arguments(config, "data"))
     sizes = {key: config[key] for key in ("precision", "batch_size", "eval_batch_size", "seed")}
     settings = dataclasses.replace(experiment.settings, **sizes)
-    device = choose_device(settings, model.target)
-    choices = experiment.choices | weights.content["choices"]
-    parts = {"model": model, "data": data, "settings": settings, "device": device, "choices": choices}
-    return dataclasses.replace(experiment, initial_weights=weights, **parts)
-
-
-def losses_of(experiment: Experiment, dataset: Dataset, split: str) -> TargetLosses:
-    """What every target of a split costs the experiment's model; a text is read as one column."""
-    model = experiment.build_model(dataset)
-    evaluation = Evaluation(dataset, experiment.settings, experiment.device, exact=True)
-    return target_losses(model, evaluation.windows(split), experiment.device, dataset.labelled)
+    device = choose_device(settings, other.model.target)
+    choices = other.choices | weights.content["choices"]
+    return dataclasses.replace(other, data=data, settings=settings, device=device, choices=choices)
 
 
 def as_list(given: str | list[str] | None) -> list[str]:

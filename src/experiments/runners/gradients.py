@@ -5,13 +5,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ..checkpoints.allowed_targets import check_targets
-from ..checkpoints.initial_weights import InitialWeights, find_weights
-from ..config.binding import bind
+from ..checkpoints.initial_weights import find_weights
 from ..config.checks import at_least
 from ..config.errors import ConfigError
-from ..config.recorded_form import todays_form
-from ..experiment import Experiment, late_arguments
+from ..experiment import Experiment
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
 from ..recording import open_run
@@ -53,7 +50,7 @@ class Gradients:
         self.truncations, self.initial, self.others = sorted(set(truncations)), initial, others
 
     def run(self, experiment: Experiment) -> None:
-        others = [with_weights(experiment, find_weights(name, experiment.store)) for name in self.others]
+        others = [experiment.with_weights(find_weights(name, experiment.store)) for name in self.others]
         networks = named([experiment, *others])
         dataset = experiment.build_dataset()
         windows = self._windows(experiment, dataset)
@@ -125,15 +122,6 @@ class Gradients:
         for name, figure in drawn.items():
             figure.savefig(run.folder / name)
             run.log_file(run.folder / name)
-
-
-def with_weights(experiment: Experiment, weights: InitialWeights) -> Experiment:
-    """The experiment with the model of another checkpoint. ConfigError if that names a class that is not run."""
-    config = todays_form(weights.content["config"])
-    check_targets(config, [], weights.source)
-    model = bind(config, "model", late_arguments(config, "model"))
-    choices = experiment.choices | {"model": weights.content["choices"].get("model", model.target.__name__)}
-    return dataclasses.replace(experiment, initial_weights=weights, model=model, choices=choices)
 
 
 def at_the_start(experiment: Experiment) -> Experiment:

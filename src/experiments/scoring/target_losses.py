@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..interfaces.data import IGNORE, Window
+from ..config.settings import Settings
+from ..interfaces.data import IGNORE, Dataset, Window
 from ..interfaces.model import Model, State
 from ..training.device import Device
+from ..training.evaluation import Evaluation
 
 
 class TargetLosses(NamedTuple):
@@ -17,6 +19,12 @@ class TargetLosses(NamedTuple):
     targets: np.ndarray  # (N,) int64
     nats: np.ndarray  # (N,) float64, negative log-likelihoods
     sequences: np.ndarray | None  # (N,) int64: the sequence of each target; None of one text
+
+
+def losses_of_split(model: Model, dataset: Dataset, split: str, settings: Settings, device: Device) -> TargetLosses:
+    """What every target of a split costs a model; a text is read as one column."""
+    windows = Evaluation(dataset, settings, device, exact=True).windows(split)
+    return target_losses(model, windows, device, dataset.labelled)
 
 
 @torch.no_grad()

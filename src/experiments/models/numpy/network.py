@@ -65,6 +65,14 @@ class NumpyNetwork(RecurrentNetwork):
                 W.grad = gradient if W.grad is None else W.grad.add_(gradient)
         return score, after
 
+    def hidden_outputs(self, inputs: Tensor, state: State) -> Tensor:
+        """inputs (T, B) without padding -> what the output layer reads (T, B, F)."""
+        parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
+        masks = _arrays(self.dropout_masks(inputs))
+        body = Stack(self._body(parameters, masks))
+        hidden, _, _ = body.forward(inputs.numpy(), self.split(_arrays(state)))
+        return torch.from_numpy(hidden if masks[-1] is None else hidden * masks[-1])
+
     def _forward(self, inputs: Tensor, state: State) -> tuple[Stack, Array, State, list[Any]]:
         """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""
         parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
@@ -78,10 +86,14 @@ class NumpyNetwork(RecurrentNetwork):
 
         The masks of dropout are for the input of each layer, then for that of the output.
         """
+        return Stack([*self._body(p, masks), *self._head(p, num_steps, masks[-1])])
+
+    def _body(self, p: Parameters, masks: Sequence[Array | None]) -> list[Layer]:
+        """x as `_forward` reads it -> hidden outputs (T, B, D*H)."""
         reading: list[Layer] = [Vectors()] if self.real_inputs else []  # one-hot vectors are read as ids
         if "embedding.W" in p:
             reading = [Embedding(p, sparse=self.has_sparse_gradient)]
-        return Stack([*reading, *self._recurrent_layers(p, masks), *self._head(p, num_steps, masks[-1])])
+        return [*reading, *self._recurrent_layers(p, masks)]
 
     def _recurrent_layers(self, p: Parameters, masks: Sequence[Array | None]) -> list[Layer]:
         """x (T, B, E), or ids (T, B) of one-hot vectors -> hidden outputs (T, B, D*H)."""

@@ -62,6 +62,11 @@ class TorchNetwork(RecurrentNetwork):
             score = score._replace(target_nats=padding.as_given(score.target_nats))
         return score, state
 
+    @torch.no_grad()
+    def hidden_outputs(self, inputs: Tensor, state: State) -> Tensor:
+        """inputs (T, B) without padding -> what the output layer reads (T, B, F)."""
+        return self.features(inputs, state)[0]
+
     @property
     def loss_function(self) -> Callable[[Tensor, Tensor], Score]:
         """outputs (n, K), targets (n,) -> Score."""
