@@ -37,7 +37,14 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
     "experiments.tracking.MlflowTracker": "experiments.tracking.MlflowStore",
 }
 # Root keys that were added later, each with the value that means what was before.
-ADDED_KEYS: dict[str, Any] = {"class_weights": None, "loss_sum": False, "name": None, "note": None, "tags": {}}
+ADDED_KEYS: dict[str, Any] = {
+    "class_weights": None,
+    "loss_sum": False,
+    "name": None,
+    "note": None,
+    "tags": {},
+    "published": None,
+}
 CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
 
@@ -68,7 +75,7 @@ ADDED_TO_TRAIN |= {"gradients_interval": None, "gradients_lags": 50, "keep": "al
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run, the vectors of an embedding by their digest.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep", "loss_sum")
-NOT_IDENTITY += ("name", "note", "tags")
+NOT_IDENTITY += ("name", "note", "tags", "published")
 NOT_IDENTITY += ("model.embedding_from", "data.path", "data.cache", "data.url", "data.timeout")
 NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file", "data.text_column", "data.label_column")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")

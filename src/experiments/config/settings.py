@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from .checks import above, at_least
 from .keys import flatten
+from .published import Published
 
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
@@ -42,6 +43,7 @@ class Settings:
     name: str | None
     note: str | None
     tags: dict[str, Any]
+    published: dict[str, Any] | None
     windows_per_update: int = 1  # a former key, no longer in conf/config.yaml: steps_per_update / truncation
 
     def __post_init__(self) -> None:
@@ -54,6 +56,8 @@ class Settings:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
         check_name(self.name)
         check_tags(flatten(self.tags))
+        if self.published is not None:
+            Published.of(self.published)
         if self.steps_per_update is not None:
             self._check_steps(self.steps_per_update)
 

@@ -16,5 +16,6 @@ PUBLIC = {
     "Dashboard": "dashboard",
     "Doctor": "doctor",
     "Delete": "delete",
+    "Reproduce": "reproduce",
 }
 __getattr__ = lazy(__name__, PUBLIC)

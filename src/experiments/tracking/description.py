@@ -17,6 +17,9 @@ from .source_code import SourceCode, git_state
 NOTE = "mlflow.note.content"  # the tag that MLflow's page shows as a run's description
 
 
+NOT_PARAMETERS = ("name", "note", "tags", "published")  # of the config: they say nothing of what is computed
+
+
 @dataclass(frozen=True)
 class RunDescription:
     """What was chosen for a run, and with which code of the user's own."""
@@ -39,7 +42,7 @@ class RunDescription:
     def parameters(self) -> dict[str, Any]:
         """The config as flattened dotted keys plus the group choices, as a store shows them."""
         code = {f"code.{section}": code.digest for section, code in self.code.items()}
-        chosen = {key: value for key, value in self.config.items() if key not in ("name", "note", "tags")}
+        chosen = {key: value for key, value in self.config.items() if key not in NOT_PARAMETERS}
         return self._tagged_choices() | flatten(chosen) | code
 
     def tags(self, fingerprint: str) -> dict[str, str]:

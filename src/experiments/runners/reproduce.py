@@ -1,0 +1,139 @@
+"""The runner that trains recipes against their published numbers."""
+
+import json
+import logging
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..comparison.report import write
+from ..comparison.reproduction import Row, from_json, rows_of, to_json, to_text
+from ..config.checks import at_least
+from ..config.composition import stated_options
+from ..config.errors import ConfigError
+from ..config.paths import HOME
+from ..config.published import Published
+from ..experiment import Experiment
+from ..tracking.interruption import interruptible
+from ..tracking.record import RunRecord, records_in
+
+log = logging.getLogger("experiments")
+
+TAG = "reproduces"  # of the sweeps that it starts: the recipe
+OWN = ("runner", "recipe")  # of what may be typed, what is not passed on to the training
+PASSED_ON = ("tracker", "threads", "device", "data.path", "data.url", "data.cache", "hydra")
+
+
+class NotReproduced(ValueError):
+    """A number is worse than its recipe says."""
+
+
+class Reproduce:
+    """Train what is missing of a recipe's seeds, or of all recipes of a tier, and compare with what was published.
+
+    The seeds of a recipe are a sweep: what was interrupted goes on, what is there is not trained again. With `output`
+    the rows are also kept in a JSON file, in which a recipe that was measured before is replaced. Raises NotReproduced
+    at the end if a claim does not hold.
+    """
+
+    def __init__(
+        self,
+        *,
+        tier: Literal["ci", "cpu", "gpu"],
+        train: bool,
+        seeds: int | None,
+        to: Literal["screen", "markdown"],
+        output: str | None,
+    ):
+        at_least(1, seeds=seeds)
+        self.tier, self.train, self.seeds, self.to, self.output = tier, train, seeds, to, output
+
+    def run(self, experiment: Experiment) -> None:
+        rows: list[Row] = []
+        typed = passed_on(experiment.command)
+        for recipe, published in self._chosen(experiment):
+            if published.needs and published.needs.partition("=")[0] not in {t.partition("=")[0] for t in typed}:
+                log.warning(
+                    "%s is left out: experiments runner=reproduce recipe=%s %s", recipe, recipe, published.needs
+                )
+                continue
+            if self.train:
+                train(recipe, self.seeds or published.seeds, typed)
+            rows += rows_of(recipe, published, runs_of(recipe, records_in(experiment.store.folder)))
+        if self.output is not None:
+            keep(rows, Path(self.output))
+        print(to_text(rows, "github" if self.to == "markdown" else "simple"))
+        if failed := [row for row in rows if row.result == "FAIL"]:
+            names = ", ".join(f"{row.metric} of {row.recipe}" for row in failed)
+            raise NotReproduced(f"{len(failed)} of {len(rows)} claims do not hold: {names}")
+
+    def _chosen(self, experiment: Experiment) -> Iterator[tuple[str, Published]]:
+        """Recipes with what they reproduce. ConfigError for a recipe that says nothing of it."""
+        recipe, stated = experiment.choices.get("recipe"), experiment.settings.published
+        if recipe is not None:
+            if stated is None:
+                raise ConfigError(f"recipe={recipe} does not say what it reproduces: its file has no key published")
+            yield recipe, Published.of(stated)
+            return
+        for name, found in published_recipes().items():
+            if found.tier == self.tier:
+                yield name, found
+
+
+def published_recipes() -> dict[str, Published]:
+    """All recipes of this package that say what they reproduce, the quickest first."""
+    names = sorted(path.stem for path in (HOME / "conf" / "recipe").glob("*.yaml"))
+    stated = {name: stated_options([HOME / "conf"], "recipe", name).get("published") for name in names}
+    found = {name: Published.of(each) for name, each in stated.items() if each is not None}
+    return dict(sorted(found.items(), key=lambda item: item[1].minutes * item[1].seeds))
+
+
+def passed_on(command: str) -> list[str]:
+    """What was typed and is typed for the training too. ConfigError for what would make another experiment of it."""
+    words = shlex.split(command)[1:]
+    own_choices = words[:2] if words[:1] == ["--config-dir"] else []
+    options = words[len(own_choices) :]
+    for word in options:
+        key = word.lstrip("+").partition("=")[0]
+        if not any(f"{key}.".startswith((f"{name}.", f"{name}/")) for name in (*OWN, *PASSED_ON)):
+            raise ConfigError(f"runner=reproduce trains a recipe as it is: leave out {word}")
+    return [*own_choices, *(word for word in options if not word.startswith(OWN))]
+
+
+def train(recipe: str, seeds: int, typed: Sequence[str]) -> None:
+    """Train what is missing of a recipe's seeds, in a process of its own, to which signals are passed on.
+
+    ConfigError if that ends with an error, Interrupted after a signal.
+    """
+    command = ["-m", f"recipe={recipe}", f"hydra.sweeper.replicates={seeds}", f"tags.{TAG}={recipe}", *typed]
+    log.info("experiments %s", shlex.join(command))
+    with interruptible() as stop:
+        # In a session of its own it does not get the signals of the terminal a second time.
+        process = subprocess.Popen([sys.executable, "-m", "experiments", *command], start_new_session=True)
+        while process.poll() is None:
+            if stop.signal is not None:
+                process.send_signal(stop.signal)
+                process.wait()
+            time.sleep(0.1)
+    stop.check()
+    if process.returncode:
+        raise ConfigError(f"recipe={recipe} was not trained to its end; the same command goes on with it")
+
+
+def runs_of(recipe: str, records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The seeds of a recipe that were trained last."""
+    sweeps = [run for run in records if run.tags.get("runner") == "sweep" and run.tags.get(TAG) == recipe]
+    return [run for run in records if run.tags.get("sweep") == sweeps[-1].name] if sweeps else []
+
+
+def keep(rows: Sequence[Row], path: Path) -> None:
+    """Put rows into a JSON file, in place of those of the same recipes."""
+    before: Sequence[Mapping[str, object]] = json.loads(path.read_text()) if path.exists() else []
+    new = {row.recipe for row in rows}
+    kept = [row for row in from_json([dict(row) for row in before]) if row.recipe not in new]
+    merged = sorted([*kept, *rows], key=lambda row: row.recipe)
+    write(path, (json.dumps(to_json(merged), indent=1) + "\n").encode())
