@@ -14,6 +14,7 @@ from experiments.tracking.journal import read_journal
 from experiments.tracking.record import RunRecord
 
 from .alternate import Figures, Side, alternate, environment, largest_difference, run
+from .cells import cells
 from .floor import operations
 from .problem import Problem
 
@@ -186,6 +187,7 @@ PARTS = {
     "startup": startup,
     "growth": growth,
     "comparing": comparing,
+    "cells": cells,
 }
 OF_PTB = ("precision", "evaluation")
 TIMES = ["tokens/s", "ms", "ms of CPU"]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks import alternate, parts
+from benchmarks import alternate, cells, parts
 from benchmarks.side import measure
 from experiments.tracking import mlflow_connection
 from experiments.training.tbptt import TruncatedBptt
@@ -43,6 +43,8 @@ def small(command, empty_store, monkeypatch, tmp_path):
     monkeypatch.setattr(alternate, "run", run)
     monkeypatch.setattr(parts, "run", run)
     monkeypatch.setattr(parts, "_command", experiments)
+    monkeypatch.setattr(cells, "SIZES", [cells.Size(5, 2, 4)])
+    monkeypatch.setattr(cells, "SECONDS", 0.0)
     monkeypatch.setattr(parts, "PTB", [*parts.PTB, f"data.path={tmp_path / 'ptb'}"])
     monkeypatch.setattr(mlflow_connection, "create_store", functools.partial(shutil.copy, empty_store))
     monkeypatch.setattr(TruncatedBptt, "update", TruncatedBptt.update)  # startup replaces it

@@ -1,4 +1,4 @@
-"""The recurrent network on torch's fused layers (oneDNN on the CPU, cuDNN on the GPU)."""
+"""The recurrent network in torch: an LSTM on its fused layers (oneDNN on the CPU), all cells on those of a GPU."""
 
 import functools
 from collections.abc import Callable
@@ -14,22 +14,16 @@ from ..weights import RecurrentWeights
 from . import heads
 from .padding import Padding, is_padded
 from .pooling import pool
-from .products import recurrent_precision
+from .recurrent import recurrent_layer
 
-FUSED: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    "tanh": torch.rnn_tanh,
-    "relu": torch.rnn_relu,
-    "lstm": torch.lstm,
-    "gru": torch.gru,
-}
 CLOSED = 1e4  # subtracted from a gate's input: its sigmoid is exactly 0; added: 1
-# What is added to the gates at padding, where the fused layers go on computing: an LSTM's memory cell must keep its
+# What is added to the gates at padding, where the layers go on computing: an LSTM's memory cell must keep its
 # value (i = 0, f = 1), and a rectifier must not grow without bound, since infinity times a gradient of 0 is NaN.
 AT_PADDING = {"lstm": (-CLOSED, CLOSED, 0.0, 0.0), "relu": (-CLOSED,)}
 
 
 class TorchNetwork(RecurrentNetwork):
-    """One fused call per layer and direction, so that the dropout between layers is ours and the same as in NumPy."""
+    """One call per layer and direction, so that the dropout between layers is ours and the same as in NumPy."""
 
     devices = ("cpu", "cuda", "mps")
     precisions = ("float32", "float64", "bfloat16")
@@ -123,21 +117,19 @@ class TorchNetwork(RecurrentNetwork):
             outputs = []
             for is_reverse, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
                 before = tuple(part[len(after)][None] for part in state)
-                out, last = self._fused(weights, reverse(x) if is_reverse else x, before, padding)
+                out, last = self._layer(weights, reverse(x) if is_reverse else x, before, padding)
                 outputs.append(reverse(out) if is_reverse else out)
                 after.append(last)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
 
-    def _fused(self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None) -> tuple[Tensor, State]:
+    def _layer(self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None) -> tuple[Tensor, State]:
         """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
         weights: list[Tensor] = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
         if padding is not None and self.cell in AT_PADDING:
             column = torch.cat([layer.W_ih.new_full((self.hidden_size, 1), z) for z in AT_PADDING[self.cell]])
             x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, column], dim=1)
-        before = list(state) if len(state) == 2 else state[0]  # as torch's fused layers take it
-        with recurrent_precision(x):
-            out, *last = FUSED[self.cell](x, before, weights, True, 1, 0.0, self.training, False, False)
+        out, last = recurrent_layer(self.cell, x, state, weights, self.training)
         if padding is not None:
             last[0] = padding.last(out, state[0])
         return out, tuple(last)

@@ -1,0 +1,100 @@
+"""Recurrent layers with backpropagation through time by hand against torch's own: the part `cells`."""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+
+class Size(NamedTuple):
+    T: int
+    B: int
+    H: int  # units, and numbers that the layer reads
+
+
+SIZES = [
+    Size(2, 20, 100),  # so few steps that ours is torch's
+    Size(5, 10, 100),
+    Size(200, 1, 100),
+    Size(35, 20, 100),
+    Size(35, 20, 200),
+    Size(35, 20, 650),
+    Size(35, 20, 1500),
+    Size(400, 64, 128),
+]
+CELLS = ("gru", "tanh")
+TURNS = 7
+SECONDS = 0.05  # of CPU in a turn, at least
+
+
+def cells() -> tuple[str, dict]:
+    """One layer of GRU or simple network, forward and backward in float32, on one thread: ms of CPU by turns.
+
+    Both sides take turns in one process. Gradients are those of inputs, state and weights, and differ by their largest
+    difference relative to the largest number of the same gradient.
+    """
+    from .parts import _table  # which has a line for this part
+
+    rows = []
+    for cell in CELLS:
+        for size in SIZES:
+            torchs, ours, difference = compare(cell, size)
+            times = [f"{1e3 * seconds:.3g}" for seconds in (torchs, ours)]
+            rows.append([cell, ", ".join(f"{k}={v}" for k, v in size._asdict().items()), *times])
+            rows[-1] += [f"{torchs / ours:.2f}", difference]
+            print(f"  {rows[-1]}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+    head = ["cell", "size", "torch's own", "ours", "times faster", "gradients differ by"]
+    return _table("Recurrent cells", cells.__doc__, head, rows), {}
+
+
+def compare(cell: str, size: Size, precision: str = "float32") -> tuple[float, float, float]:
+    """Median seconds of CPU of torch's layer and ours, and how far their gradients are apart."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        torchs, ours = sides(cell, size, getattr(torch, precision))
+        apart = max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(ours(), torchs()))
+        seconds = [*zip(*by_turns(torchs, ours))]
+    finally:
+        torch.set_num_threads(threads)
+    return *map(statistics.median, seconds), apart
+
+
+def sides(cell: str, size: Size, dtype: Any) -> list[Callable[[], Any]]:
+    """Torch's layer and ours with the same numbers: each call computes outputs and hands back all gradients."""
+    import torch
+
+    from experiments.models.torch.recurrent import TORCH, recurrent_layer
+
+    (T, B, H), gates = size, 3 if cell == "gru" else 1
+    generator, shapes = torch.Generator().manual_seed(0), [(gates * H, H), (gates * H, H), (gates * H,), (gates * H,)]
+    x, h, d_out = (torch.randn(shape, generator=generator) for shape in ((T, B, H), (1, B, H), (T, B, H)))
+    weights = [torch.empty(shape).uniform_(-(H**-0.5), H**-0.5, generator=generator) for shape in shapes]
+    x, h, *weights = (part.to(dtype).requires_grad_() for part in (x, h, *weights))
+
+    def by(layer: Callable[..., tuple]) -> Callable[[], Any]:
+        return lambda: torch.autograd.grad(layer()[0], [x, h, *weights], d_out.to(dtype))
+
+    return [
+        by(lambda: TORCH[cell](x, h, weights, True, 1, 0.0, True, False, False)),
+        by(lambda: recurrent_layer(cell, x, (h,), weights, True)),
+    ]
+
+
+def by_turns(*functions: Callable[[], Any]) -> Iterator[list[float]]:
+    """Seconds of CPU of one call of each, TURNS times."""
+    times = max(1, round(SECONDS / max(seconds(functions[0], 1), 1e-6)))
+    for _ in range(TURNS):
+        yield [seconds(function, times) for function in functions]
+
+
+def seconds(function: Callable[[], Any], times: int) -> float:
+    """Of CPU, for one of so many calls."""
+    began = time.process_time()
+    for _ in range(times):
+        function()
+    return (time.process_time() - began) / times
