@@ -1,1 +1,1 @@
-"""The recurrent network on torch's fused layers."""
+"""The recurrent network in torch."""
