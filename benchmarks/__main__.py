@@ -1,8 +1,9 @@
 """`python -m benchmarks` (`make bench`) measures what README and docs/speed.md say of speed and memory.
 
 `python -m benchmarks PART ...` measures and prints only some: torch, precision, evaluation, numpy, loop, tracking,
-memory, startup, growth, comparing, cells. Each side of a comparison is a process of its own (of cells a function), sides
-take turns, and figures are medians over the turns. Precision and evaluation read the Penn Treebank in $EXPERIMENTS_DATA.
+memory, startup, growth, comparing, cells. Each side of a comparison is a process of its own (those of cells share one),
+sides take turns, and figures are medians over the turns. Precision and evaluation read the Penn Treebank in
+$EXPERIMENTS_DATA.
 """
 
 import os

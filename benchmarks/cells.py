@@ -1,4 +1,4 @@
-"""Recurrent layers with backpropagation through time by hand against torch's own: the part `cells`."""
+"""Recurrent layers by hand against torch's own: the part `cells`."""
 
 import os
 import statistics
@@ -30,10 +30,10 @@ SECONDS = 0.05  # of CPU in a turn, at least
 
 
 def cells() -> tuple[str, dict]:
-    """One layer of GRU or simple network, forward and backward in float32, on one thread: ms of CPU by turns.
+    """A layer of GRU or simple network, forward and backward in float32 on one thread: ms of CPU.
 
-    Both sides take turns in one process. Gradients are those of inputs, state and weights, and differ by their largest
-    difference relative to the largest number of the same gradient.
+    Both sides take turns in one process. The gradients of inputs, state and weights differ by their
+    largest difference relative to the largest number of the same gradient.
     """
     from .parts import _table  # which has a line for this part
 
@@ -65,15 +65,16 @@ def compare(cell: str, size: Size, precision: str = "float32") -> tuple[float, f
 
 
 def sides(cell: str, size: Size, dtype: Any) -> list[Callable[[], Any]]:
-    """Torch's layer and ours with the same numbers: each call computes outputs and hands back all gradients."""
+    """Torch's layer and ours with the same numbers: each call hands back all gradients."""
     import torch
 
     from experiments.models.torch.recurrent import TORCH, recurrent_layer
 
-    (T, B, H), gates = size, 3 if cell == "gru" else 1
-    generator, shapes = torch.Generator().manual_seed(0), [(gates * H, H), (gates * H, H), (gates * H,), (gates * H,)]
-    x, h, d_out = (torch.randn(shape, generator=generator) for shape in ((T, B, H), (1, B, H), (T, B, H)))
-    weights = [torch.empty(shape).uniform_(-(H**-0.5), H**-0.5, generator=generator) for shape in shapes]
+    (T, B, H), rows = size, size.H * (3 if cell == "gru" else 1)
+    shapes, seeded = [(T, B, H), (1, B, H), (T, B, H)], torch.Generator().manual_seed(0)
+    x, h, d_out = (torch.randn(shape, generator=seeded) for shape in shapes)
+    shapes, most = [(rows, H), (rows, H), (rows,), (rows,)], H**-0.5
+    weights = [torch.empty(shape).uniform_(-most, most, generator=seeded) for shape in shapes]
     x, h, *weights = (part.to(dtype).requires_grad_() for part in (x, h, *weights))
 
     def by(layer: Callable[..., tuple]) -> Callable[[], Any]:

@@ -1,7 +1,5 @@
 """Backpropagation through time by hand in the torch network, against torch's own layers."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -21,7 +19,8 @@ def tensors(cell, steps, dtype=torch.float64):
     """x, h before, W_ih, W_hh, b_ih, b_hh that want gradients, and the gradient of the outputs."""
     generator, rows = torch.Generator().manual_seed(0), H * (3 if cell == "gru" else 1)
     shapes = [(steps, B, IN), (1, B, H), (rows, IN), (rows, H), (rows,), (rows,), (steps, B, H)]
-    *given, d_out = (0.5 * torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes)
+    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    *given, d_out = (tensor.div(2).to(dtype) for tensor in drawn)
     return [tensor.requires_grad_() for tensor in given], d_out
 
 
@@ -62,7 +61,7 @@ def test_gradcheck(cell):
     assert torch.autograd.gradcheck(lambda *points: by_hand(cell, *points), given, **near_kinks)
 
 
-@pytest.mark.parametrize("wanted", [*itertools.combinations(range(6), 1), (0, 2), (1, 3), (2, 3, 4, 5)])
+@pytest.mark.parametrize("wanted", [*[(k,) for k in range(6)], (0, 2), (1, 3), (2, 3, 4, 5)])
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_is_frozen_gets_no_gradient_and_changes_no_other(cell, wanted):
     given, d_out = tensors(cell, 6)
@@ -95,7 +94,8 @@ def test_tensors_may_have_any_layout(cell):
     flipped = given[0].detach().permute(2, 1, 0).contiguous().permute(2, 1, 0).requires_grad_()
     W_ih = given[2].detach().T.contiguous().T.requires_grad_()
     others = [flipped, given[1], W_ih, *given[3:]]
-    for mine, theirs in zip(torch.autograd.grad(by_hand(cell, *others).sum(), others), expected):  # d_out is expanded
+    gradients = torch.autograd.grad(by_hand(cell, *others).sum(), others)  # d_out is expanded
+    for mine, theirs in zip(gradients, expected):
         torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-11)
 
 
@@ -116,11 +116,12 @@ def test_layers_by_hand_are_for_gradients_through_enough_steps_on_a_cpu(cell):
     assert is_by_hand(layer(cell, x, h, weights))
     assert not is_by_hand(layer(cell, x[:FEW], h, weights))
     assert not recurrent.is_faster_by_hand(cell, x.to("meta"), [h, *weights])
+    assert not recurrent.is_faster_by_hand("lstm", x, [h, *weights])
     with torch.no_grad():
         assert not recurrent.is_faster_by_hand(cell, x, [h, *weights])
     assert recurrent.is_faster_by_hand(cell, x.detach(), [h.detach(), *weights])
-    assert not recurrent.is_faster_by_hand(cell, x.detach(), [h.detach(), *(W.detach() for W in weights)])
-    assert not recurrent.is_faster_by_hand("lstm", x, [h, *weights])
+    x, h, *weights = (tensor.detach() for tensor in (x, h, *weights))
+    assert not recurrent.is_faster_by_hand(cell, x, [h, *weights])
 
 
 def layer(cell, x, h, weights):
@@ -129,7 +130,7 @@ def layer(cell, x, h, weights):
 
 @pytest.mark.parametrize("matrix_units", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_where_a_processor_multiplies_faster_in_bfloat16_torch_does(monkeypatch, cell, matrix_units):
+def test_in_bfloat16_on_matrix_units_torchs_own_layer(monkeypatch, cell, matrix_units):
     monkeypatch.setattr(products, "MATRIX_UNITS", matrix_units)
     (x, h, *weights), _ = tensors(cell, 6, torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
@@ -156,7 +157,11 @@ def test_training_has_the_losses_of_torchs_layers(monkeypatch, cell, form):
     assert ours[-1] < ours[0]
 
 
-LABELS = [{"bidirectional": True}, {"pooling": "mean_max"}, {"bidirectional": True, "pooling": "max", "num_layers": 2}]
+LABELS = [
+    {"bidirectional": True},
+    {"pooling": "mean_max"},
+    {"bidirectional": True, "pooling": "max", "num_layers": 2},
+]
 
 
 @pytest.mark.parametrize("form", [{"num_layers": 2}, *LABELS])
@@ -164,11 +169,13 @@ LABELS = [{"bidirectional": True}, {"pooling": "mean_max"}, {"bidirectional": Tr
 def test_padded_columns_have_the_gradients_of_torchs_layers(monkeypatch, cell, form):
     model = network("torch", cell=cell, **form)
     inputs, targets = window(8, 4)
-    for column, (start, end) in enumerate([(0, 8), (3, 8), (0, 5), (0, 0)]):  # whole, filled before, after, empty
+    # one column is whole, one filled before, one after its symbols, one empty
+    for column, (start, end) in enumerate([(0, 8), (3, 8), (0, 5), (0, 0)]):
         outside = np.r_[0:start, end:8]
         inputs[outside, column], targets[outside, column] = -1, -100
-    state = tuple(part + 0.1 for part in model.initial_state(4))
-    state = model.initial_state(4) if model.labels_only else tuple(part.requires_grad_() for part in state)
+    state = model.initial_state(4)
+    if not model.labels_only:
+        state = tuple((part + 0.1).requires_grad_() for part in state)
     wanted = [*model.parameters(), *(part for part in state if part.requires_grad)]
     found = []
     for by in (BY_HAND, {}):

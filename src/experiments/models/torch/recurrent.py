@@ -1,4 +1,4 @@
-"""One recurrent layer in one direction: torch's own, or backpropagation through time by hand where that is faster."""
+"""One recurrent layer in one direction: torch's own, or by hand where that is faster."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,14 +15,14 @@ TORCH: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "lstm": torch.lstm,
     "gru": torch.gru,
 }
-BY_HAND = {"tanh": tanh_layer, "relu": relu_layer, "gru": gru_layer}  # of which torch has no fused layer on a CPU
-FEW = 3  # steps up to which what a node by hand costs once is more than what it saves in each step
+BY_HAND = {"tanh": tanh_layer, "relu": relu_layer, "gru": gru_layer}  # not fused in torch on a CPU
+FEW = 3  # steps up to which what a layer by hand costs once is more than what its steps save
 
 
 def recurrent_layer(
     cell: str, x: Tensor, state: State, weights: Sequence[Tensor], training: bool
 ) -> tuple[Tensor, list[Tensor]]:
-    """x (T, B, in), state of (1, B, H), W_ih, W_hh, b_ih, b_hh -> hidden outputs (T, B, H), state after."""
+    """x (T, B, in), state of (1, B, H), W_ih, W_hh, b_ih, b_hh -> h (T, B, H), state after."""
     with recurrent_precision(x):
         if is_faster_by_hand(cell, x, [*state, *weights]):
             out = BY_HAND[cell](x, state[0], weights)
@@ -35,9 +35,11 @@ def recurrent_layer(
 def is_faster_by_hand(cell: str, x: Tensor, others: Sequence[Tensor]) -> bool:
     """Whether autograd would record the steps of a layer one by one, and there are enough of them.
 
-    Not where torch has a fused layer: the LSTM, and all cells on a GPU. Without gradients torch's own is as fast, and
-    so is its own in lower precision.
+    Not where torch has a fused layer: the LSTM, and all cells on a GPU; nor under autocast, which
+    `recurrent_precision` leaves on only where a processor has matrix units.
     """
-    if cell not in BY_HAND or x.device.type != "cpu" or len(x) <= FEW or torch.is_autocast_enabled("cpu"):
+    if cell not in BY_HAND or x.device.type != "cpu" or len(x) <= FEW:
+        return False
+    if torch.is_autocast_enabled("cpu"):
         return False
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *others))

@@ -1,14 +1,14 @@
-"""Backpropagation through time by hand, each layer one node of autograd's graph: the simple network and the GRU.
+"""Backpropagation through time by hand, a layer one node of autograd's graph: simple network, GRU.
 
-For these cells torch has no fused layer on a CPU: autograd records every operation of every step. Here the loops over
-time only do what depends on the step before, in place. All else is computed for all steps at once: the products with
-the inputs, the gradients of the weights, and the derivatives of the gates, which the forward pass fixes:
-d_gates[t] = d_h[t] * slopes[t].
+For these cells torch has no fused layer on a CPU: autograd records every operation of every step.
+Here the loops over time only do what depends on the step before, in place. All else is computed for
+all steps at once: the products with the inputs, the gradients of the weights, and the derivatives
+of the gates, which the forward pass fixes: d_gates[t] = d_h[t] * slopes[t].
 
 The maths is that of numpy/cells.py, one step at a time there. There are no second derivatives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -40,7 +40,14 @@ class _Simple(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, before: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor, activate: Any
+        ctx: Any,
+        x: Tensor,
+        before: Tensor,
+        W_ih: Tensor,
+        W_hh: Tensor,
+        b_ih: Tensor,
+        b_hh: Tensor,
+        activate: Callable[[Tensor], Tensor],
     ) -> Tensor:
         out = _affine(x, W_ih, b_ih + b_hh)
         h, W_hh_transposed = before[0], W_hh.T
@@ -58,7 +65,8 @@ class _Simple(torch.autograd.Function):
         slopes = (out > 0).to(out.dtype) if is_relu else out.square().neg_().add_(1)
         d_z = _contiguous_copy(d_out)
         d_after: Tensor | None = None
-        for d, slope in zip(reversed(d_z.unbind()), reversed(slopes.unbind())):  # the d_h of a step turns into its d_z
+        for d, slope in zip(d_z.unbind()[::-1], slopes.unbind()[::-1]):
+            # the d_h of a step turns into its d_z
             d_after = (d if d_after is None else d.addmm_(d_after, W_hh)).mul_(slope)
         for_x, for_before, for_W_ih, for_W_hh, for_b_ih, for_b_hh, _ = ctx.needs_input_grad
         return (
@@ -73,14 +81,22 @@ class _Simple(torch.autograd.Function):
 
 
 class _Gru(torch.autograd.Function):
-    """r, z = sigmoids of the summed gates,  n = tanh(x_n + r * h_n),  h = (1 - z) * n + z * h_before."""
+    """r, z = sigmoids of summed gates, n = tanh(x_n + r * h_n), h = (1 - z) * n + z * h_before."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, before: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        before: Tensor,
+        W_ih: Tensor,
+        W_hh: Tensor,
+        b_ih: Tensor,
+        b_hh: Tensor,
+    ) -> Tensor:
         H = before.shape[2]
         gates = _affine(x, W_ih, torch.cat([b_ih[: 2 * H] + b_hh[: 2 * H], b_ih[2 * H :]]))
         n = _contiguous_copy(gates[..., 2 * H :])  # begins as x_n
-        gates[..., 2 * H :] = b_hh[2 * H :]  # so that one product adds to all three gates what comes from h
+        gates[..., 2 * H :] = b_hh[2 * H :]  # so that one product adds h's part to all three gates
         out = torch.empty_like(n)
         _gru_steps(gates, n, out, before[0], W_hh.T)
         ctx.save_for_backward(x, before, W_ih, W_hh, gates, n, out)
@@ -92,12 +108,12 @@ class _Gru(torch.autograd.Function):
         x, before, W_ih, W_hh, gates, n, out = ctx.saved_tensors
         H, h_before = before.shape[2], _befores(before, out)
         d_gates, slope_n = _gru_slopes(gates, n, h_before)
-        d_h = torch.cat([torch.zeros_like(before), d_out])  # (T+1, B, H): of the state that entered, then of every h
+        d_h = torch.cat([torch.zeros_like(before), d_out])  # (T+1, B, H): of h before, of each h
         _gru_steps_backward(d_h, d_gates, gates[..., H : 2 * H], W_hh)
         for_x, for_before, for_W_ih, for_W_hh, for_b_ih, for_b_hh = ctx.needs_input_grad
         d_W_hh = _of_weight(d_gates, h_before) if for_W_hh else None
         d_b_hh = d_gates.sum((0, 1)) if for_b_hh else None
-        torch.mul(d_h[1:], slope_n, out=d_gates[..., 2 * H :])  # the input does not pass the reset gate
+        torch.mul(d_h[1:], slope_n, out=d_gates[..., 2 * H :])  # x does not pass the reset gate
         return (
             d_gates @ W_ih if for_x else None,
             d_h[:1].clone() if for_before else None,
@@ -109,7 +125,10 @@ class _Gru(torch.autograd.Function):
 
 
 def _gru_steps(gates: Tensor, n: Tensor, out: Tensor, h: Tensor, W_hh_transposed: Tensor) -> None:
-    """gates (T, B, 3H) turn from x_r, x_z, b_hn into r, z, h_n; n (T, B, H) from x_n to n; fills out (T, B, H)."""
+    """gates (T, B, 3H) turn from x_r, x_z, b_hn into r, z, h_n; n (T, B, H) from x_n into n.
+
+    Fills `out` (T, B, H), beginning with h before (B, H).
+    """
     H = h.shape[1]
     r, z, h_n = gates.split(H, dim=2)
     steps = (part.unbind() for part in (gates, gates[..., : 2 * H], r, z, h_n, n, out))
@@ -121,9 +140,10 @@ def _gru_steps(gates: Tensor, n: Tensor, out: Tensor, h: Tensor, W_hh_transposed
 
 
 def _gru_slopes(gates: Tensor, n: Tensor, h_before: Tensor) -> tuple[Tensor, Tensor]:
-    """r, z, h_n (T, B, 3H), n and h_before (T, B, H) -> d_gates and d_x_n of d_h = 1, (T, B, 3H) and (T, B, H)."""
+    """r, z, h_n (T, B, 3H), n, h_before (T, B, H) -> d_gates (T, B, 3H) and d_x_n if d_h is 1."""
     slopes = torch.empty_like(gates)
-    (r, z, h_n), (slope_r, slope_z, slope_h_n) = (part.split(n.shape[2], dim=2) for part in (gates, slopes))
+    r, z, h_n = gates.split(n.shape[2], dim=2)
+    slope_r, slope_z, slope_h_n = slopes.split(n.shape[2], dim=2)
     one_minus_z = 1 - z
     slope_x_n = n.square().neg_().add_(1).mul_(one_minus_z)
     torch.mul(slope_x_n, r, out=slope_h_n)
@@ -133,10 +153,11 @@ def _gru_slopes(gates: Tensor, n: Tensor, h_before: Tensor) -> tuple[Tensor, Ten
 
 
 def _gru_steps_backward(d_h: Tensor, d_gates: Tensor, z: Tensor, W_hh: Tensor) -> None:
-    """d_h (T+1, B, H) gets what later steps add to it; d_gates (T, B, 3H) turn from slopes into gradients."""
+    """d_h (T+1, B, H) gets what later steps add; d_gates (T, B, 3H): slopes become gradients."""
     T, B, H = z.shape
     by_gate, d_h_of_gates = d_gates.view(T, B, 3, H), d_h.view(T + 1, B, 1, H)
-    steps = (part.unbind()[::-1] for part in (d_h[:-1], d_h[1:], d_h_of_gates[1:], by_gate, d_gates, z))
+    parts = (d_h[:-1], d_h[1:], d_h_of_gates[1:], by_gate, d_gates, z)
+    steps = (part.unbind()[::-1] for part in parts)
     for d_h_before, d_h_t, d_h_of_gates_t, by_gate_t, d_gates_t, z_t in zip(*steps):
         by_gate_t.mul_(d_h_of_gates_t)  # the memory of d_gates_t
         d_h_before.addcmul_(d_h_t, z_t).addmm_(d_gates_t, W_hh)
@@ -146,8 +167,8 @@ def _refuse_second_derivative() -> None:
     """RuntimeError if the gradient is to have a graph, which in-place operations cannot give it."""
     if torch.is_grad_enabled():
         raise RuntimeError(
-            "a recurrent layer with backpropagation by hand has no second derivative, got create_graph=True: "
-            "clear experiments.models.torch.recurrent.BY_HAND for torch's own layers, which are slower"
+            "a recurrent layer by hand has no second derivative, got create_graph=True: torch's own "
+            "layers have, after experiments.models.torch.recurrent.BY_HAND.clear()"
         )
 
 
@@ -157,12 +178,12 @@ def _affine(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
 
 
 def _of_weight(d_gates: Tensor, read: Tensor) -> Tensor:
-    """The gradient (n, k) of a weight that made gates with gradient (T, B, n) out of what it read (T, B, k)."""
+    """d_gates (T, B, n), what the weight read (T, B, k) -> the weight's gradient (n, k)."""
     return d_gates.flatten(0, 1).T @ read.flatten(0, 1)
 
 
 def _befores(before: Tensor, out: Tensor) -> Tensor:
-    """The state before each step (T, B, H): the one that entered (1, B, H), then all outputs but the last."""
+    """h before the window (1, B, H), outputs (T, B, H) -> h before each step (T, B, H)."""
     return torch.cat([before, out[:-1]])
 
 
