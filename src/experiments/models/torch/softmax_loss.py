@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...interfaces.data import IGNORE
-from .products import linear, lowered
+from .products import linear, lowered, plus_transposed
 
 LOGITS = 1 << 23  # in one part: 32 MB, from which size on the allocator returns freed memory to the system
 WIDENED = 1 << 18  # logits of lower precision that are converted at a time: a core's cache holds them
@@ -93,7 +93,7 @@ class _Gradients:
         """Add the gradients of some rows, whose logits have the gradient d_z."""
         self.d_x[part] = linear(d_z, W.T)
         self.d_b += d_z.sum(0, dtype=self.d_b.dtype)
-        self.d_W = _plus_product(self.d_W, d_z.T, x[part], self._dtype)
+        self.d_W = plus_transposed(self.d_W, d_z, x[part], self._dtype)
 
 
 def _parts(n: int, K: int) -> list[slice]:
@@ -141,10 +141,3 @@ def _ranked_first(z: Tensor, targets: Tensor, largest: Tensor) -> Tensor:
         return z.argmax(1, keepdim=True) == targets
     rows = largest[:, 0].nonzero()[:, 0]  # only these need a search
     return largest.index_copy(0, rows, z[rows].argmax(1, keepdim=True) == targets[rows])
-
-
-def _plus_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """total + a @ b, in place if there is a total, so that nothing else of its size is allocated."""
-    if total is None:
-        return linear(a, b.T).to(dtype)
-    return total.addmm_(a, b) if a.dtype == dtype else total.add_(a @ b)
