@@ -129,6 +129,9 @@ class Experiment:
         others = {name: getattr(dataset, name) for name in OF_DATA if self.model.takes(name)}
         model = self.model.build(others, **sizes)
         check_compatible(model, dataset, self.settings)
+        if model.needs_symbol_counts:
+            counts = dataset.symbol_counts
+            model.count_symbols(torch.ones(dataset.num_outputs) if counts is None else torch.as_tensor(counts))
         model = self.device.place(model)
         if self.initial_weights is not None:
             self.initial_weights.load_into(model, dataset)

@@ -41,6 +41,7 @@ class Model(torch.nn.Module):
     labels_only = False  # its output belongs to the whole sequence read so far, and is the same at every step
     reads_both_sides = False  # it scores a symbol by those before and after it: no `predict`, no probability of a text
     needs_whole_sequences = False  # its state cannot be carried from window to window
+    needs_symbol_counts = False  # `count_symbols` is called with those of the training split once it is built
     takes_class_weights = True  # `learn` or `fit` uses them
     class_weights: Tensor | None = None  # (K,) the training loop sets what a target of each class counts in learning
     sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients
@@ -56,6 +57,9 @@ class Model(torch.nn.Module):
         Not differentiable.
         """
         return None
+
+    def count_symbols(self, counts: Tensor) -> None:
+        """Take over how often each symbol occurs in the training split (V,), if the model `needs_symbol_counts`."""
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first symbol."""

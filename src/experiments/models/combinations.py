@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ..config.checks import at_least
+
 if TYPE_CHECKING:
     from .network import RecurrentNetwork
 
@@ -21,6 +23,28 @@ def check_real_numbers(network: "RecurrentNetwork") -> None:
         raise ValueError(f"{got} is for classes, but the targets of this data are numbers: give {line}")
     if network.num_outputs != 1:
         raise ValueError(f"targets that are numbers need one output, but the data has {network.num_outputs}")
+
+
+def check_cheaper_output(network: "RecurrentNetwork") -> None:
+    """ValueError for an output that trains on a part of the classes where that is not possible or makes no sense."""
+    at_least(1, num_samples=network.num_samples)
+    if not network.needs_symbol_counts:
+        return
+    got, why = f"output={network.output_kind}", None
+    if not network.has_cheaper_outputs:
+        raise ValueError(f"{got} is there for torch networks: give model=torch_{network.cell}, or model.output=softmax")
+    if network.loss != "cross_entropy":
+        raise ValueError(f"{got} needs loss=cross_entropy, got {network.loss}: give model.output=softmax")
+    if network.real_inputs:
+        why = "the inputs of this data are vectors"
+    elif network.labels_only:
+        why = "this network is one for labels"
+    elif network.num_inputs != network.num_outputs:
+        why = f"V={network.num_inputs} and K={network.num_outputs} differ"
+    if why:
+        raise ValueError(f"{got} is for predicting the words of a text, but {why}: give model.output=softmax")
+    if network.tied and network.output_kind == "adaptive":
+        raise ValueError("tied=true needs one output vector for each word: give model.output=softmax or sampled")
 
 
 def check_output(network: "RecurrentNetwork") -> None:

@@ -63,6 +63,8 @@ def _as_torch(network: "RecurrentNetwork", name: str, parameter: Tensor) -> None
     fan_in = network.hidden_size
     if is_embedding or name.startswith("output"):
         fan_in = network.get_parameter("embedding.W" if network.tied else "output.W").shape[1]  # F
+    elif name.startswith("tails"):
+        fan_in = network.get_parameter(f"{name.rpartition('.')[0]}.{'P' if name.endswith('P') else 'W'}").shape[1]
     bound = 1.0 / math.sqrt(fan_in)
     parameter.uniform_(-bound, bound)
 

@@ -5,6 +5,7 @@ network, and a checkpoint of one is a checkpoint of the other.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from ..config.checks import at_least, probabilities
 from ..interfaces.model import Model, State, SummaryRow
-from .combinations import check_output, check_real_numbers
+from .combinations import check_cheaper_output, check_output, check_real_numbers
 from .initialization import initialize
 from .numpy.cells import CELLS
 from .torch.pooling import initial_pools
@@ -30,6 +31,10 @@ class RecurrentNetwork(Model):
     as the output's weights too (Press and Wolf, 2017), behind a projection H -> E where these differ. A `logistic`
     output is one logit for two classes.
 
+    Two outputs make training on a text of many words cheaper, and are evaluated exactly: `sampled` is a softmax that
+    trains on about `num_samples` classes at a time, `adaptive` has the frequent classes in a head and the others in
+    tails from `cutoffs` on, each of F / tail_divisor**i features. Both need `count_symbols` before they train.
+
     `pooling` is what the output reads: the last step, or the mean and the maximum over all steps. A bidirectional
     network's last step is that of each direction. Both make it a network for labels only (`labels_only`), except that
     a bidirectional one has an output at every step for data with `labelled_steps`.
@@ -41,6 +46,8 @@ class RecurrentNetwork(Model):
     of single numbers of it, between layers, of what the output reads.
     Raises ValueError for an impossible size, probability or combination.
     """
+
+    has_cheaper_outputs = False  # whether it computes `adaptive` and `sampled`
 
     def __init__(
         self,
@@ -63,7 +70,10 @@ class RecurrentNetwork(Model):
         channel_dropout: float,
         input_dropout: float,
         output_dropout: float,
-        output: Literal["softmax", "logistic"],
+        output: Literal["softmax", "logistic", "adaptive", "sampled"],
+        num_samples: int,
+        cutoffs: Sequence[int] | None,
+        tail_divisor: float,
         loss: Literal["cross_entropy", "squared_error"],
         initialization: Literal["torch", "uniform", "textbook", "keras"],
         uniform_range: float | None,
@@ -81,11 +91,14 @@ class RecurrentNetwork(Model):
         self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
         self.needs_whole_sequences = bidirectional
         self.labels_only = pooling != "last" or (bidirectional and not labelled_steps)
+        self.output_kind, self.needs_symbol_counts = output, output in ("adaptive", "sampled")
+        self.num_samples, self.cutoffs, self.tail_divisor = num_samples, cutoffs, tail_divisor
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
         check_real_numbers(self)
         self._check_sizes_and_dropouts()
         check_output(self)
+        check_cheaper_output(self)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
         set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)

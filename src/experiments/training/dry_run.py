@@ -54,6 +54,11 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
         raise ConfigError(
             "word vectors are learned from a running text, and this data has labels: choose data=words data.path=FILE"
         )
+    if model.needs_symbol_counts and (dataset.labelled or dataset.labelled_steps):
+        raise ConfigError(
+            "model.output=adaptive and model.output=sampled are for predicting the words of a text, and this data has "
+            "labels: give model.output=softmax"
+        )
     check_class_weights(model, dataset, settings)
     if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(

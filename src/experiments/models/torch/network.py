@@ -2,16 +2,19 @@
 
 import functools
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...interfaces.model import Score, State
+from ...interfaces.data import IGNORE
+from ...interfaces.model import Score, State, SummaryRow
 from ..network import RecurrentNetwork
 from ..numpy.cells import CELLS
-from ..weights import RecurrentWeights
-from . import heads
+from ..weights import RecurrentWeights, Weights, num_parameters
+from . import heads, sampled_softmax
+from .adaptive_softmax import AdaptiveSoftmax, adaptive_weights, ranks_of
 from .padding import Padding, is_padded
 from .pooling import pool
 from .recurrent import recurrent_layer
@@ -27,10 +30,17 @@ class TorchNetwork(RecurrentNetwork):
 
     devices = ("cpu", "cuda", "mps")
     precisions = ("float32", "float64", "bfloat16")
+    has_cheaper_outputs = True
+    tails: torch.nn.ModuleList  # of `Weights`, those of an adaptive output
+    ranks: Tensor  # (K,) int64 of an adaptive output: 0 is the most frequent class
+    inclusion: Tensor  # (K,) of a sampled output: the probability with which a class is drawn
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities or, of numbers, outputs (T, B, K); state after."""
         features, state, padding = self.features(inputs, state)
+        if self.output_kind == "adaptive":
+            log_probs = self._adaptive().log_probabilities(features)
+            return log_probs if padding is None else padding.as_given(log_probs), state
         outputs = self._outputs(features)
         predicted = heads.widened(outputs) if self.real_targets else heads.log_probabilities(outputs)
         if self.labels_only:  # the same at every step
@@ -46,12 +56,7 @@ class TorchNetwork(RecurrentNetwork):
             return heads.as_window(score, targets.shape), state
         if padding is not None:
             targets = padding.symbols_first(targets)
-        flat = features.flatten(0, 1)
-        if self.loss == "cross_entropy" and not self.logistic:
-            score = heads.linear_cross_entropy(*self._output_layer(flat), targets.flatten())
-        else:
-            score = self.loss_function(self._outputs(flat), targets.flatten())
-        score = heads.as_window(score, targets.shape)
+        score = heads.as_window(self._scored(features.flatten(0, 1), targets.flatten()), targets.shape)
         if padding is not None and score.target_nats is not None:
             score = score._replace(target_nats=padding.as_given(score.target_nats))
         return score, state
@@ -60,6 +65,55 @@ class TorchNetwork(RecurrentNetwork):
     def hidden_outputs(self, inputs: Tensor, state: State) -> Tensor:
         """inputs (T, B) without padding -> what the output layer reads (T, B, F)."""
         return self.features(inputs, state)[0]
+
+    def _scored(self, features: Tensor, targets: Tensor) -> Score:
+        """features (n, F), targets (n,) -> Score; in training a cheaper output knows of no correct targets."""
+        if self.output_kind == "adaptive":
+            if not self.training:
+                return self._adaptive().score(features, targets)
+            loss = self._adaptive().loss(features, targets)
+            return Score(loss, loss, None)
+        if self.output_kind == "sampled" and self.training:
+            return Score(self._sampled_loss(features, targets), None, None)
+        if self.loss == "cross_entropy" and not self.logistic:
+            return heads.linear_cross_entropy(*self._output_layer(features), targets)
+        return self.loss_function(self._outputs(features), targets)
+
+    def _adaptive(self) -> AdaptiveSoftmax:
+        return AdaptiveSoftmax(self.output, [cast(Weights, tail) for tail in self.tails], self.ranks)
+
+    def _sampled_loss(self, features: Tensor, targets: Tensor) -> Tensor:
+        kept = targets != IGNORE
+        x, W, b = self._output_layer(features[kept])
+        drawn, sparse = sampled_softmax.draw(self.inclusion), self.sparse_gradients and not self.tied
+        return sampled_softmax.sampled_loss(x, W, b, targets[kept], drawn, self.inclusion.log(), sparse)
+
+    def count_symbols(self, counts: Tensor) -> None:
+        if self.output_kind == "adaptive":
+            self.ranks = ranks_of(counts.to(self.ranks.device))
+        elif self.output_kind == "sampled":
+            inclusion = sampled_softmax.inclusion_probabilities(counts, self.num_samples)
+            self.inclusion = inclusion.to(self.inclusion)
+
+    def _make_weights(self, bias: str) -> None:
+        super()._make_weights(bias)
+        if self.output_kind == "adaptive":
+            head, tails = adaptive_weights(self.cutoffs, self.num_outputs, self.num_features, self.tail_divisor)
+            self.output, self.tails = head, torch.nn.ModuleList(tails)
+            self.register_buffer("ranks", torch.arange(self.num_outputs))  # the order belongs to the weights
+        elif self.output_kind == "sampled":
+            self.register_buffer("inclusion", torch.ones(self.num_outputs), persistent=False)
+
+    def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
+        """As `RecurrentNetwork.summary`, with a row for the head and each tail of an adaptive output."""
+        rows = super().summary(steps, batch_size)
+        if self.output_kind != "adaptive":
+            return rows
+        *others, (_, shape, size) = rows
+        others.append(("output.head", shape, size))
+        tails = [(f"output.tails.{i}", tail) for i, tail in enumerate(self.tails)]
+        sizes = (len(tail.get_parameter("b")) for tail in self.tails)
+        return others + [(name, (*shape[:2], K), num_parameters(tail)) for (name, tail), K in zip(tails, sizes)]
 
     @property
     def loss_function(self) -> Callable[[Tensor, Tensor], Score]:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 # torch multiplies float32 matrices with MKL, which leaves half of the vector units of some processors with AVX-512
-# idle. oneDNN, which torch uses for lower precisions and for recurrent layers, does not. Where there is no AVX-512, MKL is
-# as fast and copies no transposed operand.
+# idle. oneDNN, which torch uses for lower precisions and for recurrent layers, does not. Where there is no AVX-512, MKL
+# is as fast, and copies no transposed operand.
 WIDE = torch.backends.cpu.get_cpu_capability() == "AVX512"
 ONEDNN = WIDE and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 NARROW = 256  # columns of a product up to which MKL multiplies by a transposed matrix as fast as by others

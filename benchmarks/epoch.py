@@ -1,0 +1,38 @@
+"""An epoch of the Penn Treebank: `python -m benchmarks.epoch KEY=VALUE ...` prints its seconds and what it reached.
+
+Only the updates are timed, not reading the data and not the validation, which is exact.
+"""
+
+import json
+import sys
+import time
+
+from . import ours  # sets up torch's threads, so it comes first
+
+# isort: split
+from experiments.tracking.interruption import Stop
+from experiments.training import device
+from experiments.training.evaluation import Evaluation
+from experiments.training.metrics import Metrics
+from experiments.training.tbptt import TruncatedBptt
+
+
+def main(arguments: list[str]) -> None:
+    run = ours.experiment([*arguments, "tracker=memory"])
+    settings = run.settings
+    device.set_up_process(settings, run.model.target)
+    dataset = run.build_dataset()
+    model = run.build_model(dataset).train()
+    optimizer = run.build_optimizer(model)
+    tbptt = TruncatedBptt(model, optimizer, run.device, reduction=settings.reduction, clip_norm=settings.clip_norm)
+    windows, metrics = dataset.windows("train", settings.batch_size, settings.truncation, 0), Metrics()
+    began, cpu = time.perf_counter(), time.process_time()
+    for window in windows:
+        tbptt.update([window], metrics, measured=False)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    valid = Evaluation(dataset, settings, run.device, exact=True).score(model, "valid", Stop(lambda: None)).compute()
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, **valid}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
