@@ -1,8 +1,8 @@
 """`python -m benchmarks` (`make bench`) measures what README and docs/speed.md say of speed and memory.
 
 `python -m benchmarks PART ...` measures and prints only some: torch, precision, evaluation, numpy, loop, tracking,
-memory, startup, growth, comparing, cells. Each side of a comparison is a process of its own (those of cells share one),
-sides take turns, and figures are medians over the turns. Precision and evaluation read the Penn Treebank in
+memory, startup, growth, comparing, cells, output. Each side of a comparison is a process of its own (those of cells share one),
+sides take turns, and figures are medians over the turns. Precision, evaluation and output read the Penn Treebank in
 $EXPERIMENTS_DATA.
 """
 

@@ -17,7 +17,8 @@ from experiments.training.metrics import Metrics
 from experiments.training.tbptt import TruncatedBptt
 
 
-def main(arguments: list[str]) -> None:
+def measure(arguments: list[str]) -> dict[str, float]:
+    """Seconds and CPU seconds of the updates of one epoch, and the metrics of the validation split after it."""
     run = ours.experiment([*arguments, "tracker=memory"])
     settings = run.settings
     device.set_up_process(settings, run.model.target)
@@ -30,9 +31,9 @@ def main(arguments: list[str]) -> None:
     for window in windows:
         tbptt.update([window], metrics, measured=False)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    valid = Evaluation(dataset, settings, run.device, exact=True).score(model, "valid", Stop(lambda: None)).compute()
-    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, **valid}))
+    valid = Evaluation(dataset, settings, run.device, exact=True).score(model, "valid", Stop(lambda: None))
+    return {"seconds": seconds, "cpu_seconds": cpu, **valid.compute()}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print(json.dumps(measure(sys.argv[1:])))

@@ -16,6 +16,7 @@ from experiments.tracking.record import RunRecord
 from .alternate import Figures, Side, alternate, environment, largest_difference, run
 from .cells import cells
 from .floor import operations
+from .output import output
 from .problem import Problem
 
 MB = 1e6
@@ -188,8 +189,9 @@ PARTS = {
     "growth": growth,
     "comparing": comparing,
     "cells": cells,
+    "output": output,
 }
-OF_PTB = ("precision", "evaluation")
+OF_PTB = ("precision", "evaluation", "output")
 TIMES = ["tokens/s", "ms", "ms of CPU"]
 
 

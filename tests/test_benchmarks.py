@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks import alternate, cells, parts
+from benchmarks import alternate, cells, epoch, output, parts
 from benchmarks.side import measure
 from experiments.tracking import mlflow_connection
 from experiments.training.tbptt import TruncatedBptt
@@ -45,6 +45,8 @@ def small(command, empty_store, monkeypatch, tmp_path):
     monkeypatch.setattr(parts, "_command", experiments)
     monkeypatch.setattr(cells, "SIZES", [cells.Size(5, 2, 4)])
     monkeypatch.setattr(cells, "SECONDS", 0.0)
+    monkeypatch.setattr(output, "epoch", lambda options: epoch.measure([*options, "model.hidden_size=4"]))
+    monkeypatch.setattr(output, "OUTPUTS", {"softmax": [], "sampled": ["model.output=sampled"]})
     monkeypatch.setattr(parts, "PTB", [*parts.PTB, f"data.path={tmp_path / 'ptb'}"])
     monkeypatch.setattr(mlflow_connection, "create_store", functools.partial(shutil.copy, empty_store))
     monkeypatch.setattr(TruncatedBptt, "update", TruncatedBptt.update)  # startup replaces it

@@ -91,6 +91,14 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_bits(train, text, stopped, m
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.parametrize("output", ["model.output=adaptive", "model.output=sampled model.num_samples=5"])
+def test_a_resumed_run_with_a_cheaper_output_has_every_bit(train, stopped, text, output):
+    options = output.split()
+    undisturbed = train(*text, *options)
+    stopped(updates.GradientTraining, "_save_if_due", 9, *options)
+    assert_same(exact(train(*text, *options, "resume=auto").folder), exact(undisturbed.folder))
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 def test_a_numpy_network_stopped_within_an_epoch_resumes_to_the_same_bits(train, text, stopped, loss):
     options = ("model=numpy_lstm", f"model.loss={loss}")
