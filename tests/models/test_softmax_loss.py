@@ -155,6 +155,21 @@ def test_a_linear_product_is_torchs(dtype, transposed):
     torch.testing.assert_close(products.linear(x, W), F.linear(x, W), rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("narrow", [1, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_transposed_product_in_blocks_is_torchs(monkeypatch, narrow, dtype):
+    monkeypatch.setattr(products, "NARROW", narrow)
+    monkeypatch.setattr(products, "BLOCK", 7)  # of 20 columns: the last block is smaller
+    generator = torch.Generator().manual_seed(0)
+    a, b, total = (torch.randn(size, generator=generator).to(dtype) for size in ((40, 20), (40, 30), (20, 30)))
+    wide = torch.promote_types(dtype, torch.float32)
+    tolerance = {torch.float32: 1e-5, torch.float64: 1e-13, torch.bfloat16: 0.2}[dtype]
+    expected = a.T.to(wide) @ b.to(wide)
+    torch.testing.assert_close(products.plus_transposed(None, a, b, wide), expected, rtol=0, atol=tolerance)
+    summed = products.plus_transposed(total.to(wide, copy=True), a, b, wide)
+    torch.testing.assert_close(summed, total.to(wide) + expected, rtol=0, atol=tolerance)
+
+
 def test_few_logits_and_many_have_the_same_loss(monkeypatch):
     weights, targets = tensors(ignored=(4,))
     few = heads.linear_cross_entropy(*weights, targets)

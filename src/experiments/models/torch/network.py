@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...interfaces.data import IGNORE
 from ...interfaces.model import Score, State, SummaryRow
-from ..network import RecurrentNetwork
+from ..network import LARGE, RecurrentNetwork
 from ..numpy.cells import CELLS
 from ..weights import RecurrentWeights, Weights, num_parameters
 from . import heads, sampled_softmax
@@ -85,7 +85,10 @@ class TorchNetwork(RecurrentNetwork):
     def _sampled_loss(self, features: Tensor, targets: Tensor) -> Tensor:
         kept = targets != IGNORE
         x, W, b = self._output_layer(features[kept])
-        drawn, sparse = sampled_softmax.draw(self.inclusion), self.sparse_gradients and not self.tied
+        drawn, sparse = (
+            sampled_softmax.draw(self.inclusion),
+            self.sparse_gradients and not self.tied and W.numel() >= LARGE,
+        )
         return sampled_softmax.sampled_loss(x, W, b, targets[kept], drawn, self.inclusion.log(), sparse)
 
     def count_symbols(self, counts: Tensor) -> None:
