@@ -62,9 +62,10 @@ def in_numpy(model: Model, bound: Bound[Model], dataset: Dataset, name: str) -> 
         raise ConfigError(f"{name} has no recurrent layers to look into: give model=torch_lstm, or numpy_gru, ...")
     others = {key: getattr(dataset, key) for key in ("sentence_end", *DATA_KINDS)}
     sizes = {"num_inputs": dataset.num_inputs, "num_outputs": dataset.num_outputs}
-    options = dict(bound.options)
-    if options["output"] == "sampled":  # in training only
-        options["output"] = "softmax"
+    if model.output_kind == "adaptive":
+        raise ConfigError(f"{name} has an adaptive output, and only networks with another one can be looked into")
+    sampled = {"output": "softmax"} if model.output_kind == "sampled" else {}  # which is for training alone
+    options = bound.options | sampled
     network: NumpyNetwork = Bound(bound.path, NumpyNetwork, options).build(others, **sizes)
     network.to(model.output.b.dtype).load_state_dict(model.state_dict())  # in this order nothing is rounded
     return network.eval()

@@ -85,10 +85,8 @@ class TorchNetwork(RecurrentNetwork):
     def _sampled_loss(self, features: Tensor, targets: Tensor) -> Tensor:
         kept = targets != IGNORE
         x, W, b = self._output_layer(features[kept])
-        drawn, sparse = (
-            sampled_softmax.draw(self.inclusion),
-            self.sparse_gradients and not self.tied and W.numel() >= LARGE,
-        )
+        sparse = self.sparse_gradients and not self.tied and W.numel() >= LARGE
+        drawn = sampled_softmax.draw(self.inclusion)
         return sampled_softmax.sampled_loss(x, W, b, targets[kept], drawn, self.inclusion.log(), sparse)
 
     def count_symbols(self, counts: Tensor) -> None:
