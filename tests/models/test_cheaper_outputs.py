@@ -207,6 +207,6 @@ def test_summary_counts_every_parameter(output):
 @pytest.mark.parametrize(("output", "code"), [("sampled", 0), ("adaptive", 1)])
 def test_sampled_networks_can_be_looked_into(command, train, output, code):
     run = train("model.hidden_size=4", "epochs=1", "threads=1", f"model.output={output}")
-    outcome = command("runner=states", f"checkpoint={run.folder}", "runner.text=hello", "tracker=memory")
+    outcome = command("runner=trace", f"checkpoint={run.folder}", "runner.text=hel", "tracker=memory")
     assert outcome.code == code
     assert code == 0 or "has an adaptive output, and only networks with another one can be looked into" in outcome.error
