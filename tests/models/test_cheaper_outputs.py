@@ -161,6 +161,28 @@ def test_sampled_networks_are_evaluated_on_all_classes_and_their_weights_are_tho
     assert (float(one.nats), one.correct) == (float(other.nats), other.correct)
 
 
+@pytest.mark.parametrize("output", ["adaptive", "sampled"])
+def test_without_gradients_everything_is_scored_in_training_mode_too(output):
+    model, (inputs, targets) = trained(output, num_samples=2), window(4, 3)
+    log_probs, _ = model.train().predict(inputs, model.initial_state(3))
+    with torch.no_grad():
+        score, _ = model.score(inputs, targets, model.initial_state(3))
+    assert score.nats.item() == pytest.approx(-log_probs.gather(2, targets[..., None]).sum().item(), rel=1e-13)
+
+
+@pytest.mark.parametrize("output", ["adaptive", "sampled"])
+def test_bfloat16_changes_the_third_digit_of_a_loss(output):
+    model, (inputs, targets) = trained(output, num_samples=3).float(), window(4, 3)
+    torch.manual_seed(0)
+    exact, _ = model.learn(inputs, targets, model.initial_state(3))
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded, _ = model.learn(inputs, targets, model.initial_state(3))
+    assert rounded.loss.dtype == torch.float32
+    assert rounded.loss.item() == pytest.approx(exact.loss.item(), rel=1e-2)
+    assert rounded.loss.item() != exact.loss.item()
+
+
 def test_training_without_likelihood_says_so():
     model, (inputs, targets) = trained("sampled", num_samples=2), window(4, 3)
     score, _ = model.learn(inputs, targets, model.initial_state(3))

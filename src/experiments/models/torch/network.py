@@ -67,13 +67,14 @@ class TorchNetwork(RecurrentNetwork):
         return self.features(inputs, state)[0]
 
     def _scored(self, features: Tensor, targets: Tensor) -> Score:
-        """features (n, F), targets (n,) -> Score; in training a cheaper output knows of no correct targets."""
+        """features (n, F), targets (n,) -> Score; while it learns, a cheaper output knows of no correct targets."""
+        learns = self.training and torch.is_grad_enabled()
         if self.output_kind == "adaptive":
-            if not self.training:
+            if not learns:
                 return self._adaptive().score(features, targets)
             loss = self._adaptive().loss(features, targets)
             return Score(loss, loss, None)
-        if self.output_kind == "sampled" and self.training:
+        if self.output_kind == "sampled" and learns:
             return Score(self._sampled_loss(features, targets), None, None)
         if self.loss == "cross_entropy" and not self.logistic:
             return heads.linear_cross_entropy(*self._output_layer(features), targets)
