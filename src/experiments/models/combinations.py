@@ -28,10 +28,10 @@ def check_real_numbers(network: "RecurrentNetwork") -> None:
 def check_cheaper_output(network: "RecurrentNetwork") -> None:
     """ValueError for an output that trains on a part of the classes where that is not possible or makes no sense."""
     at_least(1, num_samples=network.num_samples)
-    if not network.needs_symbol_counts:
+    if network.output_kind not in ("adaptive", "sampled"):
         return
     got, why = f"output={network.output_kind}", None
-    if not network.has_cheaper_outputs:
+    if network.computes_without_torch:
         raise ValueError(f"{got} is there for torch networks: give model=torch_{network.cell}, or model.output=softmax")
     if network.loss != "cross_entropy":
         raise ValueError(f"{got} needs loss=cross_entropy, got {network.loss}: give model.output=softmax")
@@ -49,6 +49,7 @@ def check_cheaper_output(network: "RecurrentNetwork") -> None:
 
 def check_output(network: "RecurrentNetwork") -> None:
     """ValueError for an output that the data or other options do not allow."""
+    check_cheaper_output(network)
     if network.logistic and network.num_outputs != 2:
         raise ValueError(f"output=logistic is for two classes, but the data has {network.num_outputs}: use softmax")
     if network.logistic and network.loss == "squared_error":

@@ -5,7 +5,6 @@ network, and a checkpoint of one is a checkpoint of the other.
 """
 
 import functools
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from ..config.checks import at_least, probabilities
 from ..interfaces.model import Model, State, SummaryRow
-from .combinations import check_cheaper_output, check_output, check_real_numbers
+from .combinations import check_output, check_real_numbers
 from .initialization import initialize
 from .numpy.cells import CELLS
 from .torch.pooling import initial_pools
@@ -29,11 +28,7 @@ class RecurrentNetwork(Model):
     `embedding_size` None means one-hot input; with `real_inputs` the first layer reads vectors of V numbers as they
     are, and with `real_targets` the one output is a number, whose loss is the squared error. `tied` takes the embedding
     as the output's weights too (Press and Wolf, 2017), behind a projection H -> E where these differ. A `logistic`
-    output is one logit for two classes.
-
-    Two outputs make training on a text of many words cheaper, and are evaluated exactly: `sampled` is a softmax that
-    trains on about `num_samples` classes at a time, `adaptive` has the frequent classes in a head and the others in
-    tails from `cutoffs` on, each of F / tail_divisor**i features. Both need `count_symbols` before they train.
+    output is one logit for two classes; an `adaptive` or `sampled` one trains on some of many (docs/output-layers.md).
 
     `pooling` is what the output reads: the last step, or the mean and the maximum over all steps. A bidirectional
     network's last step is that of each direction. Both make it a network for labels only (`labels_only`), except that
@@ -46,8 +41,6 @@ class RecurrentNetwork(Model):
     of single numbers of it, between layers, of what the output reads.
     Raises ValueError for an impossible size, probability or combination.
     """
-
-    has_cheaper_outputs = False  # whether it computes `adaptive` and `sampled`
 
     def __init__(
         self,
@@ -72,7 +65,7 @@ class RecurrentNetwork(Model):
         output_dropout: float,
         output: Literal["softmax", "logistic", "adaptive", "sampled"],
         num_samples: int,
-        cutoffs: Sequence[int] | None,
+        cutoffs: list[int] | None,
         tail_divisor: float,
         loss: Literal["cross_entropy", "squared_error"],
         initialization: Literal["torch", "uniform", "textbook", "keras"],
@@ -86,19 +79,21 @@ class RecurrentNetwork(Model):
         super().__init__()
         self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
         self.real_inputs, self.real_targets = real_inputs, real_targets
-        self.cell, self.embedding_size = cell, embedding_size
-        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.cell, self.embedding_size, self.hidden_size, self.num_layers = (
+            cell,
+            embedding_size,
+            hidden_size,
+            num_layers,
+        )
         self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
         self.needs_whole_sequences = bidirectional
         self.labels_only = pooling != "last" or (bidirectional and not labelled_steps)
-        self.output_kind, self.needs_symbol_counts = output, output in ("adaptive", "sampled")
-        self.num_samples, self.cutoffs, self.tail_divisor = num_samples, cutoffs, tail_divisor
+        self.output_kind, self.num_samples, self.cutoffs, self.tail_divisor = output, num_samples, cutoffs, tail_divisor
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
         check_real_numbers(self)
         self._check_sizes_and_dropouts()
         check_output(self)
-        check_cheaper_output(self)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
         set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
@@ -170,9 +165,8 @@ class RecurrentNetwork(Model):
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""
         input_size, output_steps = self.input_size, 1 if self.labels_only else steps
-        rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = []
         kind = "vectors" if self.real_inputs else "one-hot" if self.embedding is None else "embedding"
-        rows.append((kind, steps, input_size, [self.embedding]))
+        rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = [(kind, steps, input_size, [self.embedding])]
         for depth, layer in enumerate(self.layers):
             rows.append((f"layers.{depth}", steps, self.width, [layer, *self.reverse_layers[depth : depth + 1]]))
         if self.labels_only:

@@ -30,7 +30,6 @@ class TorchNetwork(RecurrentNetwork):
 
     devices = ("cpu", "cuda", "mps")
     precisions = ("float32", "float64", "bfloat16")
-    has_cheaper_outputs = True
     tails: torch.nn.ModuleList  # of `Weights`, those of an adaptive output
     ranks: Tensor  # (K,) int64 of an adaptive output: 0 is the most frequent class
     inclusion: Tensor  # (K,) of a sampled output: the probability with which a class is drawn
@@ -89,6 +88,11 @@ class TorchNetwork(RecurrentNetwork):
         sparse = self.sparse_gradients and not self.tied and W.numel() >= LARGE
         drawn = sampled_softmax.draw(self.inclusion)
         return sampled_softmax.sampled_loss(x, W, b, targets[kept], drawn, self.inclusion.log(), sparse)
+
+    @property
+    def needs_symbol_counts(self) -> bool:  # type: ignore[override]
+        """Whether `count_symbols` is to be called before training."""
+        return self.output_kind in ("adaptive", "sampled")
 
     def count_symbols(self, counts: Tensor) -> None:
         if self.output_kind == "adaptive":
