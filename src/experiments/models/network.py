@@ -77,14 +77,9 @@ class RecurrentNetwork(Model):
         labelled_steps: bool = False,
     ):
         super().__init__()
-        self.num_inputs, self.num_outputs, self.tied = num_inputs, num_outputs, tied
+        self.num_inputs, self.num_outputs, self.num_layers, self.tied = num_inputs, num_outputs, num_layers, tied
         self.real_inputs, self.real_targets = real_inputs, real_targets
-        self.cell, self.embedding_size, self.hidden_size, self.num_layers = (
-            cell,
-            embedding_size,
-            hidden_size,
-            num_layers,
-        )
+        self.cell, self.embedding_size, self.hidden_size = cell, embedding_size, hidden_size
         self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
         self.needs_whole_sequences = bidirectional
         self.labels_only = pooling != "last" or (bidirectional and not labelled_steps)
