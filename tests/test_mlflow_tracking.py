@@ -10,7 +10,8 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from experiments.tracking.mlflow_connection import checked_uri, open_experiment
+from experiments.tracking.mlflow_address import checked_uri
+from experiments.tracking.mlflow_connection import open_experiment
 from experiments.tracking.mlflow_store import MlflowStore
 from experiments.tracking.run import Run
 
@@ -150,7 +151,7 @@ class Watch(importlib.abc.MetaPathFinder):
         if name == "mlflow":
             print("at the import of mlflow:", os.environ.get("MLFLOW_DISABLE_TELEMETRY"))
 sys.meta_path.insert(0, Watch())
-import experiments.tracking.mlflow_store
+import experiments.tracking.mlflow_backend
 """
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_DISABLE_TELEMETRY"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

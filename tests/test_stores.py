@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 
 from experiments.config.paths import environment
 from experiments.config.secrets import masked, revealed, without_secrets
-from experiments.tracking.mlflow_connection import checked_uri, client_of
+from experiments.tracking.mlflow_address import checked_uri
+from experiments.tracking.mlflow_connection import client_of
 from experiments.tracking.mlflow_store import MlflowStore
 
 QUICK = ("epochs=1", "model.hidden_size=4")

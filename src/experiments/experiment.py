@@ -27,6 +27,7 @@ from .tracking.source_code import SourceCode
 from .tracking.store import Store
 from .training.device import Device, choose_device, set_up_process
 from .training.dry_run import check_compatible, dry_run
+from .training.eager_optimizer import without_compiler
 
 log = logging.getLogger("experiments")
 
@@ -148,8 +149,7 @@ class Experiment:
         return dataclasses.replace(self, initial_weights=weights, model=model, choices=choices)
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        optimizer: torch.optim.Optimizer = self.optimizer.build(params=model.parameters())
-        return optimizer
+        return without_compiler(lambda: self.optimizer.build(params=model.parameters()))
 
     @functools.cached_property
     def description(self) -> RunDescription:

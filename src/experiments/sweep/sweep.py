@@ -59,6 +59,7 @@ def run_sweep(
     run = Run(store, name, parent_tags(options, dimensions, f"experiments {command}") | own_tags(base.config))
     try:
         with contextlib.suppress(TimeOver), interruptible() as stop, run:
+            run.wait_for_store()  # where its jobs look for it
             Scheduler(options, folder, Parent(run, options), launcher, stop).run(proposer)
         stop.check()
     except KeyboardInterrupt:

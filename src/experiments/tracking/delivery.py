@@ -27,12 +27,15 @@ class Delivery:
     touch a run that is opened later.
     """
 
-    def __init__(self, folder: RunFolder, backend: Backend, delivered: Delivered, may_exist: bool):
-        """`delivered` is how far the store has received the journal; a run without an id there `may_exist` in it."""
-        self.backend = backend
+    def __init__(self, folder: RunFolder, connect: Callable[[], Backend], delivered: Delivered, may_exist: bool):
+        """`delivered` is how far the store has received the journal; a run without an id there `may_exist` in it.
+
+        `connect` makes the backend; it may take seconds, and is called by whoever delivers first.
+        """
+        self._connect = connect
+        self._backend: Backend | None = None
         self._folder, self._journal, self._name = folder, folder.journal, folder.path.name
-        self._store, self._may_exist = delivered.store, may_exist
-        backend.run_id = delivered.store_id or ""
+        self._store, self._store_id, self._may_exist = delivered.store, delivered.store_id or "", may_exist
         # beyond the end if lines were lost with the machine: what is left is sent again
         self._offset = delivered.offset if delivered.offset <= self._journal.end else 0
         self.error: str | None = None  # why the last attempt failed
@@ -44,14 +47,36 @@ class Delivery:
         self._thread = threading.Thread(target=self._deliver_regularly, name="delivery", daemon=True)
 
     @property
+    def backend(self) -> Backend:
+        """The run in the store."""
+        if self._backend is None:
+            backend = self._connect()
+            backend.run_id = self._store_id
+            self._backend = backend
+        return self._backend
+
+    @property
+    def run_id(self) -> str:
+        """The store's own name of the run; empty until it knows the run."""
+        return self._store_id if self._backend is None else self._backend.run_id
+
+    @property
+    def page(self) -> tuple[str | None, str | None]:
+        """The address of a server that always shows the run, and the part of the page's address after it."""
+        return (None, None) if self._backend is None else (self._backend.server, self._backend.view)
+
+    @property
     def num_waiting(self) -> int:
         """Lines of the journal that the store has not received."""
         return sum(1 for _ in self._journal.entries(self._offset))
 
-    def start(self, interval: float, timeout: float | None) -> None:
-        """Deliver every `interval` seconds in a thread; returns after the first attempt or `timeout` seconds."""
+    def start(self, interval: float) -> None:
+        """Deliver every `interval` seconds in a thread, for the first time at once."""
         self._interval = interval
         self._thread.start()
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait at most `timeout` seconds until something was delivered, or an attempt failed."""
         self._attempted.wait(timeout)
 
     def finish(self, timeout: float, unwritten: Mapping[str, Any] | None = None) -> None:

@@ -14,7 +14,8 @@ from mlflow.exceptions import MlflowException
 from ..config.errors import first_line
 from .backend import Backend, Content, Deleted, Gone, Refused
 from .journal import Point
-from .mlflow_connection import SERVERS, client_of, open_experiment, reachable
+from .mlflow_address import SERVERS, reachable
+from .mlflow_connection import client_of, open_experiment
 from .mlflow_view import view_of
 
 MAX_PARENT_SEARCHES = 10  # after which a parent run counts as deleted
@@ -83,7 +84,7 @@ class MlflowBackend(Backend):
         self._client.log_artifact(self.run_id, str(path))
 
     def log_model(self, path: Path) -> None:
-        from .mlflow_model import save_model  # imports mlflow.pyfunc, which takes a second
+        from .mlflow_model import save_model  # imports mlflow.pyfunc, which takes another second
 
         with tempfile.TemporaryDirectory() as folder:
             save_model(path, Path(folder) / MODEL)

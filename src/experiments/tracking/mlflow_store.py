@@ -1,32 +1,27 @@
-"""An MLflow store: finding, reading and closing its runs, and its page."""
+"""An MLflow store, as a `tracker` section describes it.
+
+MLflow takes two seconds and 160 MB to import, so it is imported on first use: by the thread that delivers a run, while
+its training begins. Which address can never be used is known without it.
+"""
 
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-
-from mlflow import MlflowClient
-from mlflow.entities import Run as MlflowRun
-from mlflow.exceptions import MlflowException
+from typing import TYPE_CHECKING
 
 from ..config.secrets import revealed
-from .mlflow_backend import MlflowBackend
-from .mlflow_connection import (
-    SERVERS,
-    SQLITE,
-    checked_uri,
-    client_of,
-    database_of,
-    is_missing,
-    is_sqlite,
-    open_experiment,
-    reachable,
-)
-from .mlflow_database import MlflowDatabase
-from .mlflow_source import MlflowSource, search, without_collection
-from .mlflow_view import view_of
-from .selection import Selection, select
+from .backend import Backend
+from .mlflow_address import SERVERS, SQLITE, checked_uri, database_of, is_missing, is_sqlite, reachable
+from .selection import Selection
 from .store import Store
+
+if TYPE_CHECKING:
+    from .mlflow_runs import MlflowRuns
+
+# Held while MLflow is imported: its modules import each other in circles, and of such a circle a second thread could
+# get a module that is not complete.
+_importing = threading.Lock()
 
 
 class MlflowStore(Store):
@@ -43,35 +38,25 @@ class MlflowStore(Store):
         place = f"{SQLITE}{database_of(self.uri)}" if is_sqlite(self.uri) else self.uri
         self.identifier = f"{place} {experiment}"
 
-    def backend(self, name: str) -> MlflowBackend:
+    def backend(self, name: str) -> Backend:
+        with _importing:
+            from .mlflow_backend import MlflowBackend
         return MlflowBackend(self.uri, self.experiment, name)
 
     def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:
         with reachable(self.uri):
-            client = self._client()
-            run_id = self._newest_with_checkpoint(client) if which == "latest" else find_run_id(client, self.uri, which)
-            if not any(file.path == "best.pt" for file in client.list_artifacts(run_id)):
-                raise ValueError(f"run {run_id} has no checkpoint best.pt among its artifacts")
-            return Path(client.download_artifacts(run_id, "best.pt", str(into))), run_id
+            return self._runs().find_checkpoint(which, into)
 
     def select(self, which: Sequence[str]) -> Selection:
         """Also with a filter of MLflow's, like "params.truncation = '5' and tags.outcome = 'completed'"."""
-        with reachable(self.uri), without_collection():
-            client = self._client()
-            source = MlflowSource if self.uri.startswith(SERVERS) else MlflowDatabase
-            return select(which, source(client, self._experiment_id(client), self.uri))
+        with reachable(self.uri):
+            return self._runs().select(which)
 
     def delete_stored(self, run_id: str) -> bool:
         if is_missing(self.uri):
             return False
         with reachable(self.uri):
-            try:
-                self._client().delete_run(run_id)
-            except MlflowException as error:
-                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"):
-                    raise
-                return False
-        return True
+            return self._runs().delete(run_id)
 
     def close_silent(self, seconds: float) -> list[str]:
         """End runs that are RUNNING but without a heartbeat for so many seconds as KILLED; returns their ids.
@@ -82,55 +67,19 @@ class MlflowStore(Store):
         if is_missing(self.uri):
             return []
         with reachable(self.uri):
-            client, experiment_id = open_experiment(self.uri, self.experiment)
-            running = search(client, experiment_id, "attributes.status = 'RUNNING' and tags.outcome = 'running'")
-            silent = [run.info.run_id for run in running if time.time() - last_heartbeat(run) > seconds]
-            for run_id in silent:
-                client.set_tag(run_id, "outcome", "interrupted")
-                client.set_terminated(run_id, "KILLED")
-        return silent
+            return self._runs().close_silent(seconds)
 
     def dashboard(self, host: str, port: int) -> tuple[str, list[str], dict[str, str]]:
         """The address of the training view, and the command and added environment that serve it with few processes."""
         with reachable(self.uri):
-            _, experiment_id = open_experiment(self.uri, self.experiment)
+            view = self._runs().view()
         if self.uri.startswith(SERVERS):
-            return self.uri + view_of(experiment_id), [], {}
+            return self.uri + view, [], {}
         command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
         environment = {"MLFLOW_BACKEND_STORE_URI": revealed(self.uri), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        return f"http://{host}:{port}{view_of(experiment_id)}", command, environment
+        return f"http://{host}:{port}{view}", command, environment
 
-    def _client(self) -> MlflowClient:
-        """A client of the store. ValueError for an sqlite file that does not exist, which a client would create."""
-        if is_missing(self.uri):
-            raise ValueError(f"there is no store {self.uri}, so no run in it; tracker.uri=URI names another")
-        return client_of(self.uri)
-
-    def _experiment_id(self, client: MlflowClient) -> str:
-        experiment = client.get_experiment_by_name(self.experiment)
-        if experiment is None:
-            hint = "tracker.experiment=NAME names another"
-            raise ValueError(f"there is no experiment {self.experiment!r} in {self.uri}; {hint}")
-        return str(experiment.experiment_id)
-
-    def _newest_with_checkpoint(self, client: MlflowClient) -> str:
-        condition, newest = "tags.checkpoint = 'best.pt'", ["attributes.start_time DESC"]
-        runs = client.search_runs([self._experiment_id(client)], condition, max_results=1, order_by=newest)
-        if not runs:
-            raise ValueError(f"there is no run with a checkpoint in the experiment {self.experiment!r} of {self.uri}")
-        return str(runs[0].info.run_id)
-
-
-def last_heartbeat(run: MlflowRun) -> int:
-    """In seconds since 1970; the start of a run without one."""
-    return int(run.data.tags.get("heartbeat", run.info.start_time // 1000))
-
-
-def find_run_id(client: MlflowClient, uri: str, which: str) -> str:
-    """The id of this run. ValueError if the store has none."""
-    try:
-        return str(client.get_run(which).info.run_id)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        raise ValueError(f"there is no run {which!r} in {uri}") from error
+    def _runs(self) -> "MlflowRuns":
+        with _importing:
+            from .mlflow_runs import MlflowRuns
+        return MlflowRuns(self.uri, self.experiment)

@@ -21,7 +21,8 @@ from .store import Store
 
 log = logging.getLogger("experiments")
 
-START_TIMEOUT, END_TIMEOUT = 10.0, 60.0  # seconds that a run waits for its store before it begins and after it ended
+START_TIMEOUT = 10.0  # seconds from the beginning in which the store can tell the id of the run
+END_TIMEOUT = 60.0  # seconds that a run waits for its store after it ended
 LOG = "run.log"
 
 
@@ -49,13 +50,19 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """The store's id of the run, or the name of its folder while the store does not know it."""
-        return self.delivery.backend.run_id or self.name
+        """The store's id of the run, or the name of its folder where the store does not know it in time."""
+        self.wait_for_store()
+        return self.delivery.run_id or self.name
 
     @property
     def page(self) -> tuple[str | None, str | None]:
         """The address of a server that always shows the run, and the part of the page's address after it."""
-        return self.delivery.backend.server, self.delivery.backend.view
+        return self.delivery.page
+
+    def wait_for_store(self) -> None:
+        """Wait until the store knows the run, at most START_TIMEOUT seconds from its beginning."""
+        if not self.delivery.run_id:
+            self.delivery.wait(max(0.0, self._entered + START_TIMEOUT - time.time()))
 
     def __enter__(self) -> Self:
         self._locked = RunFolder.new(self.store.folder, self.name) if self._is_new else RunFolder(self.folder)
@@ -138,8 +145,10 @@ class Run:
         tags = _texts(self.tags) | {"outcome": "running"}
         self.journal.append({**begins, "store": self.store.identifier, "tags": tags})
         self._log_file = QuietFileHandler(self.folder / LOG, encoding="utf-8")
-        self.delivery.start(self.store.interval, None if self.store.required else START_TIMEOUT)
-        self._check_required()
+        self.delivery.start(self.store.interval)
+        if self.store.required:
+            self.delivery.wait(None)
+            self._check_required()
 
     def _check_required(self) -> None:
         if self.store.required and self.delivery.error:

@@ -69,7 +69,7 @@ class Store(abc.ABC):
         delivered = read_delivered(folder.path)
         if delivered.store != self.identifier or not self.is_lasting:
             delivered = Delivered(self.identifier)
-        return Delivery(folder, self.backend(folder.path.name), delivered, may_exist)
+        return Delivery(folder, lambda: self.backend(folder.path.name), delivered, may_exist)
 
     def close_dead_run(self, name: str, failure: str | None = None, if_deleted: IfDeleted | None = None) -> str | None:
         """Close a run of this store whose process died, and deliver what the store lacks; what was done, if anything.

@@ -89,7 +89,8 @@ def set_up_process(settings: Settings, model: type[Model]) -> None:
     torch.set_num_threads(1 if model.computes_without_torch else settings.threads or THREADS)
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is repeatable only with it
-    torch.use_deterministic_algorithms(settings.deterministic)
+    if settings.deterministic != torch.are_deterministic_algorithms_enabled():  # the call imports torch's compiler
+        torch.use_deterministic_algorithms(settings.deterministic)
     torch.set_flush_denormal(True)  # products with numbers below 1e-38 are ten times slower
     keep_memory()
     torch.manual_seed(settings.seed)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ..config.binding import Bound
 from ..config.errors import ConfigError, first_line
@@ -12,6 +14,7 @@ from ..config.settings import Settings
 from ..interfaces.data import DATA_KINDS, Dataset
 from ..interfaces.model import Model
 from .class_weights import check_class_weights
+from .eager_optimizer import without_compiler
 
 
 def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
@@ -21,7 +24,7 @@ def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     try:
-        bound["optimizer"].build(params=[weight]).step()
+        without_compiler(lambda: bound["optimizer"].build(params=[weight])).step()
     except (RuntimeError, TypeError) as error:
         raise ConfigError(f"optimizer: {first_line(error)}") from error
     bound["schedule"].build()
@@ -31,7 +34,7 @@ def _build_model(model: Bound[Model], data: object, settings: Settings) -> None:
     dataset = data if inspect.isclass(data) and issubclass(data, Dataset) else None  # else checked once it is built
     kinds = {} if dataset is None else {name: getattr(dataset, name) for name in DATA_KINDS}
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), NothingDrawn():
             built = model.build(kinds, num_inputs=2, num_outputs=1 if kinds.get("real_targets") else 2)
         if dataset is not None:
             check_compatible(built, dataset, settings)
@@ -39,6 +42,18 @@ def _build_model(model: Bound[Model], data: object, settings: Settings) -> None:
         pass  # a model that cannot live on the meta device is checked when it is built
     except (RuntimeError, TypeError) as error:
         raise ConfigError(f"model: {first_line(error)}") from error
+
+
+class NothingDrawn(TorchFunctionMode):
+    """In it the drawing of initial values does nothing.
+
+    Tensors on the meta device have no values, and torch imports its compiler to draw none (see eager_optimizer.py).
+    """
+
+    DRAWING = (Tensor.normal_, Tensor.log_normal_, Tensor.exponential_, Tensor.cauchy_, Tensor.geometric_)
+
+    def __torch_function__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
+        return arguments[0] if function in self.DRAWING else function(*arguments, **(options or {}))
 
 
 def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: Settings) -> None:
