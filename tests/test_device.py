@@ -22,6 +22,7 @@ from experiments.training import device
 from experiments.training.device import Device
 from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt
+from experiments.training.threads import num_threads
 
 from .models.networks import SYMBOLS, network, window
 
@@ -47,9 +48,9 @@ def test_the_threads_of_one_job_are_not_those_of_the_next(begin):
     begin(None, TorchNetwork)
     before = torch.get_num_threads(), blas_threads()
     begin(3, NumpyNetwork)
-    assert (torch.get_num_threads(), blas_threads(), device.num_threads()) == (1, {3}, 3)  # its products are NumPy's
+    assert (torch.get_num_threads(), blas_threads(), num_threads()) == (1, {3}, 3)  # its products are NumPy's
     begin(2, TorchNetwork)
-    assert (torch.get_num_threads(), blas_threads(), device.num_threads()) == (2, {2}, 2)
+    assert (torch.get_num_threads(), blas_threads(), num_threads()) == (2, {2}, 2)
     begin(None, TorchNetwork)
     assert (torch.get_num_threads(), blas_threads()) == before
 

@@ -14,7 +14,7 @@ from .tracking.interruption import Stop, interruptible
 from .tracking.naming import name_of_run
 from .tracking.record import RunRecord
 from .tracking.run import Run
-from .training.device import num_threads
+from .training.threads import num_threads
 
 log = logging.getLogger("experiments")
 

@@ -14,6 +14,7 @@ from ..training.artifacts import store_description, store_results
 from ..training.final_report import model_line, resume_command, summarize
 from ..training.loop import CountedTraining, Training
 from ..training.text_statistics import announce, recorded
+from ..training.threads import fit_threads
 from ..training.updates import GradientTraining
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Train:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
         fingerprint = training.dataset.fingerprint
         resumed = run_to_resume(experiment, fingerprint)
+        fit_threads(experiment.settings, training.model, training.dataset, resumed)
         if resumed is not None:
             training.restore(resumed)
         weights = sum(weight.numel() for weight in training.model.parameters())

@@ -1,4 +1,4 @@
-"""Where and how precisely a run computes: device, precision, threads, determinism."""
+"""Where and how precisely a run computes: device, precision, determinism. (Its threads: threads.py.)"""
 
 import contextlib
 import ctypes
@@ -10,19 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..config.errors import ConfigError
 from ..config.settings import Settings
 from ..interfaces.data import Window, padding_steps
 from ..interfaces.model import Model
+from .threads import num_threads, set_threads
 
 log = logging.getLogger("experiments")
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: free bytes that the heap keeps, sizes that bypass the heap
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # precision -> parameters
-THREADS = torch.get_num_threads()  # torch's choice
-_limited: threadpool_limits | None = None  # the threads of NumPy's products, if this process has set them
 
 
 class Device(NamedTuple):
@@ -82,11 +80,7 @@ def choose_device(settings: Settings, model: type[Model]) -> Device:
 
 def set_up_process(settings: Settings, model: type[Model]) -> None:
     """Threads, allocation, determinism and seed of this process, which will compute with this class of models."""
-    global _limited
-    if _limited is not None:
-        _limited.restore_original_limits()  # an earlier job of this process set them
-    _limited = threadpool_limits(settings.threads)  # of NumPy's products; None: as they are
-    torch.set_num_threads(1 if model.computes_without_torch else settings.threads or THREADS)
+    set_threads(settings.threads, model)
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is repeatable only with it
     if settings.deterministic != torch.are_deterministic_algorithms_enabled():  # the call imports torch's compiler
@@ -105,11 +99,6 @@ def keep_memory() -> None:
     if allocator is not None and hasattr(allocator, "mallopt"):
         allocator.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the largest value allowed
         allocator.mallopt(M_TRIM_THRESHOLD, 1 << 30)
-
-
-def num_threads() -> int:
-    """The number of threads of products, torch's or NumPy's."""
-    return max([torch.get_num_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])
 
 
 class RandomState:

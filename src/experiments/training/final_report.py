@@ -13,11 +13,11 @@ from ..config.paths import HOME
 from ..tracking.folder import JOURNAL
 from ..tracking.record import RunRecord
 from ..tracking.run import Run
-from .device import num_threads
 from .loop import Training
 from .summary_line import FORMATS, in_one_line, summary_line
 from .text_metrics import TEXT_FORMATS
 from .text_statistics import description
+from .threads import num_threads
 
 log = logging.getLogger("experiments")
 
