@@ -17,6 +17,7 @@ from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training import device
 from experiments.training.metrics import Metrics, TimedMetrics
 from experiments.training.tbptt import TruncatedBptt
+from experiments.training.threads import fit_threads
 
 from . import problem as given
 from .problem import Problem
@@ -42,6 +43,7 @@ def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], Truncated
 
     def build() -> TruncatedBptt:
         model = bound.build_model(dataset).train()
+        fit_threads(bound.settings, model, dataset, None)
         if problem.given_weights:
             model.load_state_dict({name: torch.from_numpy(W) for name, W in given.weights(problem).items()})
         how = {"reduction": bound.settings.reduction, "clip_norm": bound.settings.clip_norm}

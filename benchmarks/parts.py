@@ -13,6 +13,7 @@ from experiments.tracking.folder import JOURNAL
 from experiments.tracking.journal import read_journal
 from experiments.tracking.record import RunRecord
 
+from . import threads as threads_by_size
 from .alternate import Figures, Side, alternate, environment, largest_difference, run
 from .cells import cells
 from .floor import operations
@@ -177,6 +178,11 @@ def comparing() -> tuple[str, dict]:
     return _table("Comparing", comparing.__doc__, head, [row]), {}
 
 
+def threads() -> tuple[str, dict]:
+    """An update with one thread and with all; B=20, T=35 unless said. threads=null takes what is chosen."""
+    return _table("Threads", threads.__doc__, threads_by_size.HEAD, threads_by_size.rows()), {}
+
+
 PARTS = {
     "torch": torch_networks,
     "precision": precision,
@@ -186,6 +192,7 @@ PARTS = {
     "tracking": tracking,
     "memory": memory,
     "startup": startup,
+    "threads": threads,
     "growth": growth,
     "comparing": comparing,
     "cells": cells,
