@@ -346,3 +346,44 @@ def test_a_config_may_name_a_store_by_its_former_name(command, former):
     outcome = command("epochs=1", "tracker=memory", f"tracker._target_={former}")
     assert outcome.code == 0, outcome.error
     assert MemoryStore.ended[-1].status == "FINISHED"
+
+
+def test_a_run_begins_before_its_store_is_connected_and_its_id_is_waited_for(tmp_path):
+    connected = threading.Event()
+
+    class Slow(MemoryBackend):
+        def __init__(self, folder):
+            connected.wait(20)  # as the import of a library takes longer than a store has for its answer
+            super().__init__(folder)
+
+        def begin(self, *_):
+            return "the store's id"
+
+    with a_run(tmp_path, Slow, interval=0.05) as run:
+        run.log_metrics({"train/loss": 1.0}, 1)
+        assert run.delivery.run_id == ""
+        assert run.page == (None, None)
+        threading.Timer(0.2, connected.set).start()
+        assert run.run_id == "the store's id"
+    assert sent(run).points[0].key == "train/loss"
+
+
+def test_the_time_that_a_store_has_for_its_id_begins_when_it_is_connected(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.tracking.run.START_TIMEOUT", 0.3)
+    answers = threading.Event()
+
+    class Silent(MemoryBackend):
+        def __init__(self, folder):
+            time.sleep(0.4)
+            super().__init__(folder)
+
+        def begin(self, *_):
+            answers.wait(0.1 if self.name == "quick" else 20)
+            return "the store's id"
+
+    with a_run(tmp_path, Silent, name="quick", interval=0.05) as run:
+        assert run.run_id == "the store's id"
+    with a_run(tmp_path, Silent, name="never", interval=0.05) as run:
+        assert run.run_id == "never"  # the name of its folder
+        answers.set()
+    assert run.run_id == "the store's id"

@@ -1,6 +1,7 @@
 """The command `experiments`: compose conf/ and hand the config to one experiment.
 
-torch and mlflow are imported only when a job starts, so that help and error messages are instant.
+torch is imported when a job starts, and MLflow by the thread that delivers a run, so that help and error messages are
+instant and training begins at once.
 """
 
 import errno

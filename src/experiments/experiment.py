@@ -175,7 +175,7 @@ def late_arguments(config: Mapping[str, Any], section: str) -> list[str]:
 
 
 def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
-    """Root keys, device and sections, checked one by one and together; the tracker last, as mlflow takes seconds."""
+    """Root keys, device and sections, checked one by one and together."""
     settings = bind_settings(config, typed)
     sections = {key: bind(config, key, late_arguments(config, key), typed) for key in SECTIONS if key != "tracker"}
     path = sections["data"].options.get("path")

@@ -24,7 +24,7 @@ from .job import SweepJob, log, run_job, set_up_worker, took_longer
 LEAST_GRACE, MOST_GRACE = 5.0, 60.0  # seconds after the limit; between them a tenth of it
 POLL = 0.2  # seconds
 PRELOADED = ["experiments.experiment", "experiments.runners.train"]  # which import torch, and what it imports later:
-PRELOADED += ["torch._meta_registrations", "torch._dynamo", "matplotlib.figure"]
+PRELOADED += ["torch._meta_registrations", "matplotlib.figure"]
 
 
 def run_limited(plan: dict[str, Any], session: dict[str, Any], job: SweepJob) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class Delivery:
         self.error: str | None = None  # why the last attempt failed
         self.is_deleted = False  # whether that is because the run was deleted in the store
         self._delivering = threading.Lock()
-        self._attempted, self._finishing = threading.Event(), threading.Event()
+        self._connected, self._attempted, self._finishing = (threading.Event() for _ in range(3))
+        self._connected_at = 0.0
         self._unwritten: Mapping[str, Any] = {}
         self._delivered_at = self._heartbeat_at = 0.0
         self._thread = threading.Thread(target=self._deliver_regularly, name="delivery", daemon=True)
@@ -50,9 +51,13 @@ class Delivery:
     def backend(self) -> Backend:
         """The run in the store."""
         if self._backend is None:
-            backend = self._connect()
-            backend.run_id = self._store_id
-            self._backend = backend
+            try:
+                backend = self._connect()
+                backend.run_id = self._store_id
+                self._backend = backend
+            finally:
+                self._connected_at = time.monotonic()
+                self._connected.set()
         return self._backend
 
     @property
@@ -76,8 +81,9 @@ class Delivery:
         self._thread.start()
 
     def wait(self, timeout: float | None) -> None:
-        """Wait at most `timeout` seconds until something was delivered, or an attempt failed."""
-        self._attempted.wait(timeout)
+        """Wait until something was delivered or an attempt failed, at most `timeout` seconds from when that began."""
+        self._connected.wait()  # libraries may have to be imported first
+        self._attempted.wait(None if timeout is None else max(0.0, self._connected_at + timeout - time.monotonic()))
 
     def finish(self, timeout: float, unwritten: Mapping[str, Any] | None = None) -> None:
         """Deliver a last time and end the thread, waiting at most `timeout` seconds.

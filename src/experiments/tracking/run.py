@@ -21,7 +21,7 @@ from .store import Store
 
 log = logging.getLogger("experiments")
 
-START_TIMEOUT = 10.0  # seconds from the beginning in which the store can tell the id of the run
+START_TIMEOUT = 10.0  # seconds in which a store can tell the id of a run
 END_TIMEOUT = 60.0  # seconds that a run waits for its store after it ended
 LOG = "run.log"
 
@@ -60,9 +60,9 @@ class Run:
         return self.delivery.page
 
     def wait_for_store(self) -> None:
-        """Wait until the store knows the run, at most START_TIMEOUT seconds from its beginning."""
+        """Wait until the store knows the run, at most START_TIMEOUT seconds from when it was asked."""
         if not self.delivery.run_id:
-            self.delivery.wait(max(0.0, self._entered + START_TIMEOUT - time.time()))
+            self.delivery.wait(START_TIMEOUT)
 
     def __enter__(self) -> Self:
         self._locked = RunFolder.new(self.store.folder, self.name) if self._is_new else RunFolder(self.folder)
