@@ -1,50 +1,82 @@
-"""`python -m benchmarks` (`make bench`) measures what README and docs/speed.md say of speed and memory.
+"""Measures speed and memory, keeps every figure, and makes docs/speed.md of them.
 
-`python -m benchmarks PART ...` measures and prints only some: torch, precision, evaluation, numpy, loop, tracking,
-memory, startup, growth, comparing, cells, output. Each side of a comparison is a process of its own (those of cells share one),
-sides take turns, and figures are medians over the turns. Precision, evaluation and output read the Penn Treebank in
-$EXPERIMENTS_DATA.
+python -m benchmarks                          all parts (make bench, about half an hour), then the page
+python -m benchmarks PART ... [--to FILE]     some parts; FILE in the place of docs/speed.json
+python -m benchmarks page                     docs/speed.md and docs/speed.png from docs/speed.json
+python -m benchmarks compare BEFORE AFTER     what got slower or faster; exit code 1 if something got slower
 """
 
+import argparse
 import os
-import platform
 import sys
 import time
 from pathlib import Path
 
-from . import parts
+from . import changes, page, storing
+from .machine import ROOT, products_speed, stamp
+from .parts import OF_PTB, PARTS
 from .plot import draw
+from .results import result_of
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-
-
-def main(names: list[str]) -> None:
-    if unknown := set(names) - set(parts.PARTS):
-        raise SystemExit(f"there is no part {', '.join(unknown)}; there is {', '.join(parts.PARTS)}")
-    began, load, texts, drawn = time.monotonic(), os.getloadavg()[0], [], {}
-    for name in names or parts.PARTS:
-        print(name, file=sys.stderr)
-        if name in parts.OF_PTB and "EXPERIMENTS_DATA" not in os.environ:
-            print("  left out: EXPERIMENTS_DATA names no folder", file=sys.stderr)
-            continue
-        text, drawn[name] = parts.PARTS[name]()
-        texts.append(text)
-        print(text, flush=True)
-    if not names:
-        where = f"{os.cpu_count()} cores of {processor()}, load average {load:.1f} when it began"
-        took = f"`make bench`, {(time.monotonic() - began) / 60:.0f} minutes on {where}."
-        (DOCS / "speed.md").write_text("\n".join(["# Speed and memory\n", f"Printed by {took}\n", *texts]))
-        draw(drawn, DOCS / "speed.png")
+DOCS = ROOT / "docs"
+RESULTS = DOCS / "speed.json"
 
 
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    match arguments:
+        case ["page"]:
+            make_page(storing.read(RESULTS))
+        case ["compare", before, after]:
+            text, is_worse = changes.report(storing.read(Path(before)), storing.read(Path(after)))
+            print(text)
+            return int(is_worse)
+        case ["compare", *_]:
+            raise SystemExit("compare takes two files: python -m benchmarks compare BEFORE.json AFTER.json")
+        case _:
+            measure(arguments)
+    return 0
+
+
+def measure(arguments: list[str]) -> None:
+    """Run parts one after the other; each is kept as soon as it is there."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--to", type=Path, default=RESULTS, metavar="FILE", help="where the figures are kept")
+    chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.parts if name not in PARTS]:
+        raise SystemExit(f"there is no part {', '.join(unknown)}; there is {', '.join(PARTS)}")
+    if chosen.to.exists():
+        storing.read(chosen.to)  # before anything is measured
+    speed = products_speed()
+    for name in chosen.parts or PARTS:
+        speed = run_part(name, chosen.to, speed)
+    if chosen.to.resolve() == RESULTS:
+        make_page(storing.read(RESULTS))
+
+
+def run_part(name: str, to: Path, speed: float) -> float:
+    """Measure a part, print its section and keep it; the speed of bare products before it -> after it."""
+    print(name, file=sys.stderr)
+    if name in OF_PTB and "EXPERIMENTS_DATA" not in os.environ:
+        print("  left out: EXPERIMENTS_DATA names no folder", file=sys.stderr)
+        return speed
+    began, load = time.monotonic(), os.getloadavg()[0]
+    result = result_of(PARTS[name]())
+    minutes = (time.monotonic() - began) / 60
+    after = products_speed()
+    storing.store(to, name, result, stamp(minutes, load, [speed, after]))
+    print(page.section(name, storing.read(to)[name]), flush=True)
+    return after
+
+
+def make_page(parts: dict[str, storing.Stored]) -> None:
+    """docs/speed.md and docs/speed.png."""
+    (DOCS / "speed.md").write_text(page.page(parts, list(PARTS)))
+    draw({name: stored["drawn"] for name, stored in parts.items()}, DOCS / "speed.png")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

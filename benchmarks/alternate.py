@@ -14,16 +14,18 @@ from typing import NamedTuple
 
 from .problem import Problem
 
+KEYS = ("seconds", "mean", "cpu_seconds", "memory", "whole")
 LIBRARIES = ("DNNL_", "GLIBC_", "GOMP_", "KMP_", "MALLOC_", "MKL_", "NUMPY_", "OMP_", "ONEDNN_", "OPENBLAS_")
 
 
 class Side(NamedTuple):
     name: str  # a module of this package, see side.py
     problem: Problem
+    python: str = sys.executable  # of the environment that it needs
 
 
 class Figures(NamedTuple):
-    """Medians over the processes of one side."""
+    """Medians over the processes of one side, and every process."""
 
     seconds: float  # of an update
     mean: float  # likewise
@@ -31,6 +33,7 @@ class Figures(NamedTuple):
     memory: float  # bytes
     whole: float  # seconds of a run
     losses: list[float | None]  # of the first process
+    turns: list[dict[str, float]]  # KEYS of every process
 
 
 def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
@@ -42,16 +45,18 @@ def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
             measured[label].append(found)
             times = f"{1e3 * found['seconds']:.4g} ms, {1e3 * found['cpu_seconds']:.4g} ms of CPU"
             print(f"  {k + 1}/{rounds} {label}: {times}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-    keys = ("seconds", "mean", "cpu_seconds", "memory", "whole")
-    return {
-        label: Figures(*(statistics.median(one[key] for one in found) for key in keys), found[0]["losses"])
-        for label, found in measured.items()
-    }
+    return {label: figures_of(found) for label, found in measured.items()}
+
+
+def figures_of(measured: list[dict]) -> Figures:
+    """Of what several processes of one side said."""
+    medians = (statistics.median(one[key] for one in measured) for key in KEYS)
+    return Figures(*medians, measured[0]["losses"], [{key: one[key] for key in KEYS} for one in measured])
 
 
 def run(side: Side) -> dict:
     """One process."""
-    program = [sys.executable, "-m", "benchmarks.side", side.name, json.dumps(dataclasses.asdict(side.problem))]
+    program = [side.python, "-m", "benchmarks.side", side.name, json.dumps(dataclasses.asdict(side.problem))]
     done = subprocess.run(program, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         raise SystemExit(f"{' '.join(program)} failed:\n{done.stderr}")
