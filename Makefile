@@ -5,7 +5,8 @@
 # make test-browser   the dashboard in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
 # make site       docs/ and the references as a site, build/site/index.html, which needs no network to be read
-# make bench      what README and docs/speed.md say about speed and memory, measured again (half an hour)
+# make bench      what docs/speed.md says about speed and memory, measured again (half an hour)
+# make peers      Keras on JAX, for the benchmarks, in an environment of its own (.venv/peers)
 # make dashboard  the MLflow page of ./mlflow.db          make constraints pins what is installed now
 VENV    ?= .venv
 PYTHON  ?= python3
@@ -14,7 +15,7 @@ BIN      = $(VENV)/bin
 JOBS    ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-faults test-browser test-launchers site bench dashboard constraints clean
+.PHONY: demo test test-slow test-long test-faults test-browser test-launchers site bench peers dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
@@ -54,8 +55,16 @@ site: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_site.py
 
-bench: $(INSTALLED)
+bench: $(INSTALLED) peers
 	$(BIN)/python -m benchmarks
+
+# Keras on JAX, beside which we measure, is not of this project: it has an environment of its own.
+PEERS = $(VENV)/peers
+peers: $(PEERS)/.installed
+$(PEERS)/.installed: benchmarks/peers.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/peers.txt
+	touch $@
 
 dashboard: $(INSTALLED)
 	$(BIN)/experiments runner=dashboard

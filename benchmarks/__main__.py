@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from . import changes, page, storing
+from . import changes, page, peers, storing
 from .machine import ROOT, products_speed, stamp
-from .parts import OF_PTB, PARTS
+from .parts import OF_KERAS, PARTS, missing
 from .plot import draw
 from .results import result_of
 
@@ -60,14 +60,14 @@ def measure(arguments: list[str]) -> None:
 def run_part(name: str, to: Path, speed: float) -> float:
     """Measure a part, print its section and keep it; the speed of bare products before it -> after it."""
     print(name, file=sys.stderr)
-    if name in OF_PTB and "EXPERIMENTS_DATA" not in os.environ:
-        print("  left out: EXPERIMENTS_DATA names no folder", file=sys.stderr)
+    if reason := missing(name):
+        print(f"  left out: {reason}", file=sys.stderr)
         return speed
     began, load = time.monotonic(), os.getloadavg()[0]
     result = result_of(PARTS[name]())
     minutes = (time.monotonic() - began) / 60
-    after = products_speed()
-    storing.store(to, name, result, stamp(minutes, load, [speed, after]))
+    after, versions = products_speed(), peers.versions() if name in OF_KERAS else {}
+    storing.store(to, name, result, stamp(minutes, load, [speed, after], versions))
     print(page.section(name, storing.read(to)[name]), flush=True)
     return after
 

@@ -71,3 +71,17 @@ def environment() -> dict[str, str]:
 def largest_difference(one: Figures, other: Figures) -> float:
     """Of the losses of two sides, relative."""
     return max(abs(a - b) / abs(b) for a, b in zip(one.losses, other.losses))
+
+
+def check_losses(found: Mapping[str, Figures], tolerance: float) -> None:
+    """Raise SystemExit if a side's losses differ from those of the first by more than this, relative."""
+    first = next(iter(found))
+    for label, figures in found.items():
+        if figures.losses[0] is not None and (apart := largest_difference(figures, found[first])) > tolerance:
+            raise SystemExit(f"{label} and {first} do not compute the same: losses differ by {apart:.1g}")
+
+
+def mean_losses(figures: Figures) -> Figures:
+    """With the mean loss alone, of sides whose updates differ by chance."""
+    losses = [loss for loss in figures.losses if loss is not None]
+    return figures._replace(losses=[statistics.fmean(losses)] if losses else [None])

@@ -16,18 +16,18 @@ Products = list[tuple[int, int, int, int, bool, bool]]  # times, rows, inner, co
 
 def products(problem: Problem) -> Products:
     """Every product of an update: (how often, n, k, m, first transposed, second transposed) for (n, k) @ (k, m)."""
-    n, H, V, T, B = (
-        problem.batch * problem.truncation,
-        problem.hidden,
-        problem.vocabulary,
-        problem.truncation,
-        problem.batch,
-    )
-    GH = problem.gates * H
-    layer = [(1, n, H, GH, False, True), (1, GH, n, H, True, False), (1, n, GH, H, False, False)]  # of its inputs
-    layer += [(T, B, H, GH, False, True), (1, GH, n, H, True, False), (T, B, GH, H, False, False)]  # of its states
-    output = [(1, n, H, V, False, True), (1, V, n, H, True, False), (1, n, V, H, False, False)]
-    return layer * problem.layers + output
+    H, V, T, B = problem.hidden, problem.vocabulary, problem.truncation, problem.batch
+    n, GH = B * T, problem.gates * H
+    directions = 2 if problem.reviews else 1
+    found: Products = []
+    for depth in range(problem.layers):
+        size = (problem.embedding or H) if depth == 0 else directions * H  # of what the layer reads
+        layer = [(1, n, size, GH, False, True), (1, GH, n, size, True, False), (1, n, GH, size, False, False)]
+        layer += [(T, B, H, GH, False, True), (1, GH, n, H, True, False), (T, B, GH, H, False, False)]  # of its states
+        found += directions * layer
+    if problem.reviews:  # one logit for a review: too little to count
+        return found
+    return [*found, (1, n, H, V, False, True), (1, V, n, H, True, False), (1, n, V, H, False, False)]
 
 
 def operations(problem: Problem) -> int:

@@ -18,8 +18,8 @@ PRODUCTS_OF = Problem(updates=10, warm_up=3)  # 2x200 over 10,000 words
 LIBRARIES = ("recurrent-experiments", "torch", "numpy", "mlflow")
 
 
-def stamp(minutes: float, load: float, gflops: list[float]) -> dict[str, Any]:
-    """What is kept beside a part's figures. `gflops` before and after it, see `products_speed`."""
+def stamp(minutes: float, load: float, gflops: list[float], versions: dict[str, str]) -> dict[str, Any]:
+    """What is kept beside a part's figures: `gflops` before and after it (`products_speed`), `versions` of peers."""
     return {
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         "minutes": round(minutes, 1),
@@ -28,7 +28,7 @@ def stamp(minutes: float, load: float, gflops: list[float]) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load": round(load, 1),
         "products_gflops": [round(speed) for speed in gflops],
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES} | versions,
     }
 
 

@@ -1,9 +1,10 @@
 """The parts that measure updates of networks: speed beside a plain program and beside bare products, and memory."""
 
 import dataclasses
+import shutil
 import statistics
 
-from .alternate import Figures, Side, alternate, figures_of, largest_difference, run
+from .alternate import Figures, Side, alternate, check_losses, figures_of, largest_difference, mean_losses, run
 from .floor import operations
 from .problem import Problem
 from .results import PRODUCTS, Result
@@ -15,26 +16,50 @@ TORCH = Problem()
 NUMPY = Problem(model="numpy_rnn", layers=1, bias="single", hidden=100, clip=None, lr=0.1)
 SMALL = dataclasses.replace(NUMPY, vocabulary=418, batch=10, truncation=5, updates=2000, warm_up=200)
 SHARE = "share of the products' speed"
+LOWER_TOLERANCE, DROPOUT_TOLERANCE = 0.01, 0.02  # of losses, relative: in bfloat16, and their means with dropout
 
 
 def torch_networks() -> Result:
-    """Two layers of LSTM over 10,000 words, B=20, T=35, by size."""
+    """Two layers of LSTM over 10,000 words, B=20, T=35, by size.
+
+    "Straightforward" is the loop of PyTorch's word-language-model example: `nn.Embedding`, `nn.LSTM`, `nn.Linear`,
+    `log_softmax`, `nll_loss`, `clip_grad_norm_`, gradient descent by hand, untied. "torch.compile" is the same loop
+    with the model and its loss compiled; the updates in which it compiles are not counted. With dropout the two sides
+    draw different masks, so that of their losses only the means over all updates can agree.
+    """
     rows, found, drawn = [], {}, {}
     for hidden in SIZES:
         problem = dataclasses.replace(TORCH, hidden=hidden, updates={200: 40, 650: 16, 1500: 8}[hidden], warm_up=4)
         lower = dataclasses.replace(problem, precision="bfloat16")
-        sides = {"straightforward": Side("straightforward", problem), "ours": Side("ours", problem)}
-        sides |= {"ours in bfloat16": Side("ours", lower), PRODUCTS: Side("floor", problem)}
-        group = found[f"2x{hidden}"] = alternate(sides, rounds=3)
+        sides = {"straightforward": Side("straightforward", problem)}
+        sides |= {"torch.compile": Side("compiled", problem)} if shutil.which("g++") else {}
+        sides |= {"ours": Side("ours", problem), "ours in bfloat16": Side("ours", lower)}
+        group = found[f"2x{hidden}"] = alternate(sides | {PRODUCTS: Side("floor", problem)}, rounds=3)
+        check_losses(group, LOWER_TOLERANCE)
         drawn[f"2x{hidden}"] = {label: problem.batch * problem.truncation / f.seconds for label, f in group.items()}
         rows += compared(f"2x{hidden}", problem, group)
+    found["2x200, dropout 0.2"] = group = with_dropout()
+    rows += compared("2x200, dropout 0.2", TORCH, group)
     head = ["network", "side", *TIMES, "times straightforward", SHARE, "losses differ by"]
-    peers = ("straightforward",)
+    peers = ("straightforward", "torch.compile")
     return Result.of("Torch networks", torch_networks.__doc__, head, rows, found, peers=peers, drawn=drawn)
 
 
+def with_dropout() -> dict[str, Figures]:
+    """The example of PyTorch with its own dropout and learning rate, and ours."""
+    problem = dataclasses.replace(TORCH, dropout=0.2, lr=20.0)
+    sides = {"straightforward": Side("straightforward", problem), "ours": Side("ours", problem)}
+    found = alternate(sides | {PRODUCTS: Side("floor", problem)}, rounds=3)
+    found = {label: mean_losses(figures) for label, figures in found.items()}
+    check_losses(found, DROPOUT_TOLERANCE)
+    return found
+
+
 def compared(group: str, problem: Problem, found: dict[str, Figures]) -> list[list]:
-    """Rows of a group: times, how many times its first side, share of the products' speed, difference of losses."""
+    """Rows of a group whose last side is PRODUCTS.
+
+    Times, how many times its first side, share of the products' speed, difference of losses.
+    """
     peer, floor = next(iter(found.values())), found[PRODUCTS]
     rows = []
     for label, figures in found.items():

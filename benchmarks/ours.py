@@ -56,6 +56,7 @@ def overrides(problem: Problem) -> list[str]:
     """The command line of this problem."""
     chosen = [f"model={problem.model}", "optimizer=sgd", f"optimizer.lr={problem.lr}", "tracker=memory"]
     chosen += [f"model.{size}_size={problem.hidden}" for size in ("hidden", "embedding")]
+    chosen += [f"model.{place}dropout={problem.dropout}" for place in ("input_", "", "output_") if problem.dropout]
     chosen += [f"model.bias={problem.bias}", f"model.num_layers={problem.layers}"]
     chosen += [f"batch_size={problem.batch}", f"truncation={problem.truncation}", f"precision={problem.precision}"]
     chosen += [f"clip_norm={'null' if problem.clip is None else problem.clip}"]

@@ -14,10 +14,15 @@ in its own unit and only on the same machine. `peers` names sides that are not o
 (text, drawn), a Markdown section and what is drawn of it: its table is kept, but it cannot be compared.
 """
 
-from . import networks, runs
+import os
+from pathlib import Path
+
+from . import networks, peers, runs
 
 PARTS = {
     "torch": networks.torch_networks,
+    "keras": peers.keras_text,
+    "labels": peers.keras_labels,
     "precision": runs.precision,
     "evaluation": runs.evaluation,
     "numpy": networks.numpy_networks,
@@ -29,3 +34,13 @@ PARTS = {
     "comparing": runs.comparing,
 }
 OF_PTB = ("precision", "evaluation")
+OF_KERAS = ("keras", "labels")
+
+
+def missing(name: str) -> str | None:
+    """What a part needs and is not there."""
+    if name in OF_PTB and "EXPERIMENTS_DATA" not in os.environ:
+        return "EXPERIMENTS_DATA names no folder"
+    if name in OF_KERAS and not Path(peers.PYTHON).exists():
+        return f"Keras is not installed: make peers ({peers.PYTHON} is not there)"
+    return None

@@ -14,6 +14,7 @@ class Problem:
     vocabulary: int = 10_000  # V
     hidden: int = 200  # H, and of the embedding
     layers: int = 2  # L
+    dropout: float = 0.0  # probability, of the embedding, between layers, and of what the output reads
     bias: str = "double"  # as torch has it; textbooks have a single one
     batch: int = 20  # B
     truncation: int = 35  # T
@@ -25,6 +26,9 @@ class Problem:
     warm_up: int = 5
     threads: int | None = None  # None: what the library chooses
     tracker: str = "memory"
+    embedding: int | None = None  # E of a network for labels; of a language model it is H
+    reviews: bool = False  # sequences of at most T symbols with one label each, read in both directions; no text
+    shortest: int | None = None  # words of a review at least, with lengths as in IMDB; None: all have T
     given_weights: bool = True  # all sides begin with the same; False: each with its own, which takes no memory
 
     @property
@@ -35,17 +39,22 @@ class Problem:
 def stream(problem: Problem) -> np.ndarray:
     """Ids (N,) drawn with the frequencies of words (Zipf's law)."""
     N = problem.tokens or problem.batch * ((problem.updates + problem.warm_up) * problem.truncation + 1)
-    shares = 1.0 / (np.arange(problem.vocabulary) + 2.7)
-    limits, generator = np.cumsum(shares / shares.sum()), np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     if problem.tokens is None:
-        return np.searchsorted(limits, generator.random(N)).clip(max=problem.vocabulary - 1)
+        return zipf(problem.vocabulary, generator.random(N))
     file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as its pages are read
     ids = np.memmap(file, "<i4", "w+", shape=N)
     for start in range(0, N, 1 << 20):
         part = ids[start : start + (1 << 20)]
-        part[:] = np.searchsorted(limits, generator.random(len(part))).clip(max=problem.vocabulary - 1)
+        part[:] = zipf(problem.vocabulary, generator.random(len(part)))
     ids.flush()
     return np.memmap(file, "<i4", "r", shape=N)  # none of its pages is in this process yet
+
+
+def zipf(vocabulary: int, drawn: np.ndarray) -> np.ndarray:
+    """Numbers of U(0, 1) -> ids with the frequencies of words."""
+    shares = 1.0 / (np.arange(vocabulary) + 2.7)
+    return np.searchsorted(np.cumsum(shares / shares.sum()), drawn).clip(max=vocabulary - 1)
 
 
 def weights(problem: Problem) -> dict[str, np.ndarray]:
