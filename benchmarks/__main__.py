@@ -1,7 +1,7 @@
 """Measures speed and memory, keeps every figure, and makes docs/speed.md of them.
 
 python -m benchmarks                          all parts (make bench, about half an hour), then the page
-python -m benchmarks PART ... [--to FILE]     some parts; FILE in the place of docs/speed.json
+python -m benchmarks PART ... [--to FILE]     some parts; FILE in the place of docs/speed.json (--turns N: in a hurry)
 python -m benchmarks page                     docs/speed.md and docs/speed.png from docs/speed.json
 python -m benchmarks compare BEFORE AFTER     what got slower or faster; exit code 1 if something got slower
 """
@@ -45,7 +45,10 @@ def measure(arguments: list[str]) -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--to", type=Path, default=RESULTS, metavar="FILE", help="where the figures are kept")
+    parser.add_argument("--turns", type=int, metavar="N", help="of every side, in the place of three to five")
     chosen = parser.parse_args(arguments)
+    if chosen.turns is not None:
+        os.environ["BENCHMARK_TURNS"] = str(max(1, chosen.turns))
     if unknown := [name for name in chosen.parts if name not in PARTS]:
         raise SystemExit(f"there is no part {', '.join(unknown)}; there is {', '.join(PARTS)}")
     if chosen.to.exists():

@@ -39,6 +39,7 @@ class Figures(NamedTuple):
 def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
     """Each side `rounds` times, in turns; what came out goes to standard error as it comes."""
     measured: dict[str, list[dict]] = {label: [] for label in sides}
+    rounds = turns(rounds)
     for k in range(rounds):
         for label, side in sides.items():
             found = run(side)
@@ -52,6 +53,11 @@ def figures_of(measured: list[dict]) -> Figures:
     """Of what several processes of one side said."""
     medians = (statistics.median(one[key] for one in measured) for key in KEYS)
     return Figures(*medians, measured[0]["losses"], [{key: one[key] for key in KEYS} for one in measured])
+
+
+def turns(usual: int) -> int:
+    """How often a side is measured: as often as usual, or as $BENCHMARK_TURNS says (`--turns`)."""
+    return int(os.environ.get("BENCHMARK_TURNS", usual))
 
 
 def run(side: Side) -> dict:

@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import statistics
 
-from .alternate import Figures, Side, alternate, check_losses, figures_of, largest_difference, mean_losses, run
+from .alternate import Figures, Side, alternate, check_losses, figures_of, largest_difference, mean_losses, run, turns
 from .floor import operations
 from .problem import Problem
 from .results import PRODUCTS, Result
@@ -113,12 +113,12 @@ def growth() -> Result:
             if axis == "tokens" and value == 10**5:
                 updates = 100_000 // (base.batch * base.truncation) - base.warm_up - 1
                 problem = dataclasses.replace(problem, updates=updates)
-            once = figures_of([run(Side("ours", problem)) for _ in range(3)])
+            once = figures_of([run(Side("ours", problem)) for _ in range(turns(3))])
             per_token = drawn[axis][value] = 1e6 * once.seconds / (problem.batch * problem.truncation)
             sizes = sorted(turn["memory"] / MB for turn in once.turns)
             size = [f"{statistics.median(sizes):.0f}", f"{sizes[0]:.0f} to {sizes[-1]:.0f}"]
             rows.append([f"{axis}={value:,}", f"{per_token:.1f}", *size])
             found[f"{axis}={value:,}"] = {"ours": once}
-    head = ["size", "microseconds per token", "MB", "of three runs"]
+    head = ["size", "microseconds per token", "MB", "of all runs"]
     figures = ("seconds", "memory")
     return Result.of("Growth", growth.__doc__, head, rows, found, figures=figures, drawn=drawn)
