@@ -50,9 +50,10 @@ def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, Figures]:
 
 
 def figures_of(measured: list[dict]) -> Figures:
-    """Of what several processes of one side said."""
-    medians = (statistics.median(one[key] for one in measured) for key in KEYS)
-    return Figures(*medians, measured[0]["losses"], [{key: one[key] for key in KEYS} for one in measured])
+    """Of what several turns of one side said: KEYS and losses, as far as they were measured."""
+    every = [{key: one.get(key, 0.0) for key in KEYS} for one in measured]
+    medians = (statistics.median(one[key] for one in every) for key in KEYS)
+    return Figures(*medians, measured[0].get("losses") or [None], every)
 
 
 def turns(usual: int) -> int:

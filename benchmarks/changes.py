@@ -51,21 +51,25 @@ class Change(NamedTuple):
 
 def report(before: dict[str, Stored], after: dict[str, Stored]) -> tuple[str, bool]:
     """The text that is printed, and whether something of ours got worse."""
-    found, left_out = [], []
-    for part in [*before, *(part for part in after if part not in before)]:
-        if part not in before or part not in after:
-            left_out.append(f"{part}: only in the {'second' if part not in before else 'first'} file")
-            continue
-        own = list(changes(part, before[part], after[part]))
-        found += own
-        if not own:
-            left_out.append(f"{part}: {_why_not(before[part], after[part])}")
-    worse = [one for one in found if one.verdict == WORSE]
-    lines = [tabulate([one.cells() for one in found], HEAD, disable_numparse=True)] if found else []
-    lines += [f"not compared: {reason}" for reason in left_out]
-    better = sum(one.verdict == BETTER for one in found)
-    lines.append(f"{len(found)} figures compared: {len(worse)} worse, {better} better beyond the noise of their turns")
-    return "\n".join(lines), bool(worse)
+    both = [part for part in before if part in after]
+    found = {part: list(changes(part, before[part], after[part])) for part in both}
+    every = [change for own in found.values() for change in own]
+    worse, better = (sum(one.verdict == verdict for one in every) for verdict in (WORSE, BETTER))
+    lines = [f"{name}: {origin(parts)}" for name, parts in (("before", before), ("after", after))]
+    lines += [tabulate([one.cells() for one in every], HEAD, disable_numparse=True)] if every else []
+    for name, parts, others in (("first", before, after), ("second", after, before)):
+        lines += [f"not compared: {part}: only in the {name} file" for part in parts if part not in others]
+    lines += [f"not compared: {part}: {_why_not(before[part], after[part])}" for part in both if not found[part]]
+    lines.append(f"{len(every)} figures compared: {worse} worse, {better} better beyond the noise of their turns")
+    return "\n".join(lines), worse > 0
+
+
+def origin(parts: dict[str, Stored]) -> str:
+    """Commits and machines of a file, whose parts may have been measured at different times."""
+    commits = sorted({stored["commit"] + (" with changes" if stored["changed"] else "") for stored in parts.values()})
+    machines = sorted({f"{stored['cores']} cores of {stored['processor']}" for stored in parts.values()})
+    speeds = [speed for stored in parts.values() for speed in stored["products_gflops"]] or [0]
+    return f"commit {', '.join(commits)}; {', '.join(machines)}; products at {min(speeds)} to {max(speeds)} GFLOP/s"
 
 
 def changes(part: str, before: Stored, after: Stored) -> Iterator[Change]:
@@ -107,6 +111,10 @@ def same_machine(before: Stored, after: Stored) -> bool:
 def _why_not(before: Stored, after: Stored) -> str:
     if not before["turns"] or not after["turns"]:
         return "it keeps no turns, so its noise is not known"
-    if not before["turns"].keys() & after["turns"].keys():
+    shared = [group for group in before["turns"] if group in after["turns"]]
+    if not shared:
         return "the files have no group in common"
+    numbers = [len(own) for stored in (before, after) for group in shared for own in stored["turns"][group].values()]
+    if min(numbers) < 2:
+        return "one turn does not tell how noisy it is"
     return "nothing to divide by, and the files are of different machines"

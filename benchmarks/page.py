@@ -20,8 +20,7 @@ def page(parts: dict[str, Stored], order: list[str]) -> str:
 
 def section(name: str, stored: Stored) -> str:
     """A part: what was measured, its table, where and when."""
-    result = result_in(stored)
-    return f"## {result.title}\n\n{result.about}\n\n{result.table()}\n{measured(name, stored)}\n"
+    return f"{result_in(stored).section()}\n{measured(name, stored)}\n"
 
 
 def measured(name: str, stored: Stored) -> str:

@@ -11,7 +11,8 @@ A part is a function without arguments that runs its sides and returns a `Result
 `found` has every turn of every side by group; the sides of a group took turns. `python -m benchmarks compare` divides a
 side by the "products alone" of its group or, where there are none, by its first side; a group of one side is compared
 in its own unit and only on the same machine. `peers` names sides that are not ours. A part may also return
-(text, drawn), a Markdown section and what is drawn of it: its table is kept, but it cannot be compared.
+(text, drawn), a Markdown section (`results.section`) and what is drawn of it: its table is kept, but it cannot be
+compared. Sides that take turns in one process: `alternate.figures_of([{"cpu_seconds": 0.1}, ...])` makes `Figures`.
 """
 
 import os

@@ -52,6 +52,15 @@ class Result:
         lines = [self.head, ["---"] * len(self.head), *self.rows]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
+    def section(self) -> str:
+        """Title, what was measured, table."""
+        return f"## {self.title}\n\n{self.about}\n\n{self.table()}"
+
+
+def section(title: str, about: str | None, head: list[str], rows: list[list]) -> str:
+    """The text that a part may return in the place of a Result."""
+    return Result.of(title, about, head, rows).section()
+
 
 def result_of(returned: "Result | tuple[str, dict]") -> Result:
     """What a part returned; of one that returns its text and what is drawn, no turns are known."""

@@ -1,6 +1,5 @@
 """What the benchmarks keep, what they say of two files, and that docs/speed.md has no figure of its own."""
 
-import json
 import re
 
 import pytest
@@ -132,6 +131,19 @@ def test_a_side_alone_is_compared_only_on_the_same_machine():
     assert not is_worse
 
 
+def test_what_cannot_be_compared_is_said_with_its_reason():
+    whole, once, none = part(sides((1.0, 1.0))), part(sides((1.0,), (2.0,), (0.5,))), part({}) | {"turns": {}}
+    text, is_worse = changes.report(
+        {"torch": whole, "loop": whole, "growth": none}, {"torch": once, "growth": none, "keras": whole}
+    )
+    assert "not compared: torch: one turn does not tell how noisy it is" in text
+    assert "not compared: loop: only in the first file" in text
+    assert "not compared: keras: only in the second file" in text
+    assert "not compared: growth: it keeps no turns" in text
+    assert "before: commit 0123456789ab; 2 cores of a processor; products at 200 to 210 GFLOP/s" in text
+    assert not is_worse
+
+
 def test_the_command_compares_two_files_and_its_exit_code_says_whether_something_got_slower(tmp_path, capsys):
     for name, seconds in (("before", (1.0, 1.01, 1.0)), ("after", (1.5, 1.51, 1.5))):
         storing.store(tmp_path / f"{name}.json", "torch", storing.result_in(part(sides(seconds))), STAMP)
@@ -189,7 +201,7 @@ def test_the_picture_draws_what_is_there(tmp_path):
 
 
 def test_the_file_in_docs_keeps_every_turn_of_every_side():
-    content = json.loads(program.RESULTS.read_text())["parts"]
-    assert all(
-        len(own) > 1 for stored in content.values() for group in stored["turns"].values() for own in group.values()
-    )
+    for stored in storing.read(program.RESULTS).values():
+        for figure in stored["figures"]:
+            turns = [turn for group in stored["turns"].values() for own in group.values() for turn in own]
+            assert all(turn[figure] >= 0 for turn in turns)
