@@ -8,13 +8,21 @@ from .storing import Stored, result_in
 
 PROSE = Path(__file__).with_name("prose.md")  # what the page says without numbers
 OURS = "ours"
-SUMMARY = ["part", "network", "beside", "ours is times as fast", "its share of the products' speed", "ours"]
+SUMMARY = [
+    "part",
+    "network",
+    "beside",
+    "ours is so many times as fast",
+    "its share of the products' speed",
+    "our share",
+]
 
 
 def page(parts: dict[str, Stored], order: list[str]) -> str:
     """The page, with the parts that there are in this order."""
     named = {name: parts[name] for name in order if name in parts}
-    texts = [PROSE.read_text(), summary({name: result_in(stored) for name, stored in named.items()})]
+    short = summary({name: result_in(stored) for name, stored in named.items()})
+    texts = [PROSE.read_text(), *([short] if short else [])]
     return "\n".join([*texts, *(section(name, stored) for name, stored in named.items())])
 
 
@@ -24,14 +32,15 @@ def section(name: str, stored: Stored) -> str:
 
 
 def measured(name: str, stored: Stored) -> str:
-    """Where and when a part was measured, in a line."""
-    state = " with changes" if stored["changed"] else ""
+    """Where and when a part was measured, as far as it is known."""
+    when = f"`python -m benchmarks {name}`: {stored['date']}"
+    when += f", {stored['minutes']} minutes" if stored["minutes"] else ""
+    commit = f"commit {stored['commit']}{' with changes' if stored['changed'] else ''}"
     machine = f"{stored['cores']} cores of {stored['processor']}, load average {stored['load']} at the beginning"
-    before, after = stored["products_gflops"]
-    speed = f"matrix products at {before} GFLOP/s before and {after} after"
+    speeds = " and ".join(map(str, stored["products_gflops"])) or "an unknown number of"
+    speed = f"matrix products at {speeds} GFLOP/s before and after"
     versions = ", ".join(f"{name} {number}" for name, number in stored["versions"].items())
-    when = f"{stored['date']}, {stored['minutes']} minutes, commit {stored['commit']}{state}"
-    return f"`python -m benchmarks {name}`: {when}; {machine}; {speed}; {versions}."
+    return f"{when}; {commit}; {machine}; {speed}; {versions}."
 
 
 def summary(results: dict[str, Result]) -> str:

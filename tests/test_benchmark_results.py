@@ -175,7 +175,7 @@ def test_parts_run_alone_go_into_the_file_that_is_named_and_not_into_docs(tmp_pa
 def test_the_page_says_of_every_group_how_many_times_a_peer_and_which_share_of_the_products():
     text = page.page({"torch": part(sides((1.0, 1.0, 1.0), plain=(2.0, 2.0, 2.0), products=(0.5, 0.5, 0.5)))}, [*PARTS])
     assert "| torch | 2x200 | plain | 2.00 | 25% | 50% |" in text
-    assert "matrix products at 200 GFLOP/s before and 210 after" in text
+    assert "matrix products at 200 and 210 GFLOP/s before and after" in text
     assert "commit 0123456789ab; 2 cores of a processor" in text
 
 
