@@ -24,7 +24,8 @@ def build(problem: Problem) -> keras.Model:
         lstm = layers.LSTM(problem.hidden, return_sequences=depth < problem.layers - 1)
         stack.append(layers.Bidirectional(lstm))
     model = keras.Sequential([*stack, layers.Dense(1, activation="sigmoid")])
-    model.compile(keras.optimizers.Adam(problem.lr, epsilon=1e-8), "binary_crossentropy")
+    epsilon = 1e-8 * (1 - 0.999) ** 0.5  # torch adds it to the corrected root: this is the same in the first update
+    model.compile(keras.optimizers.Adam(problem.lr, epsilon=epsilon), "binary_crossentropy")
     ours = reviews.weights(problem)
     unused = 0 * ours["embedding.W"][:1]
     model.layers[0].set_weights([keras.ops.concatenate([unused, ours["embedding.W"]])])
