@@ -1,11 +1,13 @@
 """Recurrent layers by hand against torch's own: the part `cells`."""
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+from .alternate import Figures, figures_of, turns
+from .results import Result
 
 
 class Size(NamedTuple):
@@ -29,28 +31,28 @@ TURNS = 7
 SECONDS = 0.05  # of CPU in a turn, at least
 
 
-def cells() -> tuple[str, dict]:
+def cells() -> Result:
     """A layer of GRU or simple network, forward and backward in float32 on one thread: ms of CPU.
 
-    Both sides take turns in one process. The gradients of inputs, state and weights differ by their
-    largest difference relative to the largest number of the same gradient.
+    Both sides take turns in one process. The gradients of inputs, state and weights differ by their largest difference
+    relative to the largest number of the same gradient.
     """
-    from .parts import _table  # which has a line for this part
-
-    rows = []
+    rows, found = [], {}
     for cell in CELLS:
         for size in SIZES:
-            torchs, ours, difference = compare(cell, size)
+            name = ", ".join(f"{k}={v}" for k, v in size._asdict().items())
+            sides, difference = compare(cell, size)
+            found[f"{cell}, {name}"] = sides
+            torchs, ours = (figures.seconds for figures in sides.values())
             times = [f"{1e3 * seconds:.3g}" for seconds in (torchs, ours)]
-            rows.append([cell, ", ".join(f"{k}={v}" for k, v in size._asdict().items()), *times])
-            rows[-1] += [f"{torchs / ours:.2f}", difference]
+            rows.append([cell, name, *times, f"{torchs / ours:.2f}", difference])
             print(f"  {rows[-1]}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
     head = ["cell", "size", "torch's own", "ours", "times faster", "gradients differ by"]
-    return _table("Recurrent cells", cells.__doc__, head, rows), {}
+    return Result.of("Recurrent cells", cells.__doc__, head, rows, found, peers=("torch's own",))
 
 
-def compare(cell: str, size: Size, precision: str = "float32") -> tuple[float, float, float]:
-    """Median seconds of CPU of torch's layer and ours, and how far their gradients are apart."""
+def compare(cell: str, size: Size, precision: str = "float32") -> tuple[dict[str, Figures], float]:
+    """Seconds of CPU of torch's layer and ours, and how far their gradients are apart."""
     import torch
 
     threads = torch.get_num_threads()
@@ -58,10 +60,11 @@ def compare(cell: str, size: Size, precision: str = "float32") -> tuple[float, f
     try:
         torchs, ours = sides(cell, size, getattr(torch, precision))
         apart = max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(ours(), torchs()))
-        seconds = [*zip(*by_turns(torchs, ours))]
+        measured = zip(*by_turns(torchs, ours))
     finally:
         torch.set_num_threads(threads)
-    return *map(statistics.median, seconds), apart
+    figures = [figures_of([{"seconds": one, "cpu_seconds": one} for one in side]) for side in measured]
+    return dict(zip(("torch's own", "ours"), figures)), apart
 
 
 def sides(cell: str, size: Size, dtype: Any) -> list[Callable[[], Any]]:
@@ -89,7 +92,7 @@ def sides(cell: str, size: Size, dtype: Any) -> list[Callable[[], Any]]:
 def by_turns(*functions: Callable[[], Any]) -> Iterator[list[float]]:
     """Seconds of CPU of one call of each, TURNS times."""
     times = max(1, round(SECONDS / max(seconds(functions[0], 1), 1e-6)))
-    for _ in range(TURNS):
+    for _ in range(turns(TURNS)):
         yield [seconds(function, times) for function in functions]
 
 

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
-from .alternate import environment
+from .alternate import environment, figures_of
+from .results import Result
+from .runs import PTB
 
 OUTPUTS = {
     "softmax": [],
@@ -15,14 +17,12 @@ OUTPUTS = {
 }
 
 
-def output() -> tuple[str, dict]:
+def output() -> Result:
     """One epoch of the Penn Treebank by output layer, 2x200, one thread; needs $EXPERIMENTS_DATA.
 
     Seconds are those of the updates; the validation after them is exact, over all words.
     """
-    from . import parts  # which lists this one
-
-    found = {label: epoch([*parts.PTB, *chosen, "threads=1"]) for label, chosen in OUTPUTS.items()}
+    found = {label: epoch([*PTB, *chosen, "threads=1"]) for label, chosen in OUTPUTS.items()}
     plain, rows = found["softmax"], []
     for label, one in found.items():
         times = [f"{one['seconds']:.0f}", f"{one['cpu_seconds']:.0f}"]
@@ -30,7 +30,8 @@ def output() -> tuple[str, dict]:
         rows.append([label, *times, f"{one['loss']:.4f}", f"{one['perplexity']:.1f}"])
         rows[-1].append(f"{one['perplexity'] / plain['perplexity'] - 1:+.1%}")
     head = ["output", "s", "s of CPU", "share of its CPU", "validation loss", "perplexity", "difference"]
-    return parts._table("Output layers", output.__doc__ or "", head, rows), {}
+    turns = {label: figures_of([{key: one[key] for key in ("seconds", "cpu_seconds")}]) for label, one in found.items()}
+    return Result.of("Output layers", output.__doc__, head, rows, {"2x200": turns}, figures=("cpu_seconds",))
 
 
 def epoch(arguments: list[str]) -> dict[str, float]:

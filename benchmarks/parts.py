@@ -2,11 +2,11 @@
 
 A part is a function without arguments that runs its sides and returns a `Result`:
 
-    def cells() -> Result:
+    def layers() -> Result:
         "What was measured: it stands above the table."
-        found = {"2x200": alternate({"torch.nn": Side("plain_cell", problem), "ours": Side("ours", problem)}, rounds=3)}
+        found = {"2x200": alternate({"torch.nn": Side("plain_layer", problem), "ours": Side("ours", problem)}, rounds=3)}
         rows = [[group, label, *times(figures, problem)] for group, sides in found.items() for label, figures in ...]
-        return Result.of("Cells", cells.__doc__, ["network", "side", *TIMES], rows, found, peers=("torch.nn",))
+        return Result.of("Layers", layers.__doc__, ["network", "side", *TIMES], rows, found, peers=("torch.nn",))
 
 `found` has every turn of every side by group; the sides of a group took turns. `python -m benchmarks compare` divides a
 side by the "products alone" of its group or, where there are none, by its first side; a group of one side is compared
@@ -18,7 +18,7 @@ compared. Sides that take turns in one process: `alternate.figures_of([{"cpu_sec
 import os
 from pathlib import Path
 
-from . import networks, peers, runs
+from . import cells, networks, output, peers, runs, threads
 
 PARTS = {
     "torch": networks.torch_networks,
@@ -31,10 +31,13 @@ PARTS = {
     "tracking": runs.tracking,
     "memory": networks.memory,
     "startup": runs.startup,
+    "threads": threads.threads,
     "growth": networks.growth,
     "comparing": runs.comparing,
+    "cells": cells.cells,
+    "output": output.output,
 }
-OF_PTB = ("precision", "evaluation")
+OF_PTB = ("precision", "evaluation", "output")
 OF_KERAS = ("keras", "labels")
 
 

@@ -7,6 +7,7 @@ from experiments.training.threads import MANY_OPERATIONS
 
 from .alternate import Side, alternate
 from .problem import Problem
+from .results import Result
 
 MAIN = Problem(vocabulary=34, hidden=128, layers=1, truncation=2, updates=200, warm_up=20)  # plain `experiments`
 CHARACTERS = dataclasses.replace(MAIN, vocabulary=65, truncation=35, updates=40)
@@ -33,19 +34,17 @@ HEAD = ["network", "largest product, millions of operations", "chosen"]
 HEAD += [f"{figure}, {threads}" for figure in ("ms", "ms of CPU") for threads in ("one", "all")]
 
 
-def rows(rounds: int = 3) -> list[list[object]]:
-    """A row per network, in which `chosen` is what threads=null takes."""
-    found: list[list[object]] = []
+def threads() -> Result:
+    """An update with one thread and with all; B=20, T=35 unless said. threads=null takes what is chosen."""
+    rows, found = [], {}
     for name, problem in NETWORKS.items():
-        sides = {"one": 1, "all": os.cpu_count() or 1}
-        figures = alternate(
-            {label: Side("ours", dataclasses.replace(problem, threads=number)) for label, number in sides.items()},
-            rounds,
-        )
-        times = [1e3 * f.seconds for f in figures.values()] + [1e3 * f.cpu_seconds for f in figures.values()]
+        numbers = {"one": 1, "all": os.cpu_count() or 1}
+        sides = {label: Side("ours", dataclasses.replace(problem, threads=number)) for label, number in numbers.items()}
+        found[name] = group = alternate(sides, rounds=3)
+        times = [1e3 * f.seconds for f in group.values()] + [1e3 * f.cpu_seconds for f in group.values()]
         chosen = "one" if operations(problem) < MANY_OPERATIONS else "all"
-        found.append([name, f"{operations(problem) / 1e6:.1f}", chosen, *(f"{time:.3g}" for time in times)])
-    return found
+        rows.append([name, f"{operations(problem) / 1e6:.1f}", chosen, *(f"{time:.3g}" for time in times)])
+    return Result.of("Threads", threads.__doc__, HEAD, rows, found)
 
 
 def operations(problem: Problem) -> float:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks import alternate, networks, parts, runs
+from benchmarks import alternate, cells, epoch, networks, output, parts, runs
 from benchmarks.results import result_of
 from benchmarks.side import measure
 from experiments.tracking import mlflow_connection
@@ -47,7 +47,13 @@ def small(command, empty_store, monkeypatch, tmp_path):
     monkeypatch.setattr(networks, "run", run)
     monkeypatch.setattr(networks, "DROPOUT_TOLERANCE", 1.0)  # three updates say nothing of a mean
     monkeypatch.setattr(runs, "command", experiments)
-    monkeypatch.setattr(runs, "PTB", [*runs.PTB, f"data.path={tmp_path / 'ptb'}"])
+    of_ptb = [*runs.PTB, f"data.path={tmp_path / 'ptb'}"]
+    monkeypatch.setattr(runs, "PTB", of_ptb)
+    monkeypatch.setattr(output, "PTB", of_ptb)
+    monkeypatch.setattr(output, "epoch", lambda options: epoch.measure([*options, "model.hidden_size=4"]))
+    monkeypatch.setattr(output, "OUTPUTS", {"softmax": [], "sampled": ["model.output=sampled"]})
+    monkeypatch.setattr(cells, "SIZES", [cells.Size(5, 2, 4)])
+    monkeypatch.setattr(cells, "SECONDS", 0.0)
     monkeypatch.setattr(mlflow_connection, "create_store", functools.partial(shutil.copy, empty_store))
     monkeypatch.setattr(TruncatedBptt, "update", TruncatedBptt.update)  # startup replaces it
     monkeypatch.setattr(sys, "argv", sys.argv)  # and this
