@@ -43,7 +43,7 @@ def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], Truncated
 
     def build() -> TruncatedBptt:
         model = bound.build_model(dataset).train()
-        fit_threads(bound.settings, model, dataset, None)
+        fit_threads(bound.settings, model, dataset, None, bound.processes.launch)
         if problem.given_weights:
             model.load_state_dict({name: torch.from_numpy(W) for name, W in given.weights(problem).items()})
         how = {"reduction": bound.settings.reduction, "clip_norm": bound.settings.clip_norm}

@@ -4,9 +4,9 @@ A part is a function without arguments that runs its sides and returns a `Result
 
     def layers() -> Result:
         "What was measured: it stands above the table."
-        found = {"2x200": alternate({"torch.nn": Side("plain_layer", problem), "ours": Side("ours", problem)}, rounds=3)}
+        found = {"2x200": alternate({"torch": Side("plain", problem), "ours": Side("ours", problem)}, rounds=3)}
         rows = [[group, label, *times(figures, problem)] for group, sides in found.items() for label, figures in ...]
-        return Result.of("Layers", layers.__doc__, ["network", "side", *TIMES], rows, found, peers=("torch.nn",))
+        return Result.of("Layers", layers.__doc__, ["network", "side", *TIMES], rows, found, peers=("torch",))
 
 `found` has every turn of every side by group; the sides of a group took turns. `python -m benchmarks compare` divides a
 side by the "products alone" of its group or, where there are none, by its first side; a group of one side is compared

@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, TextIO, cast
@@ -26,6 +27,7 @@ from .config.composition import Composition, composition_of, plain, resolve
 from .config.errors import ConfigError, printable, sentence, unknown
 from .config.help import asked, choices, chosen_options, found_by, unknown_key
 from .config.keys import dotted
+from .config.launch import Launch, launch
 from .config.paths import HOME, cache_folder, data_folder, environment
 from .tracking.interruption import interruptible
 
@@ -35,6 +37,7 @@ from .tracking.interruption import interruptible
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+PATIENCE = 10.0  # seconds that a process waits for the first one to print the error that both have
 MANY = ("-m", "--multirun")  # flags of a sweep
 
 
@@ -60,12 +63,16 @@ def main() -> None:
     """Run the command line; an error is one sentence and exit code 1, an interruption 128 + the signal."""
     register_resolvers()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know ASCII only
+    place = Launch()
     if "--version" in sys.argv[1:]:
         print(f"recurrent-experiments {version('recurrent-experiments')}")
         return
     wants_traceback = os.environ.setdefault(FULL_ERROR, "0") != "0"
     os.environ[FULL_ERROR] = "1"  # makes Hydra raise what it would print itself, in several lines
     try:
+        place = launch()
+        if place.rank > 0:
+            silence(sys.stdout)
         find_own_modules()
         if (shell := queried(sys.argv[1:])) is not None:
             print(("\n" if shell == "fish" else " ").join(completions(os.environ.get("COMP_LINE", ""))))
@@ -75,7 +82,8 @@ def main() -> None:
             return
         hand_over(job)
     except KeyboardInterrupt as stop:
-        complain(str(stop) or "interrupted")
+        if place.rank == 0:
+            complain(str(stop) or "interrupted")
         sys.exit(128 + getattr(stop, "signal", 2))
     except (Exception, Unhandled) as raised:
         error = raised.error if isinstance(raised, Unhandled) else raised
@@ -84,7 +92,10 @@ def main() -> None:
             sys.exit(141)  # as of SIGPIPE
         if wants_traceback:
             raise error from error.__cause__
-        complain(explain(error))
+        if place.reports(error):
+            complain(f"process {place.rank}: " * (place.rank > 0) + explain(error))
+        else:
+            time.sleep(PATIENCE)  # torchrun ends all processes as soon as one fails, and the first has to say why
         sys.exit(1)
     finally:
         os.environ[FULL_ERROR] = str(int(wants_traceback))

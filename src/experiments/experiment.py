@@ -17,6 +17,7 @@ from .checkpoints.resume import stored_run
 from .config.binding import Bound, bind, bind_settings
 from .config.composition import Composition
 from .config.errors import ConfigError
+from .config.launch import Launch, launch
 from .config.recorded_form import todays_form
 from .config.settings import SECTIONS, Settings
 from .interfaces.data import DATA_KINDS, Dataset
@@ -25,9 +26,11 @@ from .interfaces.model import Model, check_model
 from .tracking.description import RunDescription
 from .tracking.source_code import SourceCode
 from .tracking.store import Store
-from .training.device import Device, choose_device, set_up_process
+from .training.device import Device, set_up_process
+from .training.device_choice import check_several, choose_device
 from .training.dry_run import check_compatible, dry_run
 from .training.eager_optimizer import without_compiler
+from .training.processes import Processes
 
 log = logging.getLogger("experiments")
 
@@ -56,6 +59,7 @@ class Experiment:
     optimizer: Bound[torch.optim.Optimizer]
     schedule: Bound[Any]
     runner: Bound[Any]
+    processes: Processes  # that train together
     recorded: list[Path] = dataclasses.field(default_factory=list, init=False)  # folders of the runs that it opened
 
     @classmethod
@@ -76,7 +80,8 @@ class Experiment:
             store = store_of(composition)
             composition, weights = with_initial_weights(composition, store, is_resumed=resumed is not None)
         composition, embedding = with_initial_embedding(composition, lambda: store or store_of(composition), weights)
-        settings, device, sections = bind_all(composition.config, composition.typed_texts)
+        place = launch() if job is None else Launch()
+        settings, device, sections = bind_all(composition.config, composition.typed_texts, place)
         config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
         if resumed is not None:
             resumed.refuse_changes(config)
@@ -94,13 +99,16 @@ class Experiment:
             resumes=None if resumed is None else resumed.folder,
             job=job,
             store=tracker.build() if store is None else store,
+            processes=processes_of(place),
             **sections,
         )
 
     def run(self) -> float | None:
         """Call the runner; returns the loss that it reached, if it has one."""
-        set_up_process(self.settings, self.model.target)
-        score: float | None = self.runner.build().run(self)
+        set_up_process(self.settings, self.model.target, self.processes.launch)
+        self.device.make_current()
+        with self.processes:
+            score: float | None = self.runner.build().run(self)
         return score
 
     def build_dataset(self) -> Dataset:
@@ -162,6 +170,15 @@ class Experiment:
         return RunDescription(self.config, self.choices, self.command, own, weights, vectors)
 
 
+def processes_of(place: Launch) -> Processes:
+    """What trains: this process alone, or with others."""
+    if place.size == 1:
+        return Processes()
+    from .training.process_group import ProcessGroup  # only who needs torch.distributed pays for it
+
+    return ProcessGroup(place)
+
+
 def store_of(composition: Composition) -> Store:
     """The store that a composition chooses."""
     store: Store = bind(composition.config, "tracker", typed=composition.typed_texts).build()
@@ -174,7 +191,9 @@ def late_arguments(config: Mapping[str, Any], section: str) -> list[str]:
     return [name for name in LATE.get(section, ()) if name not in own]
 
 
-def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
+def bind_all(
+    config: Mapping[str, Any], typed: Mapping[str, str], place: Launch
+) -> tuple[Settings, Device, dict[str, Bound[Any]]]:
     """Root keys, device and sections, checked one by one and together."""
     settings = bind_settings(config, typed)
     sections = {key: bind(config, key, late_arguments(config, key), typed) for key in SECTIONS if key != "tracker"}
@@ -183,6 +202,7 @@ def bind_all(config: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Setti
         path = os.path.abspath(os.path.expanduser(path))  # a checkpoint may be used in another folder
         sections["data"].options["path"] = path
     check_model(sections["model"].target, config["model"]["_target_"])
-    device = choose_device(settings, sections["model"].target)
+    check_several(place, settings, sections["model"].target, sections["runner"].target)
+    device = choose_device(settings, sections["model"].target, place)
     dry_run(sections, settings)
     return settings, device, sections | {"tracker": bind(config, "tracker", typed=typed)}

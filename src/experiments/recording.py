@@ -3,17 +3,19 @@
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .checkpoints.resume import nearest_unfinished, newest_unfinished
 from .experiment import Experiment
-from .tracking.folder import JOURNAL
-from .tracking.interruption import Stop, interruptible
+from .tracking.folder import JOURNAL, Busy
+from .tracking.interruption import ProcessLost, Stop, interruptible
 from .tracking.naming import name_of_run
 from .tracking.record import RunRecord
 from .tracking.run import Run
+from .tracking.unrecorded import UnrecordedRun
 from .training.threads import num_threads
 
 log = logging.getLogger("experiments")
@@ -46,15 +48,22 @@ def open_run(
     """Record a run of an experiment in a folder of its own, or resume the one in the folder `resumed`.
 
     `facts` about its data become parameters and tags.
-    Until the run has ended, a signal only sets the Stop, so that no run stays RUNNING.
+    Until the run has ended, a signal only sets the Stop, so that no run stays RUNNING. Of several processes the first
+    one records; for the others the run is an UnrecordedRun.
     """
+    if not experiment.processes.is_first:
+        with _follow(experiment) as followed:
+            yield followed
+        return
     facts, job, device = dict(facts or {}), experiment.job, experiment.device.torch_device
     tags |= facts | {"threads": str(num_threads()), "device": str(device)}
+    if experiment.processes.size > 1 or resumed is not None:
+        tags["processes"] = str(experiment.processes.size)
     tags |= {} if job is None else job.tags(experiment.settings.seed)
     tags |= experiment.description.tags(fingerprint)
     is_new = resumed is None and job is None
     run = Run(experiment.store, _name(experiment) if resumed is None else resumed.name, tags, is_new)
-    signals = interruptible() if job is None else interruptible(job.stop_signal)
+    signals = interruptible((lambda: None) if job is None else job.stop_signal, experiment.processes.agreed)
     closing = experiment.store.close_dead_runs if job is None else lambda _: None  # a sweep closes its own runs
     with signals as stop, run, in_background(closing, run.name):
         experiment.recorded.append(run.folder)
@@ -65,8 +74,39 @@ def open_run(
             run.log_dataset(_data_name(experiment), fingerprint, facts)
         for file, text in experiment.description.texts():
             run.log_text(file, text)
+        experiment.processes.from_first(lambda: run.name)
         yield run, stop
     stop.check()  # for a signal that arrived while the run was being closed
+
+
+@contextlib.contextmanager
+def _follow(experiment: Experiment) -> Iterator[tuple[Run, Stop]]:
+    """The run that the first process records; if that process dies, the run is closed for it."""
+    processes = experiment.processes
+    with interruptible(agreed=processes.agreed) as stop:
+        run = UnrecordedRun(experiment.store, processes.from_first(str))
+        experiment.recorded.append(run.folder)
+        try:
+            yield run, stop
+        except ProcessLost as lost:
+            processes.wait_for_first()
+            if done := _closed_if_dead(run):
+                why = f"process 0 ended without closing the run {run.name}"
+                raise ConnectionError(f"{why}: {done}; resume={run.name} resumes it") from lost
+            raise
+    stop.check()
+
+
+def _closed_if_dead(run: Run) -> str | None:
+    """Close a run if its process died just now, for which the system may not have freed its lock yet; what was done."""
+    for _ in range(10):
+        try:
+            return run.store.close_dead_run(run.name)
+        except Busy:
+            time.sleep(0.1)
+        except (ValueError, OSError):  # it cannot be reached from here
+            break
+    return None
 
 
 def _data_name(experiment: Experiment) -> str:

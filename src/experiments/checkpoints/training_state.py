@@ -31,34 +31,46 @@ class AttributesAsState:
         vars(self).update(state)
 
 
-def save(parts: Mapping[str, Stateful], description: Mapping[str, Any], folder: Path) -> None:
-    """Write last.pt; the one before it becomes previous.pt."""
-    states = {name: part.state_dict() for name, part in parts.items()}
+def save(states: Mapping[str, Any], description: Mapping[str, Any], folder: Path) -> None:
+    """Write the states of all parts as last.pt; the one before it becomes previous.pt."""
     checkpoint.save(folder / LAST, {**description, **states}, keep=folder / PREVIOUS)
 
 
-def restore(parts: Mapping[str, Stateful], folder: Path) -> None:
-    """Load the newest training state in this folder into the parts, if there is one.
+def read(folder: Path, weights: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The newest training state in this folder, with one key per part; None if there is none.
 
-    Raises ConfigError if all files are damaged, or one is not a checkpoint of this package, of this network or of this
-    run.
+    `weights` are those of the network that is to have it. Raises ConfigError if all files are damaged, or one is not a
+    checkpoint of this package, of this network or of this run.
     """
     if not (folder / LAST).exists() and RunRecord.of(folder).outcome == "completed":
         why = f"the run {folder.name} completed and kept its best weights alone (runner.keep=best)"
         raise ConfigError(f"resume: {why}: checkpoint={folder.name} starts a new run from them")
     try:
         content = checkpoint.load_newest([folder / LAST, folder / PREVIOUS])
-        if content is not None:
-            names = (folder.name, RunRecord.of(folder).name)  # they differ if the folder was renamed
-            if content.get("run", folder.name) not in names:  # files of earlier versions do not name their run
-                raise ValueError(f"{folder / LAST} is of the run {content['run']}, not of {folder.name}")
-            states = in_current_format(content)
-            checkpoint.check_weights(parts["model"].state_dict(), states["model"], str(folder / LAST))
-            for name, part in parts.items():
-                part.load_state_dict(states[name])
+        if content is None:
+            return None
+        names = (folder.name, RunRecord.of(folder).name)  # they differ if the folder was renamed
+        if content.get("run", folder.name) not in names:  # files of earlier versions do not name their run
+            raise ValueError(f"{folder / LAST} is of the run {content['run']}, not of {folder.name}")
+        states = in_current_format(content)
+        checkpoint.check_weights(weights, states["model"], str(folder / LAST))
+        return states
     except (ValueError, KeyError, TypeError) as error:
-        begin_again = f"if there is no better copy of it, delete {folder} to begin again"
-        raise ConfigError(f"resume: {first_line(error)}; {begin_again}") from error
+        raise _damaged(error, folder) from error
+
+
+def load(parts: Mapping[str, Stateful], states: Mapping[str, Any], folder: Path) -> None:
+    """Load a training state of this folder into the parts. ConfigError if it does not fit."""
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(states[name])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(error, folder) from error
+
+
+def _damaged(error: Exception, folder: Path) -> ConfigError:
+    begin_again = f"if there is no better copy of it, delete {folder} to begin again"
+    return ConfigError(f"resume: {first_line(error)}; {begin_again}")
 
 
 def delete(folder: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..config.errors import ConfigError
 from .data import IGNORE, Window
+from .share import Share
 
 State = tuple[Tensor, ...]  # opaque to the training loop, which saves it; dimension 1 is the batch
 SummaryRow = tuple[str, tuple[int | str, ...], int]  # name, output shape, number of parameters
@@ -44,6 +45,10 @@ class Model(torch.nn.Module):
     needs_symbol_counts = False  # `count_symbols` is called with those of the training split once it is built
     takes_class_weights = True  # `learn` or `fit` uses them
     class_weights: Tensor | None = None  # (K,) the training loop sets what a target of each class counts in learning
+    divides_columns = (
+        False  # processes may read some columns each: what is drawn at random for a window is drawn for all
+    )
+    share: Share | None = None  # the training loop sets which columns of a window `learn` is given; None: all
     sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients
 
     @property

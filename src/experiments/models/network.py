@@ -42,6 +42,8 @@ class RecurrentNetwork(Model):
     Raises ValueError for an impossible size, probability or combination.
     """
 
+    divides_columns = True
+
     def __init__(
         self,
         num_inputs: int,
@@ -140,12 +142,14 @@ class RecurrentNetwork(Model):
     def dropout_masks(self, inputs: Tensor) -> list[Tensor | None]:
         """Masks (T or 1, B, size or 1), scaled to keep the mean: for the input of each layer, then of the output.
 
-        Both networks draw them here, so that the same seed drops the same units in both.
+        Both networks draw them here, so that the same seed drops the same units in both. They are drawn for all columns
+        of a window, so that they do not depend on the share of them that this process reads.
         """
         word, channel, single = self._input_dropouts.values()
         if not self.training or not (word or channel or single or self._dropout or self._output_dropout):
             return [None] * (self.num_layers + 1)
         (T, B), size = inputs.shape[:2], self.input_size
+        B = B if self.share is None else self.share.total
         drawn = self._mask((T, B, 1), word), self._mask((1, B, size), channel), self._mask((T, B, size), single)
         parts = [part for part in drawn if part is not None]
         masks = [functools.reduce(torch.mul, parts) if parts else None]
@@ -155,7 +159,8 @@ class RecurrentNetwork(Model):
     def _mask(self, shape: tuple[int, ...], p: float) -> Tensor | None:
         if not p:
             return None
-        return self.output.b.new_empty(shape).bernoulli_(1.0 - p).div_(1.0 - p)
+        mask = self.output.b.new_empty(shape).bernoulli_(1.0 - p).div_(1.0 - p)
+        return mask if self.share is None else mask[:, self.share.columns]
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""

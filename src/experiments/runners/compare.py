@@ -27,7 +27,7 @@ from ..scoring.target_losses import losses_of_split
 from ..tracking.provenance import different_code
 from ..tracking.record import RunRecord
 from ..tracking.selection import Selection
-from ..training.device import choose_device
+from ..training.device_choice import choose_device
 
 log = logging.getLogger("experiments")
 

@@ -24,7 +24,12 @@ log = logging.getLogger("experiments")
 
 
 class Train:
-    """Train, validate each epoch, keep the best weights, test with them. The return value is the best loss."""
+    """Train, validate each epoch, keep the best weights, test with them. The return value is the best loss.
+
+    Several processes (torchrun) train one network; the first one records it.
+    """
+
+    divides_columns = True
 
     def __init__(
         self,
@@ -58,9 +63,10 @@ class Train:
 
     def run(self, experiment: Experiment) -> float:
         training = self._prepare(experiment)  # raises what can be refused, before there is a run
-        fingerprint = training.dataset.fingerprint
-        resumed = run_to_resume(experiment, fingerprint)
-        fit_threads(experiment.settings, training.model, training.dataset, resumed)
+        fingerprint, records = training.dataset.fingerprint, experiment.processes.is_first
+        experiment.processes.refuse_differences(experiment.description.identity(fingerprint))
+        resumed = experiment.processes.from_first(lambda: run_to_resume(experiment, fingerprint))
+        fit_threads(experiment.settings, training.model, training.dataset, resumed, experiment.processes.launch)
         if resumed is not None:
             training.restore(resumed)
         weights = sum(weight.numel() for weight in training.model.parameters())
@@ -78,15 +84,18 @@ class Train:
                 log.info("%s resumes this run", resume_command(run.name, experiment.overrides))
                 raise
             finally:
-                store_results(training)
+                if records:
+                    store_results(training)
             stop.check()
             assert training.best.weights is not None  # there is at least one epoch
             training.model.load_state_dict(training.best.weights)
             training.test()
-            store_description(training)
-        if self.keep == "best":
+            if records:
+                store_description(training)
+        if records and self.keep == "best":
             training_state.delete(training.run.folder)
-        summarize(training)
+        if records:
+            summarize(training)
         return training.best.loss
 
     def _prepare(self, experiment: Experiment) -> Training:
@@ -101,7 +110,7 @@ class Train:
         return training
 
     def _gradient_course(self, experiment: Experiment, dataset: Dataset, model: Model) -> "GradientCourse | None":
-        if self.gradients_interval is None:
+        if self.gradients_interval is None or not experiment.processes.is_first:
             return None
         from ..understanding.gradient_course import GradientCourse  # only who measures pays for the import
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+Agreed = Callable[[int | None], int | None]
+
 
 class Interrupted(KeyboardInterrupt):
     """A signal asked the run to stop; `at_once` if it was the second one, which may interrupt an update."""
@@ -15,25 +17,36 @@ class Interrupted(KeyboardInterrupt):
         self.signal, self.at_once = number, at_once  # the exit code tells which signal it was
 
 
-class Stop:
-    """Whether the run was asked to stop: by a signal, or by one that `relayed` returns."""
+class ProcessLost(ConnectionError):
+    """Another process of this run ended, or cannot be reached any more."""
 
-    def __init__(self, relayed: Callable[[], int | None]):
-        self.signal: int | None = None
-        self._relayed = relayed
+    status, outcome = "KILLED", "interrupted"
+
+
+class Stop:
+    """Whether the run was asked to stop: by a signal, or by one that `relayed` returns.
+
+    Where several processes train together, `agreed` returns for the signal of this one that for which all stop now.
+    """
+
+    def __init__(self, relayed: Callable[[], int | None], agreed: Agreed = lambda received: received):
+        self.signal: int | None = None  # that of this process
+        self._relayed, self._agreed = relayed, agreed
 
     def check(self) -> None:
         """Raise Interrupted if the run was asked to stop."""
         if self.signal is None:
             self.signal = self._relayed()
-        if self.signal is not None:
-            raise Interrupted(self.signal)
+        if (number := self._agreed(self.signal)) is not None:
+            raise Interrupted(number)
 
 
 @contextlib.contextmanager
-def interruptible(relayed: Callable[[], int | None] = lambda: None) -> Iterator[Stop]:
+def interruptible(
+    relayed: Callable[[], int | None] = lambda: None, agreed: Agreed = lambda received: received
+) -> Iterator[Stop]:
     """In the block the first signal is only noted in the Stop; a second one raises Interrupted wherever the code is."""
-    stop = Stop(relayed)
+    stop = Stop(relayed, agreed)
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.signal is not None:

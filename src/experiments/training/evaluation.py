@@ -8,18 +8,21 @@ import torch
 
 from ..config.settings import Settings
 from ..interfaces.data import IGNORE, Dataset, Window
-from ..interfaces.model import Model, State, nats_of
+from ..interfaces.model import Model, Score, State, nats_of
 from ..interfaces.task import Task, task_of
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .classification import report_classification
 from .device import Device
 from .metrics import Metrics
+from .processes import Processes
 from .summary_line import summary_line
 from .text_metrics import UnknownTargets, text_metrics
 from .text_statistics import predicts_symbols, unknown_target
 
 ROWS = 512  # time steps times columns of one window of a text: bounds memory, does not change the result
+
+NOTHING = Score(0.0, 0.0, 0)  # of a process that reads no column of a window
 
 Predictions = list[tuple[np.ndarray, np.ndarray]]  # of each batch: labels (n,), log-probabilities (n, K)
 
@@ -53,7 +56,9 @@ class Evaluation:
         *,
         exact: bool,
         label_counts: tuple[int, ...] = (),
+        processes: Processes | None = None,
     ):
+        self._processes = processes or Processes()
         self._label_counts = label_counts or dataset.label_counts
         self._dataset, self._device, self._warm_up = dataset, device, settings.eval_warm_up
         if dataset.labelled:
@@ -94,32 +99,49 @@ class Evaluation:
 
         Unknown targets are added up in `unknown`, if given. A model whose Score has no `target_nats` is asked to
         predict the windows in which there are some.
+        Several processes divide the columns between them, unless predictions or unknown targets are kept: then the
+        first one scores alone, and has them.
         """
         was_training, metrics = model.training, Metrics()
         state: State = ()  # the first window starts a new one
+        is_divided = predictions is None and unknown is None  # else the first of several processes scores all columns
         model.eval()
         try:
             for window in windows:
                 stop.check()
-                if window.starts:
-                    state = model.initial_state(window.inputs.shape[1])
-                inputs, targets = self._device.tensors(window)
-                with self._device.autocast():
-                    if predictions is not None and window.count:
-                        log_probs, _ = model.predict(inputs, state)
-                        counted = window.targets != IGNORE  # of a sequence its end, or with labelled steps any
-                        chosen = log_probs[self._device.tensor(counted)].double().cpu().numpy()
-                        predictions.append((window.targets[counted], chosen))
-                    score, after = model(inputs, targets, state)
-                    if unknown is not None and (count := int((window.targets == unknown.symbol).sum())):
-                        each = score.target_nats
-                        each = nats_of(model.predict(inputs, state)[0], targets) if each is None else each
-                        unknown.update(targets, each, count)
-                metrics.update(score, window.count)
-                state = after
+                share = self._processes.share(window.inputs.shape[1], is_divided)
+                score = NOTHING
+                if not share.is_spare:
+                    state = model.initial_state(share.number) if window.starts else state
+                    score, state = self._score(model, share.of(window), state, predictions, unknown)
+                (total,) = self._processes.add_up([score])
+                metrics.update(total, window.count)
             return metrics
         finally:
             model.train(was_training)
+
+    def _score(
+        self,
+        model: Model,
+        window: Window,
+        state: State,
+        predictions: Predictions | None,
+        unknown: UnknownTargets | None,
+    ) -> tuple[Score, State]:
+        """The score of one window, and the state after it."""
+        inputs, targets = self._device.tensors(window)
+        with self._device.autocast():
+            if predictions is not None and window.count:
+                log_probs, _ = model.predict(inputs, state)
+                counted = window.targets != IGNORE  # of a sequence its end, or with labelled steps any
+                chosen = log_probs[self._device.tensor(counted)].double().cpu().numpy()
+                predictions.append((window.targets[counted], chosen))
+            score, after = model(inputs, targets, state)
+            if unknown is not None and (count := int((window.targets == unknown.symbol).sum())):
+                each = score.target_nats
+                each = nats_of(model.predict(inputs, state)[0], targets) if each is None else each
+                unknown.update(targets, each, count)
+        return score, after
 
     def score_in_full(self, model: Model, split: str, run: Run, stop: Stop) -> tuple[dict[str, float], int]:
         """All metrics of a split, with labels also those of a classifier, and the number of targets.

@@ -11,8 +11,8 @@ class Gradients:
 
     def __init__(self, model: Model, optimizer: torch.optim.Optimizer, clip_norm: float | None):
         self._optimizer, self._clip_norm = optimizer, clip_norm
-        self._parameters = list(model.parameters())
-        on_cpu = all(p.device.type == "cpu" for p in self._parameters)  # on a GPU both would wait for the device
+        self.parameters = list(model.parameters())
+        on_cpu = all(p.device.type == "cpu" for p in self.parameters)  # on a GPU both would wait for the device
         self._is_linear = on_cpu and _is_linear(optimizer)
         model.sparse_gradients = on_cpu and takes_sparse(optimizer)
         torch.sparse.check_sparse_tensor_invariants.disable()  # explicitly, or torch's Adagrad warns
@@ -22,7 +22,7 @@ class Gradients:
 
         Without clipping the norm is computed only if `measured`, otherwise None.
         """
-        gradients = [_values(p) for p in self._parameters if p.grad is not None]
+        gradients = [_values(p) for p in self.parameters if p.grad is not None]
         norm: Tensor | None = None
         factor: float | Tensor = 1.0 / divisor
         if measured or self._clip_norm is not None:
@@ -34,7 +34,7 @@ class Gradients:
         else:
             torch._foreach_mul_(gradients, factor)
             self._optimizer.step()
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             parameter.grad = None
         return norm
 

@@ -1,7 +1,6 @@
 """What every training does: epochs, validation, the best weights, checkpoints, the test."""
 
 import abc
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +36,11 @@ class Training(abc.ABC):
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         self.experiment, self.settings, self.runner = experiment, experiment.settings, runner
         self.dataset, self.model, self.task = dataset, model, task_of(dataset)
+        self.processes = experiment.processes
         set_class_weights(model, dataset, self.settings, experiment.device)
-        self.evaluation = Evaluation(dataset, self.settings, experiment.device, exact=False)
-        self.exact_evaluation = Evaluation(dataset, self.settings, experiment.device, exact=True)
+        how = dataset, self.settings, experiment.device
+        self.evaluation = Evaluation(*how, exact=False, processes=self.processes)
+        self.exact_evaluation = Evaluation(*how, exact=True, processes=self.processes)
         if "valid" in dataset.splits:
             self.evaluation.windows("valid")  # raises if the batch has more columns than the split fills
         self.schedule = experiment.schedule.build()
@@ -56,10 +57,11 @@ class Training(abc.ABC):
 
     def train(self, run: Run, stop: Stop) -> None:
         """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
-        self.run, self.stop, self.saved_at, self.saved_targets = run, stop, time.monotonic(), self.targets
+        self.run, self.stop, self.saved_at, self.saved_targets = run, stop, self.processes.now(), self.targets
         patience = self.settings.patience
-        in_sweep, print_every = self.experiment.job is not None, self.runner.print_every
-        with Progress(self.windows_per_epoch, self.num_epochs, self.task, print_every, in_sweep) as progress:
+        has_bar = self.experiment.job is None and self.processes.is_first
+        print_every = self.runner.print_every
+        with Progress(self.windows_per_epoch, self.num_epochs, self.task, print_every, has_bar) as progress:
             while self.epoch < self.num_epochs and (patience is None or self.best.stale < patience):
                 self._epoch(progress)
 
@@ -76,15 +78,22 @@ class Training(abc.ABC):
     def restore(self, folder: Path) -> None:
         """Continue where the run in this folder stood; from the beginning if it left no training state."""
         if parts := self.parts():
-            training_state.restore(parts, folder)
+            states = self.processes.from_first(lambda: training_state.read(folder, self.model.state_dict()))
+            if states is not None:
+                training_state.load(parts, states, folder)
 
     def save(self) -> None:
-        """Write a training state to resume from, if it has parts, and the best weights."""
-        self.run.journal.sync()  # a training state must not know values that a loss of power can take away
-        if parts := self.parts():
-            training_state.save(parts, self.description(), self.run.folder)
-        self.save_best()
-        self.saved_at, self.saved_targets = time.monotonic(), self.targets
+        """Write a training state to resume from, if it has parts, and the best weights.
+
+        Of several processes the first one writes; all have to call this, as each has the state of its own columns.
+        """
+        states = {name: part.state_dict() for name, part in self.parts().items()}
+        if self.processes.is_first:
+            self.run.journal.sync()  # a training state must not know values that a loss of power can take away
+            if states:
+                training_state.save(states, self.description(), self.run.folder)
+            self.save_best()
+        self.saved_at, self.saved_targets = self.processes.now(), self.targets
 
     def save_best(self) -> None:
         """Write best.pt if there are best weights that it does not hold yet."""
@@ -155,7 +164,7 @@ class Training(abc.ABC):
     def _save_if_due(self) -> None:
         by_targets = self.runner.checkpoint_targets_interval
         due = by_targets is not None and self.targets - self.saved_targets >= by_targets
-        if due or time.monotonic() - self.saved_at >= self.runner.checkpoint_interval:
+        if due or self.processes.now() - self.saved_at >= self.runner.checkpoint_interval:
             self.save()
 
     def _log_best(self, metrics: dict[str, float]) -> None:

@@ -22,8 +22,8 @@ BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
 class Progress(contextlib.ExitStack):
     """Context manager: a bar over the windows of all epochs (on a terminal), and a line per epoch."""
 
-    def __init__(self, windows: int, epochs: int, task: Task, print_every: int | None, in_sweep: bool):
-        """`windows` is the number per epoch. In a sweep no bar is drawn: the sweep has its own display.
+    def __init__(self, windows: int, epochs: int, task: Task, print_every: int | None, has_bar: bool):
+        """`windows` is the number per epoch. `has_bar`: false in a sweep, which has its own display.
 
         Every `print_every`-th epoch has a line; None: at most one per LINE_INTERVAL. The first and the last one always
         do, and the last one is known when training has ended, by patience too.
@@ -31,7 +31,7 @@ class Progress(contextlib.ExitStack):
         super().__init__()
         self._epochs, self._task, self._print_every = epochs, task, print_every
         self._last_line, self._waiting = 0.0, ""
-        shown = sys.stderr.isatty() and not in_sweep
+        shown = sys.stderr.isatty() and has_bar
         if shown:
             self.enter_context(logging_redirect_tqdm([log]))
         bar = tqdm(total=windows * epochs, bar_format=BAR, disable=not shown, leave=False, mininterval=0.5)

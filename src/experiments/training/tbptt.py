@@ -9,20 +9,31 @@ import torch
 
 from ..interfaces.data import Window
 from ..interfaces.model import Model, Score, State
+from ..interfaces.share import Share
 from .device import Device
 from .gradients import Gradients
 from .metrics import Metrics
+from .processes import Processes
 
 
 class TruncatedBptt:
     """Updates of a model's parameters from groups of windows; between windows it carries the detached state."""
 
     def __init__(
-        self, model: Model, optimizer: torch.optim.Optimizer, device: Device, *, reduction: str, clip_norm: float | None
+        self,
+        model: Model,
+        optimizer: torch.optim.Optimizer,
+        device: Device,
+        *,
+        reduction: str,
+        clip_norm: float | None,
+        processes: Processes | None = None,
     ):
         """reduction "mean" divides a group's loss by its targets, "sum_over_time" by its columns only."""
         self.model, self.optimizer, self.device, self.reduction = model, optimizer, device, reduction
-        self.state: State = ()  # an epoch's first window starts a new one
+        self.processes = processes or Processes()
+        self.state: State = ()  # of this process's columns; an epoch's first window starts a new one
+        self.share: Share | None = None  # of the columns of the newest window
         self.gradients = Gradients(model, optimizer, clip_norm)
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
@@ -38,22 +49,37 @@ class TruncatedBptt:
         """
         targets = sum(window.count for window in windows)
         columns = sum(window.inputs.shape[1] for window in windows if window.starts) or windows[0].inputs.shape[1]
-        for window in windows:
-            score = self._learn(window)
-            if window.count:
-                for each in metrics:
-                    each.update(score, window.count, window.inputs.shape[1])
+        counted = [(window, score) for window in windows if (score := self._learn(window)) is not None]
+        scores = self.processes.add_up([score for _, score in counted], self.gradients.parameters)
+        for (window, _), score in zip(counted, scores):
+            for each in metrics:
+                each.update(score, window.count, window.inputs.shape[1])
         return self.gradients.step(targets if self.reduction == "mean" else columns, measured)
 
-    def _learn(self, window: Window) -> Score:
-        """Score a window and add its gradients to those of the parameters; without targets only carry the state."""
+    def whole_state(self) -> State:
+        """The carried state of all columns, in the first of several processes; all have to call this."""
+        return self.processes.whole(self.state, self.share)
+
+    def carry_on(self, state: State) -> None:
+        """Go on from a state that was saved, of all columns."""
+        own = self.processes.shared(state)
+        self.state = tuple(part.to(self.device.torch_device) for part in own)
+        self.share = self.processes.share(state[0].shape[1]) if state else None
+
+    def _learn(self, window: Window) -> Score | None:
+        """Score a window and add its gradients to those of the parameters; without targets, None, only carry the state.
+
+        The score and the gradients are those of the columns that this process reads.
+        """
+        self.share = self.processes.share(window.inputs.shape[1])
+        self.model.share = None if self.share.is_whole else self.share
         if window.starts:
-            self.state = self.model.initial_state(window.inputs.shape[1])
-        inputs, targets = self.device.tensors(window)
+            self.state = self.model.initial_state(self.share.number)
+        inputs, targets = self.device.tensors(self.share.of(window))
         with self.device.autocast(), torch.set_grad_enabled(window.count > 0):
             step = self.model.learn if window.count else self.model
             score, self.state = step(inputs, targets, self.state)
-        return score
+        return score if window.count else None
 
 
 def groups(windows: Iterable[Window], number: int) -> Iterator[list[Window]]:

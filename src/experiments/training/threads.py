@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from ..config.launch import Launch
 from ..config.settings import Settings
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
@@ -30,20 +31,32 @@ def set_threads(number: int | None, model: type[Model]) -> None:
     torch.set_num_threads(1 if model.computes_without_torch else number or THREADS)
 
 
+def own_cores(launch: Launch) -> int | None:
+    """One process's part of the machine's cores where there are several; None for torch's and NumPy's own choice.
+
+    torchrun sets OMP_NUM_THREADS=1 unless it is set, so that a 1 says nothing.
+    """
+    if launch.size == 1:
+        return None
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return THREADS if THREADS > 1 else max(1, usable // launch.local_size)
+
+
 def num_threads() -> int:
     """The number of threads of products, torch's or NumPy's."""
     return max([torch.get_num_threads(), *(int(pool["num_threads"]) for pool in _pools.info())])
 
 
-def fit_threads(settings: Settings, model: Model, dataset: Dataset, resumed: Path | None) -> None:
+def fit_threads(settings: Settings, model: Model, dataset: Dataset, resumed: Path | None, launch: Launch) -> None:
     """Set the threads of a training for which no number is typed: those that it began with, or what its sizes need.
 
-    The last bits of sums depend on them, so a run that is `resumed`, the one in this folder, keeps its number.
+    The last bits of sums depend on them, so a run that is `resumed`, the one in this folder, keeps its number; not
+    where several processes share the cores, which may be more or fewer than before.
     """
     if settings.threads is not None:
         return
-    number = recorded_threads(resumed) if resumed is not None else None
-    if number is None and largest_product(settings, model, dataset) < MANY_OPERATIONS:
+    number = recorded_threads(resumed) if resumed is not None and launch.size == 1 else None
+    if number is None and largest_product(settings, model, dataset) / launch.size < MANY_OPERATIONS:
         number = 1
     if number is not None:
         set_threads(number, type(model))

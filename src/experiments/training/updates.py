@@ -10,10 +10,10 @@ from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
-from .device import RandomState
 from .loop import Training
 from .metrics import Metrics, TimedMetrics
 from .progress import Progress
+from .random_state import RandomState
 from .system_metrics import SystemMetrics
 from .tbptt import TruncatedBptt, groups
 
@@ -31,9 +31,14 @@ class GradientTraining(Training):
     def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
         super().__init__(experiment, runner, dataset, model)
         self.windows_per_epoch = len(self._windows(0))
-        optimizer, reduction = experiment.build_optimizer(model), self.settings.reduction
-        clip_norm = self.settings.clip_norm
-        self.tbptt = TruncatedBptt(model, optimizer, experiment.device, reduction=reduction, clip_norm=clip_norm)
+        self.tbptt = TruncatedBptt(
+            model,
+            experiment.build_optimizer(model),
+            experiment.device,
+            reduction=self.settings.reduction,
+            clip_norm=self.settings.clip_norm,
+            processes=self.processes,
+        )
         self.system = SystemMetrics(experiment.device.torch_device)
         self.window = 0  # windows of this epoch done
         self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
@@ -58,14 +63,14 @@ class GradientTraining(Training):
     def state_dict(self) -> dict[str, Any]:
         """The place in the epoch, the carried state and the newest metrics."""
         place = {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets", "last")}
-        return place | {"state": self.tbptt.state}
+        return place | {"state": self.tbptt.whole_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         place = dict(state)
         carried = place.pop("state")
         vars(self).update(place)
         if carried is not None:
-            self.tbptt.state = tuple(part.to(self.experiment.device.torch_device) for part in carried)
+            self.tbptt.carry_on(carried)
 
     def _learn(self, progress: Progress) -> tuple[dict[str, float], float]:
         epoch = self._windows(self.epoch)

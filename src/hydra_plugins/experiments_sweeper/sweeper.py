@@ -11,6 +11,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.composition import resolve
+from experiments.config.errors import ConfigError
+from experiments.config.launch import launch
 
 from .composing import Composer
 from .launchers import PlanLoader, check_launcher, prepared
@@ -37,6 +39,11 @@ class ExperimentsSweeper(Sweeper):
         from experiments.config.signature import check_options
         from experiments.sweep.options import Options
 
+        if (number := launch().size) > 1:
+            raise ConfigError(
+                f"a sweep is started once, and torchrun started {number} processes: type experiments -m ... without "
+                "torchrun, with hydra/launcher=joblib for jobs side by side"
+            )
         log_to_screen("experiments.sweep")
         check_launcher(self.launcher_name, self.config.hydra.launcher)
         given = resolve(OmegaConf.create(self.options))

@@ -1,0 +1,46 @@
+"""The columns of a window that one of several processes reads."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .data import IGNORE, Window
+
+
+class Share(NamedTuple):
+    """Columns `first` to `last` - 1 of `total`; all of them where one process trains alone."""
+
+    total: int  # B
+    first: int
+    last: int
+    is_spare: bool = False  # more processes than columns: it reads one that another scores, and scores nothing
+
+    @classmethod
+    def among(cls, total: int, rank: int, size: int) -> "Share":
+        """The share of one of `size` processes: contiguous columns, the first shares one longer than the others."""
+        shortest, longer = divmod(total, size)
+        first = rank * shortest + min(rank, longer)
+        last = first + shortest + (rank < longer)
+        return cls(total, total - 1, total, is_spare=True) if first == last else cls(total, first, last)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.first, self.last)
+
+    @property
+    def number(self) -> int:
+        """How many columns these are."""
+        return self.last - self.first
+
+    @property
+    def is_whole(self) -> bool:
+        return self.number == self.total and not self.is_spare
+
+    def of(self, window: Window) -> Window:
+        """A window (T, B) with these columns only; its `count` stays that of all of them."""
+        if self.is_whole:
+            return window
+        inputs, targets = (np.ascontiguousarray(array[:, self.columns]) for array in (window.inputs, window.targets))
+        if self.is_spare:
+            targets = np.full_like(targets, np.nan if targets.dtype.kind == "f" else IGNORE)
+        return window._replace(inputs=inputs, targets=targets)

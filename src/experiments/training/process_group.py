@@ -1,0 +1,148 @@
+"""Several processes that train one network, through torch.distributed: gloo on CPUs, NCCL between GPUs.
+
+They meet once in every update: gradients, scores, the first process's clock and the signals that any of them received
+are summed at the same time. All sums have the same bits in all processes, so these decide alike: about the best epoch,
+patience, schedules, divergence, stopping, saving.
+"""
+
+import contextlib
+import datetime
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ..config.errors import ConfigError, first_line
+from ..config.launch import Launch
+from ..interfaces.model import Score, State
+from ..interfaces.share import Share
+from ..tracking.interruption import ProcessLost
+from .processes import Processes
+
+T = TypeVar("T")
+
+TIMEOUT = datetime.timedelta(minutes=30)  # that one process waits for another at most: the first may read data long
+
+
+class ProcessGroup(Processes):
+    """This process among others; entering it waits until all have come."""
+
+    def __init__(self, launch: Launch):
+        super().__init__(launch)
+        self._clock = 0.0  # of the first process, when all met last
+        self._received = self._agreed = 0  # signals, 0: none
+        self._gpus: dist.ProcessGroup | None = None
+
+    def __enter__(self) -> Self:
+        with self._others():
+            dist.init_process_group("gloo", rank=self.launch.rank, world_size=self.size, timeout=TIMEOUT)
+            self.add_up([])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the others; not before the first one, whose run torchrun would end as soon as one process fails."""
+        if kind is None or issubclass(kind, KeyboardInterrupt) or hasattr(error, "outcome"):
+            self.wait_for_first()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    def share(self, columns: int, is_divided: bool = True) -> Share:
+        return Share.among(columns, self.launch.rank, self.size if is_divided else 1)
+
+    def add_up(self, scores: Sequence[Score], parameters: Sequence[torch.nn.Parameter] = ()) -> Sequence[Score]:
+        sums = [_as_vector(score) for score in scores]
+        gradients = [_gradient(parameter) for parameter in parameters if parameter.grad is not None]
+        # The first one's clock; in how many processes a score lacks nats, or correct targets; the signal of each.
+        pulse = torch.zeros(3 + self.size, dtype=torch.float64)
+        pulse[0] = time.monotonic() if self.is_first else 0.0
+        pulse[1] = any(score.nats is None for score in scores)
+        pulse[2] = any(score.correct is None for score in scores)
+        pulse[3 + self.launch.rank] = self._received
+        with self._others():
+            for work in [self._sum(tensor) for tensor in (*gradients, *sums, pulse)]:
+                work.wait()
+        self._clock, lacks_nats, lacks_correct, *signals = pulse.tolist()
+        self._agreed = next((int(number) for number in signals if number), 0)
+        return [_as_score(vector, bool(lacks_nats), bool(lacks_correct)) for vector in sums]
+
+    def agreed(self, received: int | None) -> int | None:
+        self._received = received or 0
+        return self._agreed or None
+
+    def now(self) -> float:
+        return self._clock
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        made: list[Any] = [make() if self.is_first else None]
+        with self._others():
+            dist.broadcast_object_list(made, src=0)
+        value: T = made[0]
+        return value
+
+    def refuse_differences(self, what: str) -> None:
+        all_of_them: list[Any] = [None] * self.size
+        with self._others():
+            dist.all_gather_object(all_of_them, what)
+        if different := [rank for rank, other in enumerate(all_of_them) if other != all_of_them[0]]:
+            raise ConfigError(
+                f"process {different[0]} would compute something else than process 0: give all machines the same "
+                "command, data and code of your own"
+            )
+
+    def whole(self, state: State, share: Share | None) -> State:
+        own = () if share is None or share.is_spare else tuple(part.cpu() for part in state)
+        parts: list[Any] | None = [None] * self.size if self.is_first else None
+        with self._others():
+            dist.gather_object(own, parts, dst=0)
+        return tuple(torch.cat(each, dim=1) for each in zip(*filter(None, parts or [])))
+
+    def shared(self, state: State) -> State:
+        return tuple(part[:, self.share(part.shape[1]).columns].contiguous() for part in state)
+
+    def wait_for_first(self) -> None:
+        if not self.is_first and dist.is_initialized():
+            with contextlib.suppress(RuntimeError):  # what ends the wait: nothing is sent
+                dist.recv(torch.zeros(1), src=0)
+
+    def _sum(self, tensor: Tensor) -> Any:
+        """Begin to add up a tensor; its `wait` ends when that is done, or on a GPU is ordered before what follows."""
+        if tensor.device.type == "cpu":
+            return dist.all_reduce(tensor, async_op=True)
+        if self._gpus is None:
+            self._gpus = dist.new_group(backend="nccl", timeout=TIMEOUT)
+        return dist.all_reduce(tensor, group=self._gpus, async_op=True)
+
+    @contextlib.contextmanager
+    def _others(self) -> Iterator[None]:
+        """Raises ProcessLost where torch raises that others do not answer."""
+        try:
+            yield
+        except RuntimeError as error:
+            why = f"another of the {self.size} processes ended or cannot be reached ({first_line(error)})"
+            raise ProcessLost(why) from error
+
+
+def _as_vector(score: Score) -> Tensor:
+    """A score as its sums (3,), in float64, where its loss is."""
+    loss = score.loss.detach() if isinstance(score.loss, Tensor) else torch.tensor(score.loss)
+    parts = (loss, 0.0 if score.nats is None else score.nats, 0 if score.correct is None else score.correct)
+    return torch.stack([torch.as_tensor(part, device=loss.device).detach().double() for part in parts])
+
+
+def _as_score(vector: Tensor, lacks_nats: bool, lacks_correct: bool) -> Score:
+    loss, nats, correct = vector.unbind()
+    return Score(loss, None if lacks_nats else nats, None if lacks_correct else correct.long())
+
+
+def _gradient(parameter: torch.nn.Parameter) -> Tensor:
+    """The gradient of a parameter as it can be sent; a row-sparse one stays so."""
+    gradient = parameter.grad
+    assert gradient is not None
+    parameter.grad = gradient = gradient.coalesce() if gradient.is_sparse else gradient.contiguous()
+    return gradient
