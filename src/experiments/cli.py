@@ -71,8 +71,6 @@ def main() -> None:
     os.environ[FULL_ERROR] = "1"  # makes Hydra raise what it would print itself, in several lines
     try:
         place = launch()
-        if place.rank > 0:
-            silence(sys.stdout)
         find_own_modules()
         if (shell := queried(sys.argv[1:])) is not None:
             print(("\n" if shell == "fish" else " ").join(completions(os.environ.get("COMP_LINE", ""))))
@@ -192,7 +190,8 @@ def log_to_screen(only: str = "experiments") -> None:
     """Log to standard output: everything of the loggers below `only`, of the package's others warnings."""
     log = logging.getLogger("experiments")
     if not log.handlers:
-        handler = ConsoleHandler(sys.stdout)
+        is_first = launch().rank == 0  # of several processes the first one reports
+        handler = ConsoleHandler(sys.stdout) if is_first else logging.NullHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))
         handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith(only))
         log.addHandler(handler)

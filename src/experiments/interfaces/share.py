@@ -17,11 +17,15 @@ class Share(NamedTuple):
 
     @classmethod
     def among(cls, total: int, rank: int, size: int) -> "Share":
-        """The share of one of `size` processes: contiguous columns, the first shares one longer than the others."""
+        """The share of one of `size` processes: contiguous columns, the first shares one longer than the others.
+
+        A process whose rank is not below `size` or `total` is spare.
+        """
+        if rank >= min(size, total):
+            return cls(total, total - 1, total, is_spare=True)
         shortest, longer = divmod(total, size)
         first = rank * shortest + min(rank, longer)
-        last = first + shortest + (rank < longer)
-        return cls(total, total - 1, total, is_spare=True) if first == last else cls(total, first, last)
+        return cls(total, first, first + shortest + (rank < longer))
 
     @property
     def columns(self) -> slice:

@@ -13,6 +13,7 @@ from ..tracking.interruption import Interrupted
 from ..training.artifacts import store_description, store_results
 from ..training.final_report import model_line, resume_command, summarize
 from ..training.loop import CountedTraining, Training
+from ..training.processes import ProcessLost
 from ..training.text_statistics import announce, recorded
 from ..training.threads import fit_threads
 from ..training.updates import GradientTraining
@@ -78,8 +79,8 @@ class Train:
             try:
                 training.train(run, stop)
                 training.save()
-            except Interrupted as stopped:
-                if not stopped.at_once:  # else the training may stand in the middle of an update
+            except (Interrupted, ProcessLost) as stopped:
+                if isinstance(stopped, Interrupted) and not stopped.at_once:  # else in the middle of an update
                     training.save()
                 log.info("%s resumes this run", resume_command(run.name, experiment.overrides))
                 raise

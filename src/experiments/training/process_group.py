@@ -7,6 +7,8 @@ patience, schedules, divergence, stopping, saving.
 
 import contextlib
 import datetime
+import functools
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -15,8 +17,10 @@ from typing import Any, Self, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
-from ..config.errors import ConfigError, first_line
+from ..config.errors import ConfigError
 from ..config.launch import Launch
 from ..interfaces.model import Score, State
 from ..interfaces.share import Share
@@ -26,6 +30,8 @@ from .processes import Processes
 T = TypeVar("T")
 
 TIMEOUT = datetime.timedelta(minutes=30)  # that one process waits for another at most: the first may read data long
+SMALL = 1 << 18  # numbers, below which a message costs more than the copy into a common one
+COUNTER = itertools.count()  # of the runs of this process
 
 
 class ProcessGroup(Processes):
@@ -39,7 +45,8 @@ class ProcessGroup(Processes):
 
     def __enter__(self) -> Self:
         with self._others():
-            dist.init_process_group("gloo", rank=self.launch.rank, world_size=self.size, timeout=TIMEOUT)
+            store = PrefixStore(f"run {next(COUNTER)}", _meeting_place(self.launch))
+            dist.init_process_group("gloo", store=store, rank=self.launch.rank, world_size=self.size, timeout=TIMEOUT)
             self.add_up([])
         return self
 
@@ -65,8 +72,7 @@ class ProcessGroup(Processes):
         pulse[2] = any(score.correct is None for score in scores)
         pulse[3 + self.launch.rank] = self._received
         with self._others():
-            for work in [self._sum(tensor) for tensor in (*gradients, *sums, pulse)]:
-                work.wait()
+            self._sum([*gradients, *sums, pulse])
         self._clock, lacks_nats, lacks_correct, *signals = pulse.tolist()
         self._agreed = next((int(number) for number in signals if number), 0)
         return [_as_score(vector, bool(lacks_nats), bool(lacks_correct)) for vector in sums]
@@ -110,8 +116,24 @@ class ProcessGroup(Processes):
             with contextlib.suppress(RuntimeError):  # what ends the wait: nothing is sent
                 dist.recv(torch.zeros(1), src=0)
 
-    def _sum(self, tensor: Tensor) -> Any:
-        """Begin to add up a tensor; its `wait` ends when that is done, or on a GPU is ordered before what follows."""
+    def _sum(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their sums over the processes, all at once; small ones travel together."""
+        together = [tensor for tensor in tensors if not tensor.is_sparse and tensor.numel() < SMALL]
+        alone = [tensor for tensor in tensors if tensor.is_sparse or tensor.numel() >= SMALL]
+        kinds = {(tensor.device, tensor.dtype): None for tensor in together}
+        groups = [[tensor for tensor in together if (tensor.device, tensor.dtype) == kind] for kind in kinds]
+        packed = [torch.cat([tensor.flatten() for tensor in group]) for group in groups]
+        for work in [self._begin(tensor) for tensor in (*alone, *packed)]:
+            work.wait()
+        for group, sums in zip(groups, packed):
+            for tensor, total in zip(group, sums.split([tensor.numel() for tensor in group])):
+                tensor.copy_(total.view_as(tensor))
+
+    def _begin(self, tensor: Tensor) -> Any:
+        """Begin to add up a tensor; `wait` of what is returned ends when that is done.
+
+        On a GPU it orders the work that follows behind it.
+        """
         if tensor.device.type == "cpu":
             return dist.all_reduce(tensor, async_op=True)
         if self._gpus is None:
@@ -124,15 +146,20 @@ class ProcessGroup(Processes):
         try:
             yield
         except RuntimeError as error:
-            why = f"another of the {self.size} processes ended or cannot be reached ({first_line(error)})"
-            raise ProcessLost(why) from error
+            raise ProcessLost(f"another of the {self.size} processes ended or cannot be reached any more") from error
+
+
+@functools.cache
+def _meeting_place(launch: Launch) -> Any:
+    """Where the processes find each other: at the address that torchrun gave them, once for all runs of a process."""
+    return next(rendezvous("env://", launch.rank, launch.size))[0]
 
 
 def _as_vector(score: Score) -> Tensor:
     """A score as its sums (3,), in float64, where its loss is."""
-    loss = score.loss.detach() if isinstance(score.loss, Tensor) else torch.tensor(score.loss)
-    parts = (loss, 0.0 if score.nats is None else score.nats, 0 if score.correct is None else score.correct)
-    return torch.stack([torch.as_tensor(part, device=loss.device).detach().double() for part in parts])
+    parts = (score.loss, 0.0 if score.nats is None else score.nats, 0 if score.correct is None else score.correct)
+    device = score.loss.device if isinstance(score.loss, Tensor) else None
+    return torch.stack([torch.as_tensor(part, dtype=torch.float64, device=device).detach() for part in parts])
 
 
 def _as_score(vector: Tensor, lacks_nats: bool, lacks_correct: bool) -> Score:
