@@ -28,16 +28,17 @@ def updates(problem: Problem) -> Iterator[float | None]:
     windows, build = prepared(problem)
     yield None
     tbptt, epoch = build(), TimedMetrics()
-    for window in windows:
-        update = Metrics()
-        tbptt.update([window], update, epoch, measured=False)
-        yield update.mean_loss()
+    with tbptt.processes:
+        for window in windows:
+            update = Metrics()
+            tbptt.update([window], update, epoch, measured=False)
+            yield update.mean_loss()
 
 
 def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], TruncatedBptt]]:
     """The windows of a problem, and what builds the model and its optimizer."""
     bound = experiment(overrides(problem))
-    device.set_up_process(bound.settings, bound.model.target)
+    device.set_up_process(bound.settings, bound.model.target, bound.processes.launch)
     symbols = [str(k) for k in range(problem.vocabulary)]
     dataset = SymbolStreams(Vocabulary(symbols, separator=" "), {"train": given.stream(problem)}, wrap=False)
 
@@ -47,7 +48,7 @@ def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], Truncated
         if problem.given_weights:
             model.load_state_dict({name: torch.from_numpy(W) for name, W in given.weights(problem).items()})
         how = {"reduction": bound.settings.reduction, "clip_norm": bound.settings.clip_norm}
-        return TruncatedBptt(model, bound.build_optimizer(model), bound.device, **how)
+        return TruncatedBptt(model, bound.build_optimizer(model), bound.device, **how, processes=bound.processes)
 
     return dataset.windows("train", problem.batch, problem.truncation, 0), build
 

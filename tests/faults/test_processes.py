@@ -1,0 +1,79 @@
+"""One of several processes that train together is killed: the run ends as interrupted, and resumes with any number."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.tracking.record import RunRecord
+
+from ..several import ROOT, free_port, largest_difference
+
+OPTIONS = (
+    *("data=characters", "data.path=text.txt", "data.valid_fraction=0.1", "batch_size=5", "truncation=7", "epochs=20"),
+    *("model.hidden_size=8", "model.num_layers=2", "model.dropout=0.3", "model.output_dropout=0.2", "clip_norm=0.3"),
+    *("precision=float64", "threads=1", "tracker=memory", "runner.log_interval=5", "optimizer=sgd", "optimizer.lr=0.3"),
+    "runner.checkpoint_targets_interval=200",
+)
+
+
+def torchrun(folder, number, *arguments):
+    """Start `experiments` in so many processes, as docs/distributed.md says."""
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={number}"]
+    command += [f"--master-port={free_port()}", "-m", "experiments", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def worker(agent, rank):
+    """The process id of the worker of this rank."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == agent.pid and f"RANK={rank}\0".encode() in b"\0" + path.read_bytes():
+                return int(path.parent.name)
+        except OSError:  # it ended
+            continue
+    raise AssertionError(f"there is no worker {rank}")
+
+
+def wait_for(condition):
+    until = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds the workers in /proc")
+@pytest.mark.parametrize(("rank", "number", "resumed_by"), [(1, 2, 2), (0, 2, 1), (2, 3, 2)])
+def test_a_killed_process_ends_the_run_truthfully_and_it_resumes(train, tmp_path, rank, number, resumed_by):
+    draw = random.Random(0)
+    (tmp_path / "text.txt").write_text(
+        " ".join(draw.choice(("river", "boat", "upon", "a", "slow")) for _ in range(300))
+    )
+    train(*OPTIONS, "tracker.folder=one", "name=run")
+    together = torchrun(tmp_path, number, *OPTIONS, "tracker.folder=several", "name=run")
+    folder = tmp_path / "several" / "run"
+    wait_for(lambda: "valid/loss" in RunRecord.of(folder).metrics)
+    os.kill(worker(together, rank), signal.SIGKILL)
+    out, _ = together.communicate(timeout=120)
+    record = RunRecord.of(folder)
+    assert together.returncode != 0
+    assert (record.status, record.outcome) == ("KILLED", "interrupted"), out.decode()
+    if resumed_by == 1:
+        train(*OPTIONS, "tracker.folder=several", "resume=auto")
+    else:
+        again = torchrun(tmp_path, resumed_by, *OPTIONS, "tracker.folder=several", "resume=auto")
+        out, _ = again.communicate(timeout=300)
+        assert again.returncode == 0, out.decode()
+    record = RunRecord.of(folder)
+    assert (record.status, record.outcome) == ("FINISHED", "completed")
+    assert record.tags["processes"] == str(resumed_by)
+    assert [path.name for path in (tmp_path / "several").iterdir()] == ["run"]  # no second run
+    assert largest_difference(tmp_path / "one" / "run", folder) < 1e-10
