@@ -9,11 +9,10 @@ from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
 from ..recording import open_run, run_to_resume
-from ..tracking.interruption import Interrupted
+from ..tracking.interruption import Interrupted, ProcessLost
 from ..training.artifacts import store_description, store_results
 from ..training.final_report import model_line, resume_command, summarize
 from ..training.loop import CountedTraining, Training
-from ..training.processes import ProcessLost
 from ..training.text_statistics import announce, recorded
 from ..training.threads import fit_threads
 from ..training.updates import GradientTraining
