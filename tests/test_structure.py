@@ -78,10 +78,10 @@ def test_recording_needs_no_tables_and_no_figures():
 
 
 @pytest.mark.parametrize("kind", ["torch", "numpy"])
-def test_one_update_can_be_followed_in_under_1500_lines(kind):
+def test_one_update_can_be_followed_in_under_1600_lines(kind):
     update = observe_update(STRUCTURE, ROOT, kind).update
     assert {"experiments.training.tbptt", "experiments.training.gradients"} <= update
-    assert STRUCTURE.num_lines(update) < 1500, sorted(update)
+    assert STRUCTURE.num_lines(update) < 1600, sorted(update)
 
 
 def test_the_graph_in_the_architecture_page_is_current():

@@ -8,7 +8,7 @@ from .data import IGNORE, Window
 
 
 class Share(NamedTuple):
-    """Columns `first` to `last` - 1 of `total`; all of them where one process trains alone."""
+    """Columns `first` to `last` - 1 of `total`."""
 
     total: int  # B
     first: int
@@ -31,19 +31,8 @@ class Share(NamedTuple):
     def columns(self) -> slice:
         return slice(self.first, self.last)
 
-    @property
-    def number(self) -> int:
-        """How many columns these are."""
-        return self.last - self.first
-
-    @property
-    def is_whole(self) -> bool:
-        return self.number == self.total and not self.is_spare
-
     def of(self, window: Window) -> Window:
         """A window (T, B) with these columns only; its `count` stays that of all of them."""
-        if self.is_whole:
-            return window
         inputs, targets = (np.ascontiguousarray(array[:, self.columns]) for array in (window.inputs, window.targets))
         if self.is_spare:
             targets = np.full_like(targets, np.nan if targets.dtype.kind == "f" else IGNORE)

@@ -109,11 +109,11 @@ class Evaluation:
         try:
             for window in windows:
                 stop.check()
-                share = self._processes.share(window.inputs.shape[1], is_divided)
+                own, share = self._processes.own(window, is_divided)
                 score = NOTHING
-                if not share.is_spare:
-                    state = model.initial_state(share.number) if window.starts else state
-                    score, state = self._score(model, share.of(window), state, predictions, unknown)
+                if share is None or not share.is_spare:
+                    state = model.initial_state(own.inputs.shape[1]) if own.starts else state
+                    score, state = self._score(model, own, state, predictions, unknown)
                 (total,) = self._processes.add_up([score])
                 metrics.update(total, window.count)
             return metrics

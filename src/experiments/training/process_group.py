@@ -22,6 +22,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from ..config.errors import ConfigError
 from ..config.launch import Launch
+from ..interfaces.data import Window
 from ..interfaces.model import Score, State
 from ..interfaces.share import Share
 from ..tracking.interruption import ProcessLost
@@ -59,8 +60,9 @@ class ProcessGroup(Processes):
         if dist.is_initialized():
             dist.destroy_process_group()
 
-    def share(self, columns: int, is_divided: bool = True) -> Share:
-        return Share.among(columns, self.launch.rank, self.size if is_divided else 1)
+    def own(self, window: Window, is_divided: bool = True) -> tuple[Window, Share]:
+        share = Share.among(window.inputs.shape[1], self.launch.rank, self.size if is_divided else 1)
+        return share.of(window), share
 
     def add_up(self, scores: Sequence[Score], parameters: Sequence[torch.nn.Parameter] = ()) -> Sequence[Score]:
         sums = [_as_vector(score) for score in scores]
@@ -108,8 +110,11 @@ class ProcessGroup(Processes):
             dist.gather_object(own, parts, dst=0)
         return tuple(torch.cat(each, dim=1) for each in zip(*filter(None, parts or [])))
 
-    def shared(self, state: State) -> State:
-        return tuple(part[:, self.share(part.shape[1]).columns].contiguous() for part in state)
+    def shared(self, state: State) -> tuple[State, Share | None]:
+        if not state:
+            return state, None
+        share = Share.among(state[0].shape[1], self.launch.rank, self.size)
+        return tuple(part[:, share.columns].contiguous() for part in state), share
 
     def wait_for_first(self) -> None:
         if not self.is_first and dist.is_initialized():

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 import torch
 
 from ..config.launch import Launch
+from ..interfaces.data import Window
 from ..interfaces.model import Score, State
 from ..interfaces.share import Share
 
@@ -42,9 +43,12 @@ class Processes:
     ) -> None:
         """Nothing to leave."""
 
-    def share(self, columns: int, is_divided: bool = True) -> Share:  # noqa: ARG002
-        """What this process reads of so many columns; undivided, the first process has all and the others none."""
-        return Share(columns, 0, columns)
+    def own(self, window: Window, is_divided: bool = True) -> tuple[Window, Share | None]:  # noqa: ARG002
+        """What this process reads of a window, and which columns these are; None: all, as nobody else reads any.
+
+        A window that is not divided has the first process alone, and the share of the others is spare.
+        """
+        return window, None
 
     def add_up(
         self,
@@ -70,12 +74,12 @@ class Processes:
         """ConfigError in all processes unless `what` they compute, and of which data, is the same."""
 
     def whole(self, state: State, share: Share | None) -> State:  # noqa: ARG002
-        """The state of all columns, in the first process; of each process that of its share is given (None: empty)."""
+        """The state of all columns, in the first process; each gives that of its share."""
         return state
 
-    def shared(self, state: State) -> State:
-        """The inverse: of the state of all columns that of this process's own."""
-        return state
+    def shared(self, state: State) -> tuple[State, Share | None]:
+        """The inverse: of the state of all columns that of this process's own, and which columns these are."""
+        return state, None
 
     def wait_for_first(self) -> None:
         """Wait until the first process has left the group, or is dead."""

@@ -9,7 +9,6 @@ import torch
 
 from ..interfaces.data import Window
 from ..interfaces.model import Model, Score, State
-from ..interfaces.share import Share
 from .device import Device
 from .gradients import Gradients
 from .metrics import Metrics
@@ -33,7 +32,6 @@ class TruncatedBptt:
         self.model, self.optimizer, self.device, self.reduction = model, optimizer, device, reduction
         self.processes = processes or Processes()
         self.state: State = ()  # of this process's columns; an epoch's first window starts a new one
-        self.share: Share | None = None  # of the columns of the newest window
         self.gradients = Gradients(model, optimizer, clip_norm)
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
@@ -58,24 +56,22 @@ class TruncatedBptt:
 
     def whole_state(self) -> State:
         """The carried state of all columns, in the first of several processes; all have to call this."""
-        return self.processes.whole(self.state, self.share)
+        return self.processes.whole(self.state, self.model.share)
 
     def carry_on(self, state: State) -> None:
         """Go on from a state that was saved, of all columns."""
-        own = self.processes.shared(state)
+        own, self.model.share = self.processes.shared(state)
         self.state = tuple(part.to(self.device.torch_device) for part in own)
-        self.share = self.processes.share(state[0].shape[1]) if state else None
 
     def _learn(self, window: Window) -> Score | None:
         """Score a window and add its gradients to those of the parameters; without targets, None, only carry the state.
 
         The score and the gradients are those of the columns that this process reads.
         """
-        self.share = self.processes.share(window.inputs.shape[1])
-        self.model.share = None if self.share.is_whole else self.share
+        window, self.model.share = self.processes.own(window)
         if window.starts:
-            self.state = self.model.initial_state(self.share.number)
-        inputs, targets = self.device.tensors(self.share.of(window))
+            self.state = self.model.initial_state(window.inputs.shape[1])
+        inputs, targets = self.device.tensors(window)
         with self.device.autocast(), torch.set_grad_enabled(window.count > 0):
             step = self.model.learn if window.count else self.model
             score, self.state = step(inputs, targets, self.state)
