@@ -18,7 +18,7 @@ compared. Sides that take turns in one process: `alternate.figures_of([{"cpu_sec
 import os
 from pathlib import Path
 
-from . import cells, networks, output, peers, runs, threads
+from . import cells, networks, output, peers, processes, runs, threads
 
 PARTS = {
     "torch": networks.torch_networks,
@@ -36,6 +36,7 @@ PARTS = {
     "comparing": runs.comparing,
     "cells": cells.cells,
     "output": output.output,
+    "processes": processes.processes,
 }
 OF_PTB = ("precision", "evaluation", "output")
 OF_KERAS = ("keras", "labels")

@@ -6,32 +6,32 @@ import socket
 import subprocess
 import sys
 
-from .alternate import Side, alternate, environment
+from .alternate import Side, alternate, environment, largest_difference
 from .problem import Problem
+from .results import Result
 from .side import Measured
+from .tables import TIMES, times
 
 PROCESSES = 2
 UPDATES = {200: 40, 650: 12}  # by hidden size
 
 
-def processes() -> tuple[str, dict]:
+def processes() -> Result:
     """Two layers of LSTM over 10,000 words, B=20, T=35: on the two threads of one process, and divided between two.
 
     CPU time and losses are those of both processes together.
     """
-    from . import parts  # which has this part in its table
-
-    rows = []
+    rows, found = [], {}
     for hidden, updates in UPDATES.items():
-        problem = dataclasses.replace(parts.TORCH, hidden=hidden, updates=updates, threads=PROCESSES)
-        divided = dataclasses.replace(problem, threads=1)
+        problem = Problem(hidden=hidden, updates=updates, threads=PROCESSES)
         sides = {"one process, two threads": Side("ours", problem)}
-        sides["two processes, one thread each"] = Side("processes", divided)
-        one, two = alternate(sides, rounds=5).values()
-        rows += [[f"2x{hidden}", label, *parts._times(f, problem)] for label, f in zip(sides, (one, two))]
-        rows[-1] += [f"{one.seconds / two.seconds:.2f}", parts.largest_difference(two, one)]
-    head = ["network", "side", *parts.TIMES, "faster than one process", "losses differ by"]
-    return parts._table("Several processes", processes.__doc__, head, rows), {}
+        sides["two processes, one thread each"] = Side("processes", dataclasses.replace(problem, threads=1))
+        found[f"2x{hidden}"] = group = alternate(sides, rounds=5)
+        one, two = group.values()
+        rows += [[f"2x{hidden}", label, *times(figures, problem)] for label, figures in group.items()]
+        rows[-1] += [f"{one.seconds / two.seconds:.2f}", largest_difference(two, one)]
+    head = ["network", "side", *TIMES, "faster than one process", "losses differ by"]
+    return Result.of("Several processes", processes.__doc__, head, rows, found)
 
 
 def measure(problem: Problem) -> Measured:

@@ -60,7 +60,9 @@ def small(command, empty_store, monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("part", parts.PARTS)
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[pytest.mark.slow] * (part == "processes")) for part in parts.PARTS]
+)
 def test_a_part_gives_its_table(part):
     result = result_of(parts.PARTS[part]())
     assert result.title
