@@ -13,7 +13,6 @@ OUTPUTS = {
     "sampled, 1,000 words": ["model.output=sampled"],
     "sampled, 2,000 words": ["model.output=sampled", "model.num_samples=2000"],
     "adaptive, tails of 100 and 50": ["model.output=adaptive", "model.tail_divisor=2"],
-    "adaptive, one tail of 100": ["model.output=adaptive", "model.cutoffs=[2000]", "model.tail_divisor=2"],
 }
 
 
