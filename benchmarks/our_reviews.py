@@ -12,6 +12,7 @@ from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training import device
 from experiments.training.metrics import Metrics, TimedMetrics
 from experiments.training.tbptt import TruncatedBptt
+from experiments.training.threads import fit_threads
 
 from .problem import Problem
 
@@ -26,6 +27,7 @@ def updates(problem: Problem) -> Iterator[float | None]:
     windows = label_windows(sequences, reviews.batches(problem, sequences.starts), None)
     yield None
     model = bound.build_model(dataset).train()
+    fit_threads(bound.settings, model, dataset, None, bound.processes.launch)
     model.load_state_dict({name: torch.from_numpy(W) for name, W in reviews.weights(problem).items()})
     how = {"reduction": bound.settings.reduction, "clip_norm": bound.settings.clip_norm}
     tbptt, epoch = TruncatedBptt(model, bound.build_optimizer(model), bound.device, **how), TimedMetrics()
