@@ -60,7 +60,8 @@ def options_of(path: Path) -> list[Option]:
             if key.value.startswith("_") or (not prefix and key.value in NO_OPTIONS):
                 continue
             if isinstance(value, yaml.MappingNode) and value.value:
-                if key.value == "published":  # what a recipe claims is no option of a run
+                if key.value == "published":  # what a recipe claims: nothing that one would type
+                    found.append(Option(key.value, "{...}", ""))
                     continue
                 visit(value, f"{prefix}{key.value}.")
                 continue
