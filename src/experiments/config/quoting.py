@@ -44,7 +44,7 @@ def with_quotes(argument: str, is_sweep: bool) -> str:
         return argument
     if SWEEPS.fullmatch(value):
         inside = value.partition("(")[2][:-1]
-        raise ConfigError(f"{argument} cannot be read: type several values as -m {key}={inside}")
+        raise ConfigError(f"{argument} cannot be read: type several values as -m {shlex.quote(f'{key}={inside}')}")
     parts = value.split(",") if is_sweep else [value]
     return f"{key}=" + ",".join(part if is_readable(f"{key}={part}") else quoted(part) for part in parts)
 
@@ -105,4 +105,5 @@ def in_shell(argument: str) -> str:
 
 def _several(key: str, value: str) -> str:
     line = in_shell(f"{key}={quoted(value)}")
-    return f"{key}={value} is several values: type -m {key}={value} for one run each, or {line} for one text"
+    several = shlex.quote(f"{key}={value}")
+    return f"{key}={value} is several values: type -m {several} for one run each, or {line} for one text"
