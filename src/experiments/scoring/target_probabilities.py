@@ -1,6 +1,6 @@
 """How probable a network makes every target of a text, with its weights as they are, moving, or with units dropped."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,11 +31,11 @@ class Reader:
         """
         self.model, self.device, self.check, self.seed, self.keep_hidden = model, device, check, seed, keep_hidden
 
-    def static(self, windows: Iterable[Window]) -> Targets:
+    def static(self, windows: Sequence[Window]) -> Targets:
         """With the weights as they are."""
         return self._read(windows, None)
 
-    def moving(self, windows: Iterable[Window], weights: MovingWeights) -> Targets:
+    def moving(self, windows: Sequence[Window], weights: MovingWeights) -> Targets:
         """With weights that move after every window."""
         with weights:
             return self._read(windows, weights)
@@ -53,30 +53,35 @@ class Reader:
         hidden = [each.hidden for each in found if each.hidden is not None]
         return Targets(found[0].symbols, nats, np.mean(hidden, axis=0) if hidden else None)
 
-    def _read(self, windows: Iterable[Window], weights: MovingWeights | None) -> Targets:
+    def _read(self, windows: Sequence[Window], weights: MovingWeights | None) -> Targets:
+        """Results go into arrays that are allocated once: small ones between large buffers would fragment memory."""
         state: State = ()  # the first window starts a new one
-        symbols, nats, hidden = [], [], []
+        number, first = sum(window.count for window in windows), 0
+        symbols, nats, hidden = np.empty(number, np.int64), np.empty(number), None
         for window in windows:
             self.check()
             if window.starts:
                 state = self.model.initial_state(1)
             inputs, targets = self.device.tensors(window)
+            read = slice(first, first + window.count)
             with self.device.autocast():
                 if self.keep_hidden:
-                    hidden.append(self._hidden(inputs, state))
+                    found = self._hidden(inputs, state)
+                    hidden = np.empty((number, found.shape[1]), np.float32) if hidden is None else hidden
+                    hidden[read] = found
                 each, after = self.model.target_nats(inputs, targets, state)
-            symbols.append(window.targets[:, 0])
-            nats.append(each.double().cpu().numpy()[:, 0])
+            symbols[read], nats[read] = window.targets[:, 0], each[:, 0].double().cpu().numpy()
             if weights is not None:
                 gradients, after = mean_gradients(self.model, window, self.device, state)
                 weights.step(gradients)
-            state = after
-        return Targets(np.concatenate(symbols), np.concatenate(nats), np.concatenate(hidden) if hidden else None)
+            state, first = after, read.stop
+        return Targets(symbols, nats, hidden)
 
     def _hidden(self, inputs: torch.Tensor, state: State) -> np.ndarray:
+        """What the output layer reads (T, F)."""
         hidden = self.model.hidden_outputs(inputs, state)
         if hidden is None:
             name = type(self.model).__name__
             raise ConfigError(f"runner.method=cache needs what the output layer reads, which {name} does not tell")
-        found: np.ndarray = hidden.float().cpu().numpy()[:, 0]
+        found: np.ndarray = hidden[:, 0].float().cpu().numpy()
         return found
