@@ -12,12 +12,16 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .written_points import WrittenPoints
 
 log = logging.getLogger("experiments")
 
@@ -39,6 +43,14 @@ TYPES: dict[str, type | tuple[type, ...]] = {  # of the values of an entry; othe
 }
 TEXTS = ("parameters", "tags", "dataset")  # entries whose values are all text
 BLOCK_SIZE = 1 << 20  # bytes that are read at a time
+
+# Lines of points as `log_metrics` writes them, which are nearly all lines of a long run: read without a JSON parser.
+INTEGER = rb"-?(?:0|[1-9][0-9]{0,17})"
+NUMBER = INTEGER + rb"(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+REST = rb'", "value": (%s), "step": (%s), "timestamp": (%s)\}' % (NUMBER, INTEGER, INTEGER)
+PLAIN = rb"[ !#-\[\]-~]*"  # ASCII without quotes and backslashes
+POINT = re.compile(rb'\{"key": "(' + PLAIN + rb")" + REST)
+INTERVAL_POINTS = re.compile(rb'(?:\{"key": "interval/' + PLAIN + REST + rb"\n)++")
 
 
 class Point(NamedTuple):
@@ -66,14 +78,14 @@ class Journal:
         self._lock = threading.Lock()  # held wherever the descriptor is used
         self.end = 0  # where the last whole line ended when the journal was opened; 0 for a new journal
         self.has_parameters = False
-        self._written: set[tuple[str, int]] = set()  # points that a resumed run does not write again
+        self._written = WrittenPoints()  # that a resumed run does not write again
         try:
             try:
                 for entry, after in self.entries(0):
                     self.end = after
                     self.has_parameters = self.has_parameters or "parameters" in entry
                     if "key" in entry:
-                        self._written.add((entry["key"], entry["step"]))
+                        self._written.add(entry["key"], entry["step"])
             except Damaged:
                 copy = shutil.copy(path, path.with_name(f"{path.name}.damaged"))
                 log.warning("%s is damaged: what follows the damaged line is removed and kept in %s", path, copy)
@@ -128,21 +140,31 @@ class Journal:
             return os.pread(descriptor, BLOCK_SIZE, start)
 
 
-def parse(read: Callable[[int], bytes], start: int) -> Iterator[tuple[Entry, int]]:
+def parse(read: Callable[[int], bytes], start: int, with_interval: bool = True) -> Iterator[tuple[Entry, int]]:
     """The whole lines from byte `start` on, each with the offset of the next. Damaged at the first malformed line.
 
-    `read` returns the block that begins at an offset.
+    `read` returns the block that begins at an offset. Not `with_interval`, of interval/* points that follow each other
+    only the last one of a block is handed out; the others are checked all the same.
     """
     rest, offset = b"", start
     while block := read(offset + len(rest)):
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            offset += len(line) + 1
-            yield parse_line(line), offset
+        text, at = rest + block, 0
+        end = text.rfind(b"\n") + 1
+        while at < end:
+            if not with_interval and (skipped := INTERVAL_POINTS.match(text, at, end)):
+                at = max(at, text.rfind(b"\n", at, skipped.end() - 1) + 1)
+            after = text.index(b"\n", at) + 1
+            yield parse_line(text[at : after - 1]), offset + after
+            at = after
+        rest, offset = text[end:], offset + end
 
 
 def parse_line(line: bytes) -> Entry:
     """One line. Damaged if it is not a JSON object whose values have the right types."""
+    if point := POINT.fullmatch(line):
+        key, value, step, timestamp = point.groups()
+        name = sys.intern(key.decode())
+        return {"key": name, "value": float(value), "step": int(step), "timestamp": int(timestamp)}
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -151,22 +173,32 @@ def parse_line(line: bytes) -> Entry:
         raise Damaged("a line has values of the wrong type")
     if "key" in entry and entry.keys() != set(Point._fields):
         raise Damaged("a point has other keys")
+    if "key" in entry and not -(1 << 63) <= entry["step"] < 1 << 63:
+        raise Damaged("a step has more than 64 bits")
     if not all(isinstance(text, str) for name in TEXTS for text in entry.get(name, {}).values()):
         raise Damaged("a parameter, a tag or what describes the data is not text")
     return entry
 
 
-def read_entries(path: Path, start: int = 0) -> Iterator[tuple[Entry, int]]:
-    """The whole lines of a journal from byte `start` on, each with the offset of the next. Damaged, or OSError."""
+def read_entries(
+    path: Path, start: int = 0, *, with_interval: bool = True, block_size: int = BLOCK_SIZE
+) -> Iterator[tuple[Entry, int]]:
+    """The whole lines of a journal from byte `start` on, each with the offset of the next. Damaged, or OSError.
+
+    See `parse`; `block_size` bytes are read at a time.
+    """
     with path.open("rb") as file:
-        yield from parse(lambda offset: os.pread(file.fileno(), BLOCK_SIZE, offset), start)
+        yield from parse(lambda offset: os.pread(file.fileno(), block_size, offset), start, with_interval)
 
 
-def read_journal(path: Path) -> list[Point]:
+def points_of(path: Path) -> Iterator[Point]:
     """The points of a journal up to the first damaged line, in the order in which they were written."""
-    points = []
     with contextlib.suppress(Damaged):
         for entry, _ in read_entries(path):
             if "key" in entry:
-                points.append(Point(**entry))
-    return points
+                yield Point(**entry)
+
+
+def read_journal(path: Path) -> list[Point]:
+    """All of `points_of` at once: of a long run they take a lot of memory."""
+    return list(points_of(path))

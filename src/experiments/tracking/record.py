@@ -105,7 +105,7 @@ class RunRecord:
         if self.is_damaged:
             return
         try:
-            for entry, after in read_entries(self.folder / JOURNAL, self._offset):
+            for entry, after in read_entries(self.folder / JOURNAL, self._offset, with_interval=False):
                 self._add(entry)
                 self._offset = after
         except FileNotFoundError:
