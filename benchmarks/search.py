@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.tracking.record import records_in
+from experiments.tracking.records import records_in
 
 FIXED = [
     "data=words",

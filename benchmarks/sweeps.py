@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from experiments.tracking.mlflow_connection import create_store
-from experiments.tracking.record import RunRecord, records_in
+from experiments.tracking.record import RunRecord
+from experiments.tracking.records import records_in
 
 JOBS = 40
 COMMAND = ["-m", "seed=range(40)", "model=torch_lstm", "model.hidden_size=64", "threads=1", "truncation=20"]

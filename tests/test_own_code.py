@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from experiments.tracking.provenance import different_code
-from experiments.tracking.record import records_in
+from experiments.tracking.records import records_in
 from experiments.tracking.source_code import SourceCode
 
 from .test_extending import FILES, mine  # noqa: F401 - a fixture

@@ -12,11 +12,12 @@ import time
 
 import pytest
 
-from experiments.checkpoints.resume import newest_unfinished
+from experiments.checkpoints.resume import newest_of
 from experiments.tracking.backend import Refused
 from experiments.tracking.journal import Damaged, Journal, Point, parse_line, read_journal
 from experiments.tracking.memory import MemoryBackend, MemoryStore
-from experiments.tracking.record import RunRecord, records_in
+from experiments.tracking.record import RunRecord
+from experiments.tracking.records import records_in, unfinished_in
 from experiments.tracking.run import Run
 
 
@@ -215,7 +216,7 @@ def test_a_journal_is_read_up_to_a_line_of_the_wrong_shape(tmp_path, line, caplo
     assert (damaged.metrics, damaged.outcome, whole.outcome) == ({"train/loss": {1: 1.0}}, "running", "completed")
     assert f"the journal in {tmp_path / 'damaged'} is damaged" in caplog.text
     assert [point.step for point in read_journal(path)] == [1]
-    assert newest_unfinished(tmp_path, "nothing") is None
+    assert newest_of("nothing", unfinished_in(tmp_path)) is None
     (tmp_path / "damaged" / "lock").touch()
     a_store(tmp_path).close_dead_runs("whole")  # the journal is continued after its last good line
     assert RunRecord.of(tmp_path / "damaged").outcome == "interrupted"

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .checkpoints.resume import nearest_unfinished, newest_unfinished
+from .checkpoints.resume import nearest_to, newest_of
 from .experiment import Experiment
 from .tracking.folder import JOURNAL, Busy
 from .tracking.interruption import ProcessLost, Stop, interruptible
 from .tracking.naming import name_of_run
 from .tracking.record import RunRecord
+from .tracking.records import unfinished_in
 from .tracking.run import Run
 from .tracking.unrecorded import UnrecordedRun
 from .training.threads import num_threads
@@ -28,8 +29,9 @@ def run_to_resume(experiment: Experiment, fingerprint: str) -> Path | None:
         own = folder / experiment.job.run
         return own if (own / JOURNAL).exists() else None
     if experiment.settings.resume == "auto":
-        newest = newest_unfinished(folder, experiment.description.identity(fingerprint))
-        if newest is None and (note := nearest_unfinished(folder, experiment.config)):
+        unfinished = unfinished_in(folder)
+        newest = newest_of(experiment.description.identity(fingerprint), unfinished)
+        if newest is None and (note := nearest_to(experiment.config, unfinished)):
             log.info("%s", note)
         return newest
     if experiment.resumes is not None:

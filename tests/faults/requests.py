@@ -24,7 +24,8 @@ from experiments import cli
 from experiments.tracking import delivery
 from experiments.tracking.journal import read_journal
 from experiments.tracking.mlflow_connection import create_store
-from experiments.tracking.record import RunRecord, records_in
+from experiments.tracking.record import RunRecord
+from experiments.tracking.records import records_in
 
 from .findings import Findings
 from .proxy import FAULTS, Fault, Proxy

@@ -10,7 +10,8 @@ import pytest
 from experiments.comparison import figures
 from experiments.config.paths import HOME
 from experiments.tracking.journal import read_journal
-from experiments.tracking.record import RunRecord, sweep_in
+from experiments.tracking.record import RunRecord
+from experiments.tracking.records import sweep_in
 from experiments.training import tbptt
 
 TINY = ("model=torch_rnn", "model.hidden_size=8", "model.embedding_size=4", "truncation=7", "epochs=3", "threads=1")

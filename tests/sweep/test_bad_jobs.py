@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tracking.record import records_in
+from experiments.tracking.records import records_in
 
 BAD_MODEL = """
 import os

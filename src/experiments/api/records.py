@@ -9,7 +9,8 @@ from ..comparison.report import Report
 from ..comparison.table import EVERYTHING
 from ..experiment import store_of
 from ..runners.compare import report_of
-from ..tracking.record import RunRecord, records_in
+from ..tracking.record import RunRecord
+from ..tracking.records import records_in
 from .composing import Options, composition_of_options, errors_as_sentences
 
 WORDS = {"None": None, "True": True, "False": False}

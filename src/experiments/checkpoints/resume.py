@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..config.composition import Composition, merge
 from ..config.errors import ConfigError, first_line
 from ..config.recorded_form import identity_options, todays_form
 from ..tracking.folder import DELIVERED, JOURNAL, read_delivered
-from ..tracking.record import RunRecord, records_in
+from ..tracking.record import RunRecord
 from .allowed_targets import check_targets
 
 MAX_CONFIG = 1 << 20  # characters
@@ -84,20 +85,20 @@ def stored_run(composition: Composition) -> StoredRun | None:
     return StoredRun(folder, todays_form(config), choices)
 
 
-def newest_unfinished(folder: Path, identity: str) -> Path | None:
-    """The folder of the newest run of this identity without a final outcome; None if there is none."""
-    same = [run for run in records_in(folder) if run.tags.get("identity") == identity and not run.is_over]
+def newest_of(identity: str, unfinished: Sequence[RunRecord]) -> Path | None:
+    """The folder of the newest of the unfinished runs that has this identity; None if there is none."""
+    same = [run for run in unfinished if run.tags.get("identity") == identity]
     return same[-1].folder if same else None
 
 
-def nearest_unfinished(folder: Path, config: Mapping[str, Any]) -> str | None:
+def nearest_to(config: Mapping[str, Any], unfinished: Sequence[RunRecord]) -> str | None:
     """One line about the unfinished training run whose options are nearest to this config; None if there is none."""
     found = []
-    for record in records_in(folder):
-        if record.is_over or record.tags.get("runner") != "train" or "sweep" in record.tags:
+    for record in unfinished:
+        if record.tags.get("runner") != "train" or "sweep" in record.tags:
             continue
         with contextlib.suppress(ConfigError):  # its config cannot be read
-            stored, choices = stored_config(record.folder)
+            stored, choices = stored_config(record.folder, record)
             found.append((StoredRun(record.folder, todays_form(stored), choices).changes(config), record.name))
     if not found:
         return None
@@ -116,15 +117,18 @@ def find_run(folder: Path, which: str) -> Path:
     """The folder of a run, by its name or by its id in the store. Raises ConfigError if it is not in `folder`."""
     named = [folder / which] if Path(which).name == which else []
     folders = (path.parent for path in folder.glob(f"*/{DELIVERED}"))
-    for run in [*named, *(run for run in folders if read_delivered(run).store_id == which)]:
+    for run in itertools.chain(named, (run for run in folders if read_delivered(run).store_id == which)):
         if (run / JOURNAL).is_file():
             return run
     raise ConfigError(f"resume={which}: no run of this name or id is in {folder}; tracker.folder=FOLDER names another")
 
 
-def stored_config(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The config and choices a run began with. Raises ConfigError if they cannot be read, or it is no training run."""
-    path, tags = run / "config.yaml", RunRecord.of(run).tags
+def stored_config(run: Path, record: RunRecord | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The config and choices a run began with; `record` is what is recorded of it, where that is known already.
+
+    Raises ConfigError if they cannot be read, or it is no training run.
+    """
+    path, tags = run / "config.yaml", (record or RunRecord.of(run)).tags
     if tags.get("runner") != "train":
         raise ConfigError(f"resume: the run {run.name} is not a training run, so it cannot be resumed")
     try:

@@ -49,8 +49,8 @@ def read(folder: Path, weights: Mapping[str, Any]) -> Mapping[str, Any] | None:
         content = checkpoint.load_newest([folder / LAST, folder / PREVIOUS])
         if content is None:
             return None
-        names = (folder.name, RunRecord.of(folder).name)  # they differ if the folder was renamed
-        if content.get("run", folder.name) not in names:  # files of earlier versions do not name their run
+        own = content.get("run", folder.name)  # files of earlier versions do not name their run
+        if own not in (folder.name, RunRecord.beginning_of(folder).name):  # they differ if the folder was renamed
             raise ValueError(f"{folder / LAST} is of the run {content['run']}, not of {folder.name}")
         states = in_current_format(content)
         checkpoint.check_weights(weights, states["model"], str(folder / LAST))

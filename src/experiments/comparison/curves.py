@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..config.figure import COLOURS, FEW_EPOCHS, Scale, XAxis, empty_figure, epochs_at, scale_scores, scale_x
 from ..tracking.folder import JOURNAL
-from ..tracking.journal import read_journal
+from ..tracking.journal import points_of
 from ..tracking.record import RunRecord
 from .axis_figures import Axis
 from .grouping import Combination, group
@@ -73,7 +73,7 @@ def placed(run: RunRecord, values: Mapping[int, float], x: XAxis) -> dict[float,
 def within_epochs(run: RunRecord, metric: str) -> dict[int, float]:
     """The interval/* points of a metric, which only the run's journal has; nothing where that is not here."""
     journal = run.folder / JOURNAL
-    points = read_journal(journal) if journal.is_file() else []
+    points = points_of(journal) if journal.is_file() else ()
     return {point.step: point.value for point in points if point.key == f"interval/{metric}"}
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ..config.errors import ConfigError, first_line
 from ..experiment import Experiment
-from ..tracking.record import RunRecord, records_in
+from ..tracking.record import RunRecord
+from ..tracking.records import records_in
 from ..tracking.store import Store
 
 log = logging.getLogger("experiments")

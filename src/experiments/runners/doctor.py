@@ -9,7 +9,8 @@ from ..config.checks import at_least
 from ..config.errors import first_line
 from ..experiment import Experiment
 from ..tracking.folder import Busy
-from ..tracking.record import RunRecord, records_in
+from ..tracking.record import RunRecord
+from ..tracking.records import records_in
 from ..tracking.store import IfDeleted, Store
 from ..training.final_report import tracker_overrides
 

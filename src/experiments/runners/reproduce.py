@@ -19,7 +19,8 @@ from ..config.paths import HOME
 from ..config.published import Published
 from ..experiment import Experiment
 from ..tracking.interruption import interruptible
-from ..tracking.record import RunRecord, records_in
+from ..tracking.record import RunRecord
+from ..tracking.records import records_in
 
 log = logging.getLogger("experiments")
 

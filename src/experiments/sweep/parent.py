@@ -14,9 +14,10 @@ from ..config.errors import first_line
 from ..config.keys import flatten
 from ..tracking.description import NOTE
 from ..tracking.folder import JOURNAL
-from ..tracking.journal import read_journal
+from ..tracking.journal import points_of
 from ..tracking.provenance import provenance_tags
-from ..tracking.record import RunRecord, sweep_in
+from ..tracking.record import RunRecord
+from ..tracking.records import sweep_in
 from ..tracking.run import Run
 from .dimensions import Dimension
 from .options import Options
@@ -37,7 +38,7 @@ class Parent:
         self._counts: dict[str, int] = {}
         self._logged: dict[str, float] = {}
         self._axes: list[str] = json.loads(run.tags["sweep.axes"])
-        self._step = sum(point.key == "sweep/ended" for point in read_journal(run.folder / JOURNAL))
+        self._step = sum(point.key == "sweep/ended" for point in points_of(run.folder / JOURNAL))
         run.log_parameters({key: value for key, value in vars(options).items() if key not in CHANGEABLE})
 
     def log_progress(self, jobs: Sequence[RunRecord]) -> None:

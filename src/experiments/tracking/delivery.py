@@ -75,6 +75,11 @@ class Delivery:
         """Lines of the journal that the store has not received."""
         return sum(1 for _ in self._journal.entries(self._offset))
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the store has not received the whole journal."""
+        return any(True for _ in self._journal.entries(self._offset))
+
     def start(self, interval: float) -> None:
         """Deliver every `interval` seconds in a thread, for the first time at once."""
         self._interval = interval

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..config.secrets import revealed
 from .backend import Backend
 from .mlflow_address import SERVERS, SQLITE, checked_uri, database_of, is_missing, is_sqlite, reachable
+from .mlflow_checkpoints import find_checkpoint
 from .selection import Selection
 from .store import Store
 
@@ -44,6 +45,8 @@ class MlflowStore(Store):
         return MlflowBackend(self.uri, self.experiment, name)
 
     def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:
+        if is_sqlite(self.uri) and (found := find_checkpoint(database_of(self.uri), self.experiment, which)):
+            return found
         with reachable(self.uri):
             return self._runs().find_checkpoint(which, into)
 

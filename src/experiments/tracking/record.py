@@ -1,23 +1,20 @@
 """What a run has recorded, read from its journal or from a store."""
 
 import dataclasses
-import logging
 import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..config.errors import first_line
 from ..interfaces.task import LABELS, SYMBOLS, TAG, TASKS, Task
 from .folder import JOURNAL, read_delivered
-from .journal import Damaged, Entry, read_entries
-
-log = logging.getLogger("experiments")
+from .journal import BLOCK_SIZE, Damaged, Entry, read_entries
 
 KEPT_METRICS = ("train/", "valid/", "test/")  # metrics of an epoch or of the run; interval/* are for the dashboard only
 DIED = "died_at"  # a tag: the step of the last point before the run's process died
 DATA_WITH_LABELS = ("Imdb", "LabelledTexts")  # before runs had the tag
 FINAL_OUTCOMES = ("completed", "diverged", "pruned")  # outcomes after which a run is not resumed
+FIRST_BLOCK = 1 << 13  # bytes in which the first line usually is
 
 
 @dataclasses.dataclass
@@ -44,6 +41,15 @@ class RunRecord:
         """The run in this folder, as far as its journal goes; it may not exist yet. OSError if it is unreadable."""
         record = cls(folder.name, read_delivered(folder).store_id or folder.name, folder=folder)
         record.refresh()
+        return record
+
+    @classmethod
+    def beginning_of(cls, folder: Path) -> "RunRecord":
+        """The run in this folder as its first line has it: name, start, store and tags; `refresh` reads the rest."""
+        record = cls(folder.name, read_delivered(folder).store_id or folder.name, folder=folder)
+        record.refresh(first_line_only=True)
+        if not record.tags:  # not as this package begins a journal
+            record.refresh()
         return record
 
     @property
@@ -100,14 +106,17 @@ class RunRecord:
         values = self.metrics.get(key)
         return values[next(reversed(values))] if values else None
 
-    def refresh(self) -> None:
+    def refresh(self, first_line_only: bool = False) -> None:
         """Read what was added to the journal since the last time. OSError if it cannot be read."""
         if self.is_damaged:
             return
+        size = FIRST_BLOCK if first_line_only else BLOCK_SIZE
         try:
-            for entry, after in read_entries(self.folder / JOURNAL, self._offset, with_interval=False):
+            for entry, after in read_entries(self.folder / JOURNAL, self._offset, with_interval=False, block_size=size):
                 self._add(entry)
                 self._offset = after
+                if first_line_only:
+                    break
         except FileNotFoundError:
             pass
         except Damaged:
@@ -132,33 +141,6 @@ class RunRecord:
 def own_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags without those that only a store uses."""
     return {key: text for key, text in tags.items() if not key.startswith("mlflow.") and key != "heartbeat"}
-
-
-def records_in(folder: Path, marker: str = JOURNAL) -> list[RunRecord]:
-    """The runs whose folder in `folder` has a file `marker`, in order of their start.
-
-    Logs a warning that names the run's folder if a journal is damaged or cannot be read.
-    """
-    records = []
-    for path in folder.glob(f"*/{marker}"):
-        try:
-            record = RunRecord.of(path.parent)
-        except OSError as error:
-            log.warning("the run in %s cannot be read: %s", path.parent, first_line(error))
-            continue
-        if record.is_damaged:
-            log.warning("the journal in %s is damaged: what follows the damaged line is not used", path.parent)
-        records.append(record)
-    return sorted(records, key=lambda record: (record.started, record.name))
-
-
-def sweep_in(folder: Path, which: str | None) -> tuple[RunRecord, list[RunRecord]]:
-    """A sweep in a folder of run folders (None: the latest) and its runs. ValueError if there is no such sweep."""
-    records = records_in(folder)
-    sweeps = [run for run in records if run.tags.get("runner") == "sweep" and which in (None, run.name, run.run_id)]
-    if not sweeps:
-        raise ValueError(f"there is no sweep {which or ''} in {folder}")
-    return sweeps[-1], [run for run in records if run.tags.get("sweep") == sweeps[-1].name]
 
 
 def is_filter(which: str | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .record import RunRecord, is_filter
+from .records import complete
 
 LATEST = re.compile(r"latest(?::(\d+))?")
 
@@ -126,15 +127,15 @@ class Folders(Source):
     """The run folders in one parent folder; there is no filter."""
 
     def __init__(self, runs: Sequence[RunRecord], place: str):
-        """`runs` are all those of the folder, in the order of their start."""
+        """`runs` are all those of the folder, in the order of their start, at least the beginning of each."""
         self._runs, self.place = runs, place
 
     def sweeps(self) -> list[RunRecord]:
-        return [run for run in self._runs if is_sweep(run)]
+        return complete([run for run in self._runs if is_sweep(run)])
 
     def named(self, names: Sequence[str]) -> list[RunRecord]:
         wanted = [run for run in self._runs if is_sweep(run) or is_training(run)]
-        return [run for run in wanted if run.name in names or run.run_id in names]
+        return complete([run for run in wanted if run.name in names or run.run_id in names])
 
     def jobs(self, sweeps: Sequence[str]) -> list[RunRecord]:
         return [run for run in self._runs if run.tags.get("sweep") in sweeps]
@@ -147,3 +148,6 @@ class Folders(Source):
 
     def latest(self, number: int) -> list[RunRecord]:
         return [run for run in self._runs if is_training(run)][-number:]
+
+    def complete(self, runs: Sequence[RunRecord]) -> list[RunRecord]:
+        return complete(list(runs))

@@ -11,7 +11,8 @@ from ..config.checks import at_least
 from .backend import Backend
 from .delivery import Delivery
 from .folder import LOCK, Delivered, RunFolder, read_delivered
-from .record import DIED, RunRecord, records_in
+from .record import DIED, RunRecord
+from .records import beginnings_in
 from .selection import Folders, Selection, select
 
 log = logging.getLogger("experiments")
@@ -43,7 +44,10 @@ class Store(abc.ABC):
         """The run of this name, for its delivery."""
 
     def find_checkpoint(self, which: str, into: Path) -> tuple[Path, str]:  # noqa: ARG002 - nothing to copy
-        """A run id or "latest" -> its best checkpoint, copied into a folder, and its run id. ValueError if none."""
+        """A run id or "latest" -> its best checkpoint and its run id; one from elsewhere is copied into a folder.
+
+        ValueError if there is none.
+        """
         raise ValueError(f"there is no checkpoint file {which!r}, and a {type(self).__name__} keeps no checkpoints")
 
     def select(self, which: Sequence[str]) -> Selection:
@@ -51,7 +55,7 @@ class Store(abc.ABC):
 
         A store that cannot search knows no filter. ValueError for what is not there.
         """
-        return select(which, Folders(records_in(self.folder), str(self.folder)))
+        return select(which, Folders(beginnings_in(self.folder), str(self.folder)))
 
     def close_silent(self, seconds: float) -> list[str]:  # noqa: ARG002 - only a shared store has runs of others
         """End runs of the store without a heartbeat for so many seconds as KILLED; returns their ids."""
@@ -93,7 +97,7 @@ class Store(abc.ABC):
 
     def _deliver(self, folder: RunFolder, done: str | None, if_deleted: IfDeleted | None) -> str | None:
         delivery = self.delivery(folder, may_exist=True)
-        is_behind = delivery.num_waiting > 0
+        is_behind = delivery.is_behind
         if is_behind:
             delivery.deliver()
         if if_deleted is None:
@@ -135,7 +139,7 @@ class Store(abc.ABC):
 
     def close_dead_runs(self, own: str) -> None:
         """Close all other runs whose process died, in the folder and in the store; logs which."""
-        for record in records_in(self.folder, LOCK):
+        for record in beginnings_in(self.folder, LOCK):
             name = record.folder.name
             with contextlib.suppress(ValueError, OSError):  # its process is alive, or it belongs to another user
                 if name != own and (done := self.close_dead_run(name)):

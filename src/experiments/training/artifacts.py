@@ -8,7 +8,7 @@ from tabulate import tabulate
 from ..config.errors import first_line
 from ..interfaces.model import Model, SummaryRow
 from ..tracking.folder import JOURNAL
-from ..tracking.journal import read_journal
+from ..tracking.journal import points_of
 from .learning_curve import draw_learning_curve
 from .loop import Training
 from .sampling import sample_texts
@@ -28,7 +28,7 @@ def store_results(training: Training) -> None:
                 run.log_model(run.folder / "best.pt")
         picture = run.folder / "learning_curve.png"
         x, scale = training.runner.curve_x, training.runner.curve_scale
-        draw_learning_curve(read_journal(run.folder / JOURNAL), picture, run.name, training.task, x, scale)
+        draw_learning_curve(points_of(run.folder / JOURNAL), picture, run.name, training.task, x, scale)
         if picture.exists():
             run.log_file(picture)
     except Exception as error:  # must not hide the error that ended the run

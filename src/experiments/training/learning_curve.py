@@ -1,6 +1,6 @@
 """The learning curve of a run: what describes its task, over the epochs, or within them where they are few."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,11 +38,13 @@ class Curves(NamedTuple):
     x: XAxis  # targets where no epoch ended, whose length is not known then
 
     @classmethod
-    def of(cls, points: Sequence[Point], task: Task, x: XAxis) -> "Curves":
+    def of(cls, points: Iterable[Point], task: Task, x: XAxis) -> "Curves":
         """The curves of what a run has recorded so far; without metrics if it has recorded nothing to be drawn."""
         series: dict[str, dict[int, float]] = {}
         for point in points:
-            series.setdefault(point.key, {}).setdefault(point.step, point.value)
+            kind, _, metric = point.key.partition("/")
+            if kind in SPLITS or (kind == "interval" and (metric == "loss" or task.curves((metric,)))):
+                series.setdefault(point.key, {}).setdefault(point.step, point.value)
         num_epochs, within = len(series.get("train/epoch", {})), len(series.get("interval/loss", {}))
         training = "interval" if num_epochs <= FEW_EPOCHS and within > num_epochs else "train"
         parts = [key.split("/", 1) for key in series]
@@ -66,14 +68,14 @@ class Curves(NamedTuple):
         return epochs_at(steps, self.series["train/epoch"])
 
 
-def draw_learning_curve(points: Sequence[Point], path: Path, title: str, task: Task, x: XAxis, scale: Scale) -> None:
+def draw_learning_curve(points: Iterable[Point], path: Path, title: str, task: Task, x: XAxis, scale: Scale) -> None:
     """Write `learning_curve` as a PNG, if there is one."""
     with names_in_any_script():
         if (figure := learning_curve(points, title, task, x, scale)) is not None:
             figure.savefig(path)
 
 
-def learning_curve(points: Sequence[Point], title: str, task: Task, x: XAxis, scale: Scale) -> "Figure | None":
+def learning_curve(points: Iterable[Point], title: str, task: Task, x: XAxis, scale: Scale) -> "Figure | None":
     """What describes the task, a panel for each metric; None if nothing of it was recorded.
 
     Training is a solid line with dots and validation a dashed one with squares. Of few epochs training is drawn by its
