@@ -18,7 +18,7 @@ compared. Sides that take turns in one process: `alternate.figures_of([{"cpu_sec
 import os
 from pathlib import Path
 
-from . import cells, networks, output, peers, processes, runs, threads
+from . import cells, networks, output, peers, processes, runs, stores, threads
 
 PARTS = {
     "torch": networks.torch_networks,
@@ -37,6 +37,7 @@ PARTS = {
     "cells": cells.cells,
     "output": output.output,
     "processes": processes.processes,
+    "stores": stores.stores,
 }
 OF_PTB = ("precision", "evaluation", "output")
 OF_KERAS = ("keras", "labels")

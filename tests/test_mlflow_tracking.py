@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.tracking.mlflow_address import checked_uri
+from experiments.tracking.mlflow_checkpoints import find_checkpoint
 from experiments.tracking.mlflow_connection import open_experiment
+from experiments.tracking.mlflow_runs import MlflowRuns
 from experiments.tracking.mlflow_store import MlflowStore
 from experiments.tracking.run import Run
 
@@ -141,6 +144,56 @@ def test_latest_is_the_newest_run_that_left_a_checkpoint(store, tmp_path):
     assert open_store(store, tmp_path).find_checkpoint(run_id, tmp_path)[1] == run_id
     with pytest.raises(ValueError, match="there is no run 'nothing'"):
         open_store(store, tmp_path).find_checkpoint("nothing", tmp_path)
+
+
+FINDING = """
+import sys
+from pathlib import Path
+from experiments.tracking.mlflow_store import MlflowStore
+store = MlflowStore(uri=sys.argv[1], experiment="test", folder="runs", interval=0.0, required=True)
+path, run_id = store.find_checkpoint(sys.argv[2], Path())
+print(path.read_text(), run_id, "mlflow" in sys.modules)
+"""
+
+
+def test_a_checkpoint_in_an_sqlite_file_is_the_one_that_mlflow_finds(store, tmp_path):
+    """Also after runs were deleted, of runs whose folder is not here, and beside another experiment."""
+    ids = {}
+    for name in ("old", "new", "deleted"):
+        with a_run(store, tmp_path, name=name, tags={"checkpoint": "best.pt"}) as run:
+            (run.folder / "best.pt").write_text(name)
+            run.log_file(run.folder / "best.pt")
+        ids[name] = run.run_id
+        time.sleep(0.01)
+    client = MlflowClient(store)
+    client.delete_run(ids["deleted"])
+    client.set_tag(client.create_run(client.create_experiment("another")).info.run_id, "checkpoint", "best.pt")
+    shutil.rmtree(tmp_path / "runs")
+    for which, name in (("latest", "new"), (ids["old"], "old"), (ids["deleted"], "deleted")):
+        found = subprocess.run(
+            [sys.executable, "-c", FINDING, store, which], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        path, run_id = MlflowRuns(store, "test").find_checkpoint(which, tmp_path)
+        assert found.stdout.split() == [path.read_text(), run_id, "False"] == [name, ids[name], "False"]
+
+
+def test_what_the_tables_do_not_tell_for_sure_mlflow_is_asked(store, tmp_path):
+    database = tmp_path / "mlflow.db"
+    with a_run(store, tmp_path, tags={"checkpoint": "best.pt"}) as run:
+        (run.folder / "best.pt").write_text("weights")
+        run.log_file(run.folder / "best.pt")
+    path, run_id = find_checkpoint(database, "test", "latest")
+    assert path.read_text() == "weights"
+    assert find_checkpoint(database, "test", "nothing") is None
+    assert find_checkpoint(database, "another", "latest") is None
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE runs SET artifact_uri = 'mlflow-artifacts:/1/artifacts'")
+    assert find_checkpoint(database, "test", run_id) is None
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("ALTER TABLE tags RENAME TO labels")
+    assert find_checkpoint(database, "test", "latest") is None
+    assert find_checkpoint(tmp_path / "not there.db", "test", "latest") is None
+    assert not (tmp_path / "not there.db").exists()
 
 
 def test_mlflow_is_imported_without_telemetry():

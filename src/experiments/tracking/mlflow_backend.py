@@ -10,16 +10,19 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from ..config.errors import first_line
 from .backend import Backend, Content, Deleted, Gone, Refused
 from .journal import Point
 from .mlflow_address import SERVERS, reachable
 from .mlflow_connection import client_of, open_experiment
+from .mlflow_database import num_steps
 from .mlflow_view import view_of
 
 MAX_PARENT_SEARCHES = 10  # after which a parent run counts as deleted
 MAX_PARAMETERS = 100  # of one request
+HISTORY_PAGE = 25_000  # points of one answer
 MAX_NAME, MAX_DIGEST = 500, 36  # characters of a dataset's
 MODEL = "model"  # the folder of a model among a run's artifacts: mlflow models serve -m runs:/RUN_ID/model
 CONTEXT = "mlflow.data.context"  # a tag that says what a dataset is for
@@ -122,8 +125,21 @@ class MlflowBackend(Backend):
         self.server, self.view = (self._uri if self._uri.startswith(SERVERS) else None), view_of(experiment_id)
 
     def _counts(self, content: Content) -> dict[str, int]:
-        histories = {key: self._client.get_metric_history(self.run_id, key) for key in content.counts}
-        return {key: len({point.step for point in history}) for key, history in histories.items()}
+        """The steps that the store has of each metric, without an object for each point of a database."""
+        store = self._client._tracking_client.store
+        if isinstance(store, SqlAlchemyStore):
+            counts = num_steps(store, self.run_id)
+            return {key: counts.get(key, 0) for key in content.counts}
+        return {key: len(set(self._steps(key))) for key in content.counts}
+
+    def _steps(self, key: str) -> Iterator[int]:
+        """The step of every point of a metric, one page of a server's answer after the other."""
+        store, token = self._client._tracking_client.store, None
+        while True:
+            found = store.get_metric_history(self.run_id, key, max_results=HISTORY_PAGE, page_token=token)
+            yield from (point.step for point in found)
+            if not (token := found.token):
+                return
 
     def _find(self, name: str, started: int | None = None) -> str | None:
         """The run of this name; with the time of its start, as runs in different folders may have the same name."""

@@ -9,7 +9,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlMetric, SqlParam, SqlRun, SqlTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, distinct, func, or_, select
 
 from .mlflow_source import PAGE, MlflowSource, Value, pages, with_metrics
 from .record import KEPT_METRICS, RunRecord, own_tags
@@ -67,6 +67,15 @@ class MlflowDatabase(MlflowSource):
     def _rows(self, query: Select[Any]) -> list[Any]:
         with self._store.ManagedSessionMaker() as session:
             return list(session.execute(query))
+
+
+def num_steps(store: SqlAlchemyStore, run_id: str) -> dict[str, int]:
+    """At how many steps the database has each metric of a run."""
+    query = select(SqlMetric.key, func.count(distinct(SqlMetric.step)).label("number")).where(
+        SqlMetric.run_uuid == run_id
+    )
+    with store.ManagedSessionMaker() as session:
+        return {row.key: row.number for row in session.execute(query.group_by(SqlMetric.key))}
 
 
 def tagged(key: str, value: str) -> Any:

@@ -3,6 +3,7 @@
 A folder may have thousands of runs, so where the first or the last lines of a journal tell enough no more is read.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -84,16 +85,17 @@ def last_outcome(journal: Path) -> str | None:
     with journal.open("rb") as file:
         start = max(0, os.fstat(file.fileno()).st_size - LAST_BLOCK)
         first, *lines = os.pread(file.fileno(), LAST_BLOCK, start).split(b"\n")
-    status = outcome = None
-    try:
-        if not lines or lines.pop():  # no whole line, or an unfinished last one
-            return None
-        for line in [first, *lines] if start == 0 else lines:
-            entry = parse_line(line)
-            status, outcome = entry.get("status", status), entry.get("tags", {}).get("outcome", outcome)
-    except Damaged:
+    if not lines or lines.pop():  # no whole line, or an unfinished last one
         return None
-    return None if status in (None, "RUNNING") else outcome
+    status = outcome = None
+    with contextlib.suppress(Damaged):
+        for line in reversed([first, *lines] if start == 0 else lines):
+            entry = parse_line(line)
+            status = status or entry.get("status")
+            outcome = outcome or entry.get("tags", {}).get("outcome")
+            if status and outcome:
+                return None if status == "RUNNING" else outcome
+    return None
 
 
 def _unless_over(folder: Path) -> RunRecord | None:
