@@ -71,11 +71,10 @@ class MlflowDatabase(MlflowSource):
 
 def num_steps(store: SqlAlchemyStore, run_id: str) -> dict[str, int]:
     """At how many steps the database has each metric of a run."""
-    query = select(SqlMetric.key, func.count(distinct(SqlMetric.step)).label("number")).where(
-        SqlMetric.run_uuid == run_id
-    )
+    number: Any = func.count(distinct(SqlMetric.step)).label("number")
+    query: Any = select(SqlMetric.key, number).where(SqlMetric.run_uuid == run_id).group_by(SqlMetric.key)
     with store.ManagedSessionMaker() as session:
-        return {row.key: row.number for row in session.execute(query.group_by(SqlMetric.key))}
+        return {row.key: row.number for row in session.execute(query)}
 
 
 def tagged(key: str, value: str) -> Any:
