@@ -3,6 +3,7 @@
 import random
 
 import pytest
+import torch
 
 from ..several import largest_difference, place, run_together
 
@@ -30,6 +31,7 @@ MORE = {
     "classes with weights": (*COMMANDS["labels"], "class_weights=balanced"),
     "row-sparse": ("model=torch_gru", *TEXT, "batch_size=4", "epochs=1", "optimizer=sgd", "model.embedding_size=13200"),
     "numbers": ("data=adding", "model=torch_rnn", "data.length=9", "data.num_train=30", "batch_size=7", "epochs=2"),
+    "limited": ("model=torch_gru", *TEXT, "batch_size=4", "epochs=9", "schedule=linear", "runner.max_targets=500"),
     "one column each": ("model=torch_lstm", *TEXT, *DROPOUTS, "batch_size=3", "epochs=1"),
 }
 
@@ -71,6 +73,17 @@ def test_two_processes_record_what_one_records(data, train):
 def test_so_do_three_with_unequal_shares_and_for_other_networks_and_data(data, train, size):
     found = compare(data, train, size, COMMANDS | MORE)
     assert max(found.values()) < 1e-10, found
+
+
+@pytest.mark.slow
+def test_two_processes_end_after_the_same_update_when_their_time_is_over(data):
+    limited = (*MORE["limited"], "epochs=10000", "runner.max_targets=null", "runner.max_seconds=0.5")
+    measured = ("runner.gradients_interval=4", "runner.gradients_lags=3", "runner.checkpoint_interval=0.1")
+    for output in run_together(data, 2, named([("in time", (*limited, *measured))], "several")):  # else one would hang
+        assert (output.returncode, output.stderr) == (0, ""), output
+    last = torch.load(data / "several" / "in_time" / "last.pt", weights_only=False)
+    assert last["budget"]["max_seconds"] >= 0.5
+    assert last["loop"]["epoch"] < 10000
 
 
 @pytest.mark.parametrize(

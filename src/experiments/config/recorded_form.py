@@ -74,6 +74,8 @@ TRAIN = "experiments.runners.Train"
 ADDED_TO_TRAIN: dict[str, Any] = {"print_every": None, "curve_x": "epochs", "curve_scale": "auto"}
 ADDED_TO_TRAIN |= {"gradients_interval": None, "gradients_lags": 50, "keep": "all"}
 
+ADDED[TRAIN] = {"max_seconds": None, "max_targets": None}
+
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
 # checkpoint by its run, the vectors of an embedding by their digest.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep", "loss_sum")
@@ -96,7 +98,7 @@ def todays_form(config: Mapping[str, Any]) -> dict[str, Any]:
         else:
             data.pop("text", None)
             data.setdefault("cache", cache_folder())
-    for section in ("data", "model"):
+    for section in ("data", "model", "runner"):
         options = today.get(section)
         if isinstance(options, dict) and options.get("_target_") in ADDED:
             today[section] = ADDED[options["_target_"]] | options
@@ -118,7 +120,7 @@ def recorded_form(config: Mapping[str, Any]) -> dict[str, Any]:
         recorded["data"]["text"] = None
         if recorded["data"].get("unknown") == "auto":  # whether there is one is seen in the data's fingerprint
             recorded["data"]["unknown"] = None
-    for section in {"data", "model"} & today.keys():
+    for section in {"data", "model", "runner"} & today.keys():
         before = ADDED.get(today[section].get("_target_"), {}).items()
         recorded[section] = {k: v for k, v in recorded[section].items() if (k, v) not in before}
     return recorded

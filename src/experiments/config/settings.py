@@ -15,6 +15,7 @@ SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 OWN_TAGS: tuple[str, ...] = ("mlflow.", "sweep", "dataset", "choice.", "code.", "version.", "git_")
 OWN_TAGS += ("outcome", "identity", "command", "runner", "error", "seconds", "checkpoint", "started_from", "heartbeat")
 OWN_TAGS += ("died_at", "num_parameters", "threads", "processes", "device", "host", "pid", "user", "platform", "python")
+OWN_TAGS += ("ended_by",)
 MAX_NAME = 100  # characters, so that a folder of this name can be made everywhere
 
 

@@ -1,10 +1,12 @@
 """The runner that trains."""
 
+import inspect
 import logging
 from typing import TYPE_CHECKING, Literal
 
 from ..checkpoints import training_state
-from ..config.checks import at_least
+from ..config.checks import above, at_least
+from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
@@ -43,18 +45,24 @@ class Train:
         curve_scale: Literal["auto", "linear", "log"],
         gradients_interval: int | None,
         gradients_lags: int,
+        max_seconds: float | None,
+        max_targets: int | None,
     ):
         """`log_interval`: updates between interval/* metrics; the other two: seconds, or targets, between checkpoints.
 
         `keep` "best": the training state of a completed run is deleted. `print_every`: epochs between lines on the
         screen, None: as time passes. `curve_x` and `curve_scale`: the axes of the learning curve. `gradients_interval`:
-        updates between measurements of the gradient's norms up to the lag `gradients_lags`.
+        updates between measurements of the gradient's norms up to the lag `gradients_lags`. `max_seconds` of training,
+        without those of validation and checkpoints, and `max_targets` of training: either ends it before `epochs` do.
         """
         at_least(1, log_interval=log_interval, checkpoint_targets_interval=checkpoint_targets_interval)
         at_least(1, print_every=print_every)
         at_least(0, checkpoint_interval=checkpoint_interval)
         at_least(1, gradients_interval=gradients_interval)
         at_least(2, gradients_lags=gradients_lags)
+        at_least(1, max_targets=max_targets)
+        above(0, max_seconds=max_seconds)
+        self.max_seconds, self.max_targets = max_seconds, max_targets
         self.gradients_interval, self.gradients_lags = gradients_interval, gradients_lags
         self.log_interval, self.checkpoint_interval = log_interval, checkpoint_interval
         self.checkpoint_targets_interval = checkpoint_targets_interval
@@ -100,6 +108,7 @@ class Train:
 
     def _prepare(self, experiment: Experiment) -> Training:
         """Data and model, and the kind of training that the model needs."""
+        self._refuse_limits(experiment.model.target)
         dataset = experiment.build_dataset()
         model = experiment.build_model(dataset).train()
         course = self._gradient_course(experiment, dataset, model)
@@ -108,6 +117,16 @@ class Train:
         training = GradientTraining(experiment, self, dataset, model)
         training.course = course
         return training
+
+    def _refuse_limits(self, model: object) -> None:
+        """ConfigError for a limit of a model that has no updates between which it could be stopped."""
+        limits = {"max_seconds": self.max_seconds, "max_targets": self.max_targets}
+        given = [f"runner.{name}={limit}" for name, limit in limits.items() if limit is not None]
+        if given and inspect.isclass(model) and issubclass(model, CountedModel):
+            raise ConfigError(
+                f"{given[0]} ends a training between two updates, but {model.__name__} counts the training split at "
+                "once: leave it out, or choose a network, such as model=torch_lstm"
+            )
 
     def _gradient_course(self, experiment: Experiment, dataset: Dataset, model: Model) -> "GradientCourse | None":
         if self.gradients_interval is None or not experiment.processes.is_first:

@@ -35,6 +35,8 @@ def metrics_rows(training: Training) -> Iterator[tuple[str, str]]:
     deciding = "valid" if "valid" in training.dataset.splits else "train"
     best = best_metrics(training, deciding)
     yield "best", f"{summary_line(best, task)}  ({deciding}, epoch {training.best.epoch} of {training.epoch})"
+    if training.end_note:
+        yield "ended", training.end_note
     notes = {
         "train": training.train_metrics_are,
         "valid": "last epoch" if evaluation.is_exact else f"last epoch, {evaluation.description}",

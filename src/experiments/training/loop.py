@@ -30,6 +30,7 @@ class Training(abc.ABC):
 
     train_metrics_are = "last epoch, running"  # how the final report explains the metrics of the training split
     windows_per_epoch = 1
+    end_note = ""  # what ended it, where it had a limit, for the final report
     run: Run  # from `train` on
     stop: Stop
 
@@ -55,14 +56,21 @@ class Training(abc.ABC):
         """The epochs after which the training is done."""
         return self.settings.epochs
 
-    def train(self, run: Run, stop: Stop) -> None:
-        """Epochs until all are done, patience is over, the loss diverges or the run is asked to stop."""
-        self.run, self.stop, self.saved_at, self.saved_targets = run, stop, self.processes.now(), self.targets
+    @property
+    def ended_by(self) -> str | None:
+        """The option that ends the training now, "epochs" or "patience"; None: there is another epoch."""
+        if self.epoch >= self.num_epochs:
+            return "epochs"
         patience = self.settings.patience
+        return None if patience is None or self.best.stale < patience else "patience"
+
+    def train(self, run: Run, stop: Stop) -> None:
+        """Epochs until an option ends them, the loss diverges or the run is asked to stop."""
+        self.run, self.stop, self.saved_at, self.saved_targets = run, stop, self.processes.now(), self.targets
         has_bar = self.experiment.job is None and self.processes.is_first
         print_every = self.runner.print_every
         with Progress(self.windows_per_epoch, self.num_epochs, self.task, print_every, has_bar) as progress:
-            while self.epoch < self.num_epochs and (patience is None or self.best.stale < patience):
+            while self.ended_by is None:
                 self._epoch(progress)
 
     def test(self) -> None:

@@ -86,6 +86,9 @@ class ProcessGroup(Processes):
     def now(self) -> float:
         return self._clock
 
+    def read_clock(self) -> None:
+        self._clock = self.from_first(time.monotonic)
+
     def from_first(self, make: Callable[[], T]) -> T:
         made: list[Any] = [make() if self.is_first else None]
         with self._others():

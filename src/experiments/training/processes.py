@@ -66,6 +66,9 @@ class Processes:
         """Seconds on a clock that all processes read alike, so that they decide alike."""
         return time.monotonic()
 
+    def read_clock(self) -> None:
+        """Bring the clock of `now` up to date; all have to call this."""
+
     def from_first(self, make: Callable[[], T]) -> T:
         """What the first process makes; the others do not make it."""
         return make()

@@ -34,9 +34,14 @@ class Progress(contextlib.ExitStack):
         shown = sys.stderr.isatty() and has_bar
         if shown:
             self.enter_context(logging_redirect_tqdm([log]))
-        bar = tqdm(total=windows * epochs, bar_format=BAR, disable=not shown, leave=False, mininterval=0.5)
+        self._windows = windows * epochs
+        bar = tqdm(total=self._windows, bar_format=BAR, disable=not shown, leave=False, mininterval=0.5)
         self._bar = self.enter_context(bar)
         self.callback(self._log_waiting)
+
+    def set_share(self, share: float) -> None:
+        """The bar ends after this share of all epochs."""
+        self._bar.total = self._windows * share
 
     def windows(self, number: int, epoch: int, metrics: TimedMetrics) -> None:
         """Advance the bar by a number of windows; metrics are computed only when the bar is redrawn."""

@@ -1,7 +1,8 @@
 """Learning-rate schedules: the factor on the optimizer's own rate, before each update.
 
 Before each update, `factor(epochs)` is called with the number of epochs done so far (0.5 is the middle of the first);
-after each epoch, `observe(loss)` with the deciding loss.
+after each epoch, `observe(loss)` with the deciding loss. Where a limit of time or targets is going to end the training
+before its last epoch, `share` is set first: the share of all epochs that it will have.
 """
 
 import math
@@ -12,6 +13,8 @@ from ..config.checks import at_least, fractions
 
 class Constant(AttributesAsState):
     """The optimizer's rate throughout."""
+
+    share = 1.0  # of all epochs, after which training ends: below 1 with runner.max_seconds or runner.max_targets
 
     def factor(self, epochs: float) -> float:  # noqa: ARG002 - the same at any time
         return 1.0
@@ -62,7 +65,10 @@ class Plateau(Constant):
 
 
 class Linear(Constant):
-    """Rising linearly from 0 for `warmup` epochs, then falling linearly to `final` after `epochs` epochs."""
+    """Rising linearly from 0 for `warmup` epochs, then falling linearly to `final` after `epochs` epochs.
+
+    The fall ends with the training where a limit of time or targets ends it earlier.
+    """
 
     def __init__(self, *, epochs: int, warmup: float, final: float):
         at_least(0, warmup=warmup, final=final)
@@ -73,7 +79,8 @@ class Linear(Constant):
     def factor(self, epochs: float) -> float:
         if epochs < self.warmup:
             return epochs / self.warmup
-        done = min(1.0, (epochs - self.warmup) / (self.epochs - self.warmup))
+        end = self.epochs * self.share
+        done = 1.0 if epochs >= end else (epochs - self.warmup) / (end - self.warmup)
         return self.final + (1.0 - self.final) * self.remaining(done)
 
     def remaining(self, done: float) -> float:

@@ -10,6 +10,7 @@ from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
 from ..tracking.interruption import Stop
 from ..tracking.run import Run
+from .budget import Budget
 from .loop import Training
 from .metrics import Metrics, TimedMetrics
 from .progress import Progress
@@ -40,16 +41,30 @@ class GradientTraining(Training):
             processes=self.processes,
         )
         self.system = SystemMetrics(experiment.device.torch_device)
+        limits = runner.max_seconds, runner.max_targets
+        self.budget = Budget(self.num_epochs, *limits, self.processes)
         self.window = 0  # windows of this epoch done
         self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
+
+    @property
+    def ended_by(self) -> str | None:
+        """As of every training, or the limit that was reached: an epoch that it ends early is validated first."""
+        return super().ended_by or (self.budget.reached if self.window == 0 else None)
 
     def train(self, run: Run, stop: Stop) -> None:
         self.metrics.start()
         self.interval.start()
         super().train(run, stop)
+        if self.budget.is_limited:
+            run.set_tags({"ended_by": str(self.ended_by)})
+            self.end_note = f"by {self.ended_by} after {self.targets:,} targets"
+
+    def save(self) -> None:
+        with self.budget.paused():
+            super().save()
 
     def parts(self) -> dict[str, Stateful]:
-        return {
+        return ({"budget": self.budget} if self.budget.is_limited else {}) | {
             "model": self.model,
             "optimizer": self.tbptt.optimizer,
             "schedule": self.schedule,
@@ -77,12 +92,16 @@ class GradientTraining(Training):
         left = (epoch[k] for k in range(self.window, len(epoch)))
         if self.updates == 0:
             self._measure_gradients()
+        self.budget.start()
         for windows in groups(left, self.settings.update_windows):
-            self.tbptt.set_rate(self.schedule.factor(self.epoch + self.window / len(epoch)))
+            if self.budget.reached:
+                break
+            self._set_rate(self.epoch + self.window / len(epoch), progress)
             logged = (self.updates + 1) % self.runner.log_interval == 0
             norm = self.tbptt.update(windows, self.metrics, self.interval, measured=logged)
             self.updates, self.window = self.updates + 1, self.window + len(windows)
             self.targets += sum(window.count for window in windows)
+            self.budget.lap(self.targets)
             progress.windows(len(windows), self.epoch + 1, self.metrics)
             if logged:
                 self._log_interval(norm)
@@ -90,6 +109,13 @@ class GradientTraining(Training):
             self._save_if_due()
             self.stop.check()
         return self._finite(self.metrics) | self._summed_loss(self.metrics), self.metrics.rate()
+
+    def _set_rate(self, epochs: float, progress: Progress) -> None:
+        """Set the learning rate after so many epochs, which may be only a part of those that there is time for."""
+        if self.budget.is_limited:
+            self.schedule.share = self.budget.share(epochs)
+            progress.set_share(self.schedule.share)
+        self.tbptt.set_rate(self.schedule.factor(epochs))
 
     def _finish_epoch(self) -> None:
         super()._finish_epoch()
@@ -106,6 +132,9 @@ class GradientTraining(Training):
                 picture = self.run.folder / f"gradient_norms_{self.updates}.png"
                 self.run.log_metrics(self.course.measure(self.model, self.updates, picture), self.targets)
                 self.run.log_file(picture)
+        interval = self.runner.gradients_interval  # measured by the first process, for which the others wait
+        if interval is not None and self.updates % interval == 0:
+            self.budget.start()
 
     def _windows(self, epoch: int) -> Sequence[Window]:
         return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
