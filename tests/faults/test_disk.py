@@ -9,7 +9,7 @@ import pytest
 
 from experiments.checkpoints import checkpoint
 from experiments.tracking.memory import MemoryStore
-from experiments.training import loop, updates
+from experiments.training import loop, tbptt
 
 TRAIN = ("epochs=60", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
 
@@ -83,7 +83,7 @@ def test_memory_that_runs_out_is_one_sentence(command, monkeypatch):
     def greedy(*_, **__):
         raise MemoryError("cannot allocate 99 TiB")
 
-    monkeypatch.setattr(updates.TruncatedBptt, "update", greedy)
+    monkeypatch.setattr(tbptt.TruncatedBptt, "update", greedy)
     outcome = command(*TRAIN)
     assert outcome.error == (
         "experiments: out of memory (cannot allocate 99 TiB): lower batch_size, truncation or the model's sizes\n"

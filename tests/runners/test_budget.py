@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.checkpoints import checkpoint
-from experiments.training import processes, updates
+from experiments.training import loop, processes, tbptt, updates
 from experiments.training.budget import Budget
 from experiments.training.processes import Processes
 from experiments.training.schedules import Cosine, Linear
@@ -37,9 +37,9 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(processes.Processes, "now", lambda _: clock.now)
     for owner, method, seconds in [
-        (updates.TruncatedBptt, "update", SECONDS),
+        (tbptt.TruncatedBptt, "update", SECONDS),
         (updates.GradientTraining, "_validate", 60.0),
-        (updates.Training, "save", 3600.0),
+        (loop.Training, "save", 3600.0),
     ]:
         monkeypatch.setattr(owner, method, clock.advancing(getattr(owner, method), seconds))
     return clock
@@ -92,7 +92,7 @@ def test_a_limit_beyond_the_epochs_changes_no_number(train, options):
 @pytest.mark.parametrize("at", [5, 25])
 def test_a_resumed_run_goes_on_counting(train, command, options, clock, monkeypatch, at):
     limited = (*options, "runner.max_seconds=7.5", "schedule=linear", "name=stopped")
-    calls, original = [], updates.TruncatedBptt.update
+    calls, original = [], tbptt.TruncatedBptt.update
 
     def dying(*given, **named):
         calls.append(1)
@@ -101,9 +101,9 @@ def test_a_resumed_run_goes_on_counting(train, command, options, clock, monkeypa
         return original(*given, **named)
 
     undisturbed = train(*options, "runner.max_seconds=7.5", "schedule=linear")
-    monkeypatch.setattr(updates.TruncatedBptt, "update", dying)
+    monkeypatch.setattr(tbptt.TruncatedBptt, "update", dying)
     assert command(*limited, "tracker=memory", "runner.checkpoint_targets_interval=1").code != 0
-    monkeypatch.setattr(updates.TruncatedBptt, "update", original)
+    monkeypatch.setattr(tbptt.TruncatedBptt, "update", original)
     clock.now += 1e6
     again = train(*limited, "resume=auto")
     assert again.tags["ended_by"] == "max_seconds"

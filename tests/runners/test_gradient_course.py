@@ -7,7 +7,7 @@ import torch
 
 from experiments.checkpoints import checkpoint
 from experiments.tracking.journal import read_journal
-from experiments.training import updates
+from experiments.training import tbptt
 from experiments.understanding import gradient_course
 
 from .test_resume import exact, stopped, text  # noqa: F401 - fixtures
@@ -61,7 +61,7 @@ def test_its_numbers_are_those_of_the_gradients_runner(command, train, text):  #
 
 @pytest.mark.parametrize(("owner", "method", "at"), [("course", "measure_lag_norms", 2), ("updates", "update", 40)])
 def test_a_run_stopped_anywhere_has_every_measurement_once(train, text, stopped, owner, method, at):  # noqa: F811
-    owners = {"course": gradient_course, "updates": updates.TruncatedBptt}
+    owners = {"course": gradient_course, "updates": tbptt.TruncatedBptt}
     undisturbed = train(*text, *DROPOUT, *MEASURED)
     folder = stopped(owners[owner], method, at, *DROPOUT, *MEASURED)
     again = train(*text, *DROPOUT, *MEASURED, "resume=auto")
@@ -71,7 +71,7 @@ def test_a_run_stopped_anywhere_has_every_measurement_once(train, text, stopped,
 
 
 def test_a_stopped_run_can_be_measured_from_then_on(train, stopped):  # noqa: F811
-    folder = stopped(updates.TruncatedBptt, "update", 3)
+    folder = stopped(tbptt.TruncatedBptt, "update", 3)
     train(f"resume={folder.name}", *MEASURED)
     steps = {step for _, step in points(folder, "gradients")}
     assert len(steps) == 6

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from experiments.checkpoints import checkpoint
 from experiments.tracking.journal import read_journal
 from experiments.tracking.memory import MemoryStore
-from experiments.training import loop, updates
+from experiments.training import loop, tbptt, updates
 
 from ..conftest import values
 
@@ -81,7 +81,7 @@ def assert_same(one, other):
     [("update", 3), ("update", 40), ("_validate", 2), ("_log_interval", 5), ("test", 1)],
 )
 def test_a_run_stopped_anywhere_resumes_to_the_same_bits(train, text, stopped, method, at):
-    owner = updates.TruncatedBptt if method == "update" else updates.GradientTraining
+    owner = tbptt.TruncatedBptt if method == "update" else updates.GradientTraining
     undisturbed = train(*text, "model.output_dropout=0.3")
     folder = stopped(owner, method, at, "model.output_dropout=0.3")
     again = train(*text, "model.output_dropout=0.3", "resume=auto")
@@ -103,7 +103,7 @@ def test_a_resumed_run_with_a_cheaper_output_has_every_bit(train, stopped, text,
 def test_a_numpy_network_stopped_within_an_epoch_resumes_to_the_same_bits(train, text, stopped, loss):
     options = ("model=numpy_lstm", f"model.loss={loss}")
     undisturbed = train(*text, *options)
-    folder = stopped(updates.TruncatedBptt, "update", 5, *options)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5, *options)
     assert train(*text, *options, "resume=auto").folder == folder
     assert_same(exact(folder), exact(undisturbed.folder))
 
@@ -112,13 +112,13 @@ def test_auto_starts_a_new_run_if_none_is_unfinished(train, text, stopped):
     first = train(*text, "resume=auto")
     second = train(*text, "resume=auto")
     assert second.folder != first.folder
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     assert train(*text, "seed=1", "resume=auto").folder != folder  # another run
 
 
 def test_resume_takes_the_run_alone_or_with_its_whole_command(train, text, stopped):
     for repeated in ((), text):
-        folder = stopped(updates.TruncatedBptt, "update", 5)
+        folder = stopped(tbptt.TruncatedBptt, "update", 5)
         again = train(*repeated, f"resume={folder.name}")
         assert (again.folder, again.status) == (folder, "FINISHED")
 
@@ -147,7 +147,7 @@ def test_more_epochs_are_a_longer_run(train, text):
     ],
 )
 def test_a_changed_config_is_refused_with_the_keys(command, stopped, change, part):
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     outcome = command(f"resume={folder.name}", change, "tracker=memory")
     assert outcome.code == 1
     assert re.search(f"cannot be resumed with another config: .*{part}", outcome.error)
@@ -163,20 +163,20 @@ def test_more_epochs_are_refused_where_the_schedule_depends_on_them(command, tra
 
 
 def test_intervals_device_and_tracker_may_change(train, stopped):
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     again = train(f"resume={folder.name}", "runner.checkpoint_interval=5", "device=cpu", "tracker.interval=1")
     assert again.folder == folder
 
 
 def test_other_data_is_refused(command, stopped, tmp_path):
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     (tmp_path / "text.txt").write_text(TEXT[::-1])
     outcome = command(f"resume={folder.name}", "tracker=memory")
     assert "cannot be resumed with other data than it began with" in outcome.error
 
 
 def test_another_number_of_threads_logs_a_warning(command, stopped):
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     outcome = command(f"resume={folder.name}", "threads=2", "tracker=memory")
     assert "1 threads before, 2 now: the last bits" in outcome.out
     torch.set_num_threads(1)
@@ -184,7 +184,7 @@ def test_another_number_of_threads_logs_a_warning(command, stopped):
 
 def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, train, text, stopped):
     undisturbed = exact(train(*text).folder)
-    folder = stopped(updates.TruncatedBptt, "update", 20)
+    folder = stopped(tbptt.TruncatedBptt, "update", 20)
     kept = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "lock"}
     whole = kept["last.pt"]
     for part in range(20):
@@ -198,7 +198,7 @@ def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, tr
 
 
 def test_if_all_checkpoints_are_damaged_or_foreign_resume_is_refused_and_deletes_nothing(command, stopped, tmp_path):
-    folder = stopped(updates.TruncatedBptt, "update", 20)
+    folder = stopped(tbptt.TruncatedBptt, "update", 20)
     torch.save({"weights": torch.ones(3)}, tmp_path / "foreign.pt")
     foreign = (tmp_path / "foreign.pt").read_bytes()
     journal = (folder / "journal.jsonl").read_bytes()
@@ -212,7 +212,7 @@ def test_if_all_checkpoints_are_damaged_or_foreign_resume_is_refused_and_deletes
 
 
 def test_the_training_state_of_another_run_is_refused(command, stopped, tmp_path):
-    one = stopped(updates.TruncatedBptt, "update", 20)
+    one = stopped(tbptt.TruncatedBptt, "update", 20)
     other = tmp_path / "runs" / "other"
     shutil.copytree(one, other)  # as if its folder had been copied or renamed
     entries = (other / "journal.jsonl").read_text().splitlines()
@@ -232,7 +232,7 @@ class Bomb:
 
 
 def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
-    folder = stopped(updates.TruncatedBptt, "update", 20)
+    folder = stopped(tbptt.TruncatedBptt, "update", 20)
     torch.save({"format": checkpoint.FORMAT, "bomb": Bomb()}, folder / "last.pt")
     (folder / "previous.pt").unlink()
     for arguments in ((f"resume={folder.name}",), ("runner=evaluate", f"checkpoint={folder}/last.pt")):
@@ -255,7 +255,7 @@ def test_a_poisoned_checkpoint_executes_nothing(command, stopped, tmp_path):
     ],
 )
 def test_a_stored_config_cannot_name_arbitrary_classes(command, stopped, section, target, part):
-    folder = stopped(updates.TruncatedBptt, "update", 20)
+    folder = stopped(tbptt.TruncatedBptt, "update", 20)
     config = folder / "config.yaml"
     there = re.search(rf"^{section}:\n  _target_: (\S+)", config.read_text(), re.MULTILINE)[1]
     config.write_text(config.read_text().replace(there, target))
@@ -277,14 +277,14 @@ def test_a_missing_run_is_named_in_the_error(command):
 
 def test_a_resumed_run_keeps_the_checkpoint_it_started_from(train, command, text, stopped):
     first = train(*text)
-    folder = stopped(updates.TruncatedBptt, "update", 7, f"checkpoint={first.name}", "batch_size=2")
+    folder = stopped(tbptt.TruncatedBptt, "update", 7, f"checkpoint={first.name}", "batch_size=2")
     other = command(f"resume={folder.name}", "checkpoint=null", "tracker=memory")
     assert "cannot be resumed with another config: checkpoint" in other.error
     assert train(f"resume={folder.name}").status == "FINISHED"
 
 
 def test_a_damaged_run_does_not_disturb_others_in_the_folder(train, text, stopped, tmp_path):
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     for name in ("torn", "strange"):
         (tmp_path / "runs" / name).mkdir()
     (tmp_path / "runs" / "torn" / "journal.jsonl").write_bytes(b"\0\0\n")
@@ -297,7 +297,7 @@ def test_a_damaged_run_does_not_disturb_others_in_the_folder(train, text, stoppe
 @pytest.mark.parametrize("form", [("windows_per_update=2",), ("precision=float64", "data.wrap=true")])
 def test_other_models_and_options_resume_too(train, text, stopped, form):
     undisturbed = train(*text, *form)
-    folder = stopped(updates.TruncatedBptt, "update", 9, *form)
+    folder = stopped(tbptt.TruncatedBptt, "update", 9, *form)
     assert train(*text, *form, "resume=auto").folder == folder
     assert exact_points(folder) == exact_points(undisturbed.folder)
 
@@ -321,7 +321,7 @@ def exact_points(folder):
 
 
 def test_a_run_moves_from_one_store_to_another(command, stopped, store):
-    folder = stopped(updates.TruncatedBptt, "update", 20)
+    folder = stopped(tbptt.TruncatedBptt, "update", 20)
     assert command(f"resume={folder.name}").code == 0
     client = MlflowClient(store)
     (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
@@ -337,7 +337,7 @@ def test_an_evaluation_cannot_be_resumed(train, command, text):
 
 
 def test_a_config_that_would_fill_the_memory_is_refused(command, stopped):
-    folder = stopped(updates.TruncatedBptt, "update", 5)
+    folder = stopped(tbptt.TruncatedBptt, "update", 5)
     (folder / "config.yaml").write_text("a: &a [1, 2]\nb: *a\n")
     assert "it holds aliases" in command(f"resume={folder.name}", "tracker=memory").error
 

@@ -38,6 +38,10 @@ PUBLIC_NAMES = {former: public for public, former in FORMER_NAMES.items()} | {
 }
 # Root keys that were added later, each with the value that means what was before.
 ADDED_KEYS: dict[str, Any] = {
+    "averaging": None,
+    "averaging_checks": 5,
+    "averaging_decay": 0.999,
+    "averaging_start": 0.0,
     "class_weights": None,
     "loss_sum": False,
     "name": None,

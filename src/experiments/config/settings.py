@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from .checks import above, at_least
+from .checks import above, at_least, probabilities
 from .keys import flatten
 from .published import Published
 
@@ -28,6 +28,10 @@ class Settings:
     reduction: Literal["mean", "sum_over_time"]
     class_weights: Literal["balanced"] | None
     clip_norm: float | None
+    averaging: Literal["exponential", "uniform"] | None
+    averaging_decay: float
+    averaging_start: float | None
+    averaging_checks: int
     batch_size: int
     eval_batch_size: int
     eval_warm_up: int
@@ -53,6 +57,9 @@ class Settings:
         at_least(1, threads=self.threads, windows_per_update=self.windows_per_update)
         at_least(0, eval_warm_up=self.eval_warm_up)
         above(0, clip_norm=self.clip_norm)
+        probabilities(averaging_decay=self.averaging_decay)
+        at_least(0, averaging_start=self.averaging_start)
+        at_least(1, averaging_checks=self.averaging_checks)
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, got {self.seed}")
         check_name(self.name)

@@ -1,6 +1,7 @@
 """What every training does: epochs, validation, the best weights, checkpoints, the test."""
 
 import abc
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,19 +136,28 @@ class Training(abc.ABC):
         if train:
             done = {"epoch": self.epoch + 1, "updates": self.updates, "targets_per_second": rate}
             self._log("train", train | done)
-        valid = self._validate()
-        deciding_loss = (valid or train or {})["loss"]
-        self.schedule.observe(deciding_loss)
-        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
-            raise Diverged(f"training diverged: a weight is not finite{self._advice()}")
-        self._finish_epoch()
-        self.best.update(deciding_loss, self.model, self.epoch, self.targets)
+        with self.evaluated_weights():
+            valid = self._validate()
+            deciding_loss = (valid or train or {})["loss"]
+            self._observe(deciding_loss)
+            if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+                raise Diverged(f"training diverged: a weight is not finite{self._advice()}")
+            self._finish_epoch()
+            self.best.update(deciding_loss, self.model, self.epoch, self.targets)
         if self.best.epoch == self.epoch:
             self._log_best(valid or train or {})
         progress.epoch(self.epoch, train, valid, rate)
         self._save_if_due()
         if self.experiment.job is not None:
             self.experiment.job.report(self.epoch, self.best.loss)
+
+    def evaluated_weights(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, the model has the weights that are validated and kept."""
+        return contextlib.nullcontext()
+
+    def _observe(self, loss: float) -> None:
+        """Adapt to the deciding loss after an epoch."""
+        self.schedule.observe(loss)
 
     def _finish_epoch(self) -> None:
         self.epoch += 1

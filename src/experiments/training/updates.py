@@ -1,91 +1,22 @@
 """Training by gradients: the updates of truncated BPTT, logged and saved between them."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from ..checkpoints.training_state import Stateful
-from ..interfaces.data import Dataset, Window
-from ..interfaces.model import Model
-from ..tracking.interruption import Stop
-from ..tracking.run import Run
-from .budget import Budget
-from .loop import Training
 from .metrics import Metrics, TimedMetrics
 from .progress import Progress
-from .random_state import RandomState
-from .system_metrics import SystemMetrics
-from .tbptt import TruncatedBptt, groups
+from .resumable import ResumableTraining
+from .tbptt import groups
 
 if TYPE_CHECKING:
-    from ..experiment import Experiment
-    from ..runners.train import Train
     from ..understanding.gradient_course import GradientCourse
 
 
-class GradientTraining(Training):
-    """A training whose state (weights, optimizer, place in the epoch, ...) can be saved after every update."""
+class GradientTraining(ResumableTraining):
+    """The updates of an epoch, and what is logged, measured and saved between them."""
 
     course: "GradientCourse | None" = None  # if the runner sets it, it measures gradients by lag at an interval
-
-    def __init__(self, experiment: "Experiment", runner: "Train", dataset: Dataset, model: Model):
-        super().__init__(experiment, runner, dataset, model)
-        self.windows_per_epoch = len(self._windows(0))
-        self.tbptt = TruncatedBptt(
-            model,
-            experiment.build_optimizer(model),
-            experiment.device,
-            reduction=self.settings.reduction,
-            clip_norm=self.settings.clip_norm,
-            processes=self.processes,
-        )
-        self.system = SystemMetrics(experiment.device.torch_device)
-        limits = runner.max_seconds, runner.max_targets
-        self.budget = Budget(self.num_epochs, *limits, self.processes)
-        self.window = 0  # windows of this epoch done
-        self.metrics, self.interval = TimedMetrics(), TimedMetrics()  # of this epoch, since the last interval/* metrics
-
-    @property
-    def ended_by(self) -> str | None:
-        """As of every training, or the limit that was reached: an epoch that it ends early is validated first."""
-        return super().ended_by or (self.budget.reached if self.window == 0 else None)
-
-    def train(self, run: Run, stop: Stop) -> None:
-        self.metrics.start()
-        self.interval.start()
-        super().train(run, stop)
-        if self.budget.is_limited:
-            run.set_tags({"ended_by": str(self.ended_by)})
-            self.end_note = f"by {self.ended_by} after {self.targets:,} targets"
-
-    def save(self) -> None:
-        with self.budget.paused():
-            super().save()
-
-    def parts(self) -> dict[str, Stateful]:
-        return ({"budget": self.budget} if self.budget.is_limited else {}) | {
-            "model": self.model,
-            "optimizer": self.tbptt.optimizer,
-            "schedule": self.schedule,
-            "best": self.best,
-            "epoch_metrics": self.metrics,
-            "interval_metrics": self.interval,
-            "random_state": RandomState(self.experiment.device),
-            "loop": self,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place in the epoch, the carried state and the newest metrics."""
-        place = {key: getattr(self, key) for key in ("epoch", "window", "updates", "targets", "last")}
-        return place | {"state": self.tbptt.whole_state()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        place = dict(state)
-        carried = place.pop("state")
-        vars(self).update(place)
-        if carried is not None:
-            self.tbptt.carry_on(carried)
 
     def _learn(self, progress: Progress) -> tuple[dict[str, float], float]:
         epoch = self._windows(self.epoch)
@@ -99,6 +30,7 @@ class GradientTraining(Training):
             self._set_rate(self.epoch + self.window / len(epoch), progress)
             logged = (self.updates + 1) % self.runner.log_interval == 0
             norm = self.tbptt.update(windows, self.metrics, self.interval, measured=logged)
+            self.averaging.update(self.epoch + self.window / len(epoch))
             self.updates, self.window = self.updates + 1, self.window + len(windows)
             self.targets += sum(window.count for window in windows)
             self.budget.lap(self.targets)
@@ -135,9 +67,6 @@ class GradientTraining(Training):
         interval = self.runner.gradients_interval  # measured by the first process, for which the others wait
         if interval is not None and self.updates % interval == 0:
             self.budget.start()
-
-    def _windows(self, epoch: int) -> Sequence[Window]:
-        return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
 
     def _summed_loss(self, metrics: Metrics) -> dict[str, float]:
         return {"loss_sum": metrics.summed_loss()} if self.settings.loss_sum else {}
