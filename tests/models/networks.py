@@ -22,6 +22,7 @@ OPTIONS = {
     "channel_dropout": 0.0,
     "input_dropout": 0.0,
     "output_dropout": 0.0,
+    "weight_dropout": 0.0,
     "output": "softmax",
     "num_samples": 1000,
     "cutoffs": None,

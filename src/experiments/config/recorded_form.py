@@ -70,7 +70,7 @@ EMBEDDING_AS_BEFORE = {"embedding_from": None, "embedding_std": None, "embedding
 ADDED["experiments.models.ContextNetwork"] = EMBEDDING_AS_BEFORE
 OUTPUT_AS_BEFORE = {"num_samples": 1000, "cutoffs": None, "tail_divisor": 4.0}  # no effect on output: softmax
 ADDED |= {
-    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | {"input_bias": 0.0}
+    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | {"input_bias": 0.0, "weight_dropout": 0.0}
     for name in ("TorchNetwork", "NumpyNetwork")
 }
 

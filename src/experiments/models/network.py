@@ -38,7 +38,7 @@ class RecurrentNetwork(Model):
     a standard deviation of `embedding_std` if that is given; with `embedding_frozen` it stays as it begins.
 
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
-    of single numbers of it, between layers, of what the output reads.
+    of single numbers of it, between layers, of what the output reads, of recurrent weights (the same in all steps).
     Raises ValueError for an impossible size, probability or combination.
     """
 
@@ -65,6 +65,7 @@ class RecurrentNetwork(Model):
         channel_dropout: float,
         input_dropout: float,
         output_dropout: float,
+        weight_dropout: float,
         output: Literal["softmax", "logistic", "adaptive", "sampled"],
         num_samples: int,
         cutoffs: list[int] | None,
@@ -88,6 +89,7 @@ class RecurrentNetwork(Model):
         self.output_kind, self.num_samples, self.cutoffs, self.tail_divisor = output, num_samples, cutoffs, tail_divisor
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
+        self._weight_dropout = weight_dropout
         check_real_numbers(self)
         self._check_sizes_and_dropouts()
         check_output(self)
@@ -98,6 +100,7 @@ class RecurrentNetwork(Model):
     def _check_sizes_and_dropouts(self) -> None:
         at_least(1, hidden_size=self.hidden_size, num_layers=self.num_layers, embedding_size=self.embedding_size)
         probabilities(**self._input_dropouts, dropout=self._dropout, output_dropout=self._output_dropout)
+        probabilities(weight_dropout=self._weight_dropout)
         for name, p in self._input_dropouts.items():
             if p and self.embedding_size is None and not self.real_inputs:
                 raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
@@ -155,6 +158,16 @@ class RecurrentNetwork(Model):
         masks = [functools.reduce(torch.mul, parts) if parts else None]
         masks += [self._mask((T, B, self.width), self._dropout) for _ in range(self.num_layers - 1)]
         return [*masks, self._mask((1 if self.labels_only else T, B, self.num_features), self._output_dropout)]
+
+    def weight_masks(self) -> dict[str, Tensor]:
+        """Masks of each W_hh, by its name, drawn for a window after `dropout_masks`; none without weight_dropout."""
+        if not (self.training and self._weight_dropout):
+            return {}
+        named = ((name, W) for name, W in self.named_parameters() if name.endswith("W_hh"))
+        return {
+            name: torch.empty_like(W).bernoulli_(1 - self._weight_dropout).div_(1 - self._weight_dropout)
+            for name, W in named
+        }
 
     def _mask(self, shape: tuple[int, ...], p: float) -> Tensor | None:
         if not p:

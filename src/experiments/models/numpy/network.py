@@ -76,7 +76,9 @@ class NumpyNetwork(RecurrentNetwork):
     def _forward(self, inputs: Tensor, state: State) -> tuple[Stack, Array, State, list[Any]]:
         """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""
         parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
-        stack = self.stack(parameters, len(inputs), _arrays(self.dropout_masks(inputs)))
+        masks = _arrays(self.dropout_masks(inputs))
+        parameters |= {f"{name} mask": mask.numpy() for name, mask in self.weight_masks().items()}
+        stack = self.stack(parameters, len(inputs), masks)
         x = inputs.detach().to(self.output.b.dtype).numpy() if self.real_inputs else inputs.numpy()
         outputs, after, caches = stack.forward(x, self.split(_arrays(state)), live_steps(x))
         return stack, outputs, tuple(torch.from_numpy(part) for part in self.joined(after)), caches

@@ -29,6 +29,9 @@ class Recurrent(Layer):
     def __init__(self, cell: Cell, p: Parameters, name: str, reverse: bool = False):
         self.cell, self.name, self.order = cell, name, slice(None, None, -1 if reverse else 1)
         self.W_ih, self.W_hh, self.b_ih = p[f"{name}.W_ih"], p[f"{name}.W_hh"], p[f"{name}.b_ih"]
+        self.mask = p.get(f"{name}.W_hh mask")  # of dropout of the weights; None: none
+        if self.mask is not None:
+            self.W_hh = self.W_hh * self.mask
         self.b_hh = p.get(f"{name}.b_hh")  # None: a single bias
 
     def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, Trace]:
@@ -65,6 +68,8 @@ class Recurrent(Layer):
             f"{self.name}.W_hh": d_h_gates.T @ rows(cache.hidden[:-1]),
             f"{self.name}.b_ih": column_sums(d_x_gates),
         }
+        if self.mask is not None:
+            gradients[f"{self.name}.W_hh"] *= self.mask
         if self.b_hh is not None:
             gradients[f"{self.name}.b_hh"] = column_sums(d_h_gates)
         return d_x, [d_state], gradients

@@ -172,20 +172,25 @@ class TorchNetwork(RecurrentNetwork):
         """x (T, B, E or V), state of (L*D, B, H) -> the last layer's outputs (T, B, D*H), state after."""
         reverse = functools.partial(torch.flip, dims=(0,)) if padding is None else padding.mirrored
         after: list[State] = []
+        dropped = self.weight_masks()
         for depth, (layer, mask) in enumerate(zip(self.layers, masks)):
             x = x if mask is None else x * mask
             outputs = []
             for is_reverse, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
+                name = f"{'reverse_' * is_reverse}layers.{depth}.W_hh"
                 before = tuple(part[len(after)][None] for part in state)
-                out, last = self._layer(weights, reverse(x) if is_reverse else x, before, padding)
+                out, last = self._layer(weights, reverse(x) if is_reverse else x, before, padding, dropped.get(name))
                 outputs.append(reverse(out) if is_reverse else out)
                 after.append(last)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
 
-    def _layer(self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None) -> tuple[Tensor, State]:
-        """x (T, B, in) symbols first, state of (1, B, H) -> outputs (T, B, H), state after the last symbols."""
-        weights: list[Tensor] = [layer.W_ih, layer.W_hh, layer.b_ih, layer.b_hh]
+    def _layer(
+        self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None, mask: Tensor | None
+    ) -> tuple[Tensor, State]:
+        """x (T, B, in) symbols first, state of (1, B, H), a mask of W_hh -> outputs (T, B, H), state at their end."""
+        W_hh = layer.W_hh if mask is None else layer.W_hh * mask
+        weights: list[Tensor] = [layer.W_ih, W_hh, layer.b_ih, layer.b_hh]
         if padding is not None and self.cell in AT_PADDING:
             column = torch.cat([layer.W_ih.new_full((self.hidden_size, 1), z) for z in AT_PADDING[self.cell]])
             x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, column], dim=1)
