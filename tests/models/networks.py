@@ -23,6 +23,8 @@ OPTIONS = {
     "input_dropout": 0.0,
     "output_dropout": 0.0,
     "weight_dropout": 0.0,
+    "activation_penalty": 0.0,
+    "temporal_penalty": 0.0,
     "output": "softmax",
     "num_samples": 1000,
     "cutoffs": None,

@@ -23,6 +23,7 @@ class Score(NamedTuple):
     correct: Tensor | int | None  # targets that were the most probable symbol; None where targets are numbers
     target_nats: Tensor | None = None  # nats of every target (T, B), 0 where IGNORE; None if not kept, as in training
     predictions: int | None = None  # number that the sums are over, where these are not the window's targets
+    penalty: Tensor | None = None  # 0-d, that `learn` adds to the loss, which is reported without it
 
 
 class Model(torch.nn.Module):
@@ -42,6 +43,7 @@ class Model(torch.nn.Module):
     labels_only = False  # its output belongs to the whole sequence read so far, and is the same at every step
     reads_both_sides = False  # it scores a symbol by those before and after it: no `predict`, no probability of a text
     needs_whole_sequences = False  # its state cannot be carried from window to window
+    penalizes_steps = False  # its training adds what every step costs to the loss of the targets: for text alone
     needs_symbol_counts = False  # `count_symbols` is called with those of the training split once it is built
     takes_class_weights = True  # `learn` or `fit` uses them
     class_weights: Tensor | None = None  # (K,) the training loop sets what a target of each class counts in learning
@@ -105,7 +107,7 @@ class Model(torch.nn.Module):
         score, after = score_of(inputs, targets, state)
         assert isinstance(score.loss, Tensor)
         with torch.autocast(inputs.device.type, enabled=False):  # autocast is for forward passes only
-            score.loss.backward()
+            (score.loss if score.penalty is None else score.loss + score.penalty).backward()
         return score, tuple(part.detach() for part in after)
 
     def weighted_score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:

@@ -50,6 +50,9 @@ def check_cheaper_output(network: "RecurrentNetwork") -> None:
 def check_output(network: "RecurrentNetwork") -> None:
     """ValueError for an output that the data or other options do not allow."""
     check_cheaper_output(network)
+    if network.penalizes_steps and network.labels_only:
+        got = "activation_penalty={}, temporal_penalty={}".format(*network.penalties)
+        raise ValueError(f"{got} need an output at every step, but this network is one for labels: give 0 for both")
     if network.logistic and network.num_outputs != 2:
         raise ValueError(f"output=logistic is for two classes, but the data has {network.num_outputs}: use softmax")
     if network.logistic and network.loss == "squared_error":

@@ -66,6 +66,8 @@ class RecurrentNetwork(Model):
         input_dropout: float,
         output_dropout: float,
         weight_dropout: float,
+        activation_penalty: float,
+        temporal_penalty: float,
         output: Literal["softmax", "logistic", "adaptive", "sampled"],
         num_samples: int,
         cutoffs: list[int] | None,
@@ -90,6 +92,9 @@ class RecurrentNetwork(Model):
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
         self._weight_dropout = weight_dropout
+        self.penalties = activation_penalty, temporal_penalty
+        at_least(0, activation_penalty=activation_penalty, temporal_penalty=temporal_penalty)
+        self.penalizes_steps = any(self.penalties)
         check_real_numbers(self)
         self._check_sizes_and_dropouts()
         check_output(self)

@@ -74,6 +74,11 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
             "model.output=adaptive and model.output=sampled are for predicting the words of a text, and this data has "
             "labels: give model.output=softmax"
         )
+    if model.penalizes_steps and (dataset.labelled or dataset.labelled_steps):
+        raise ConfigError(
+            "model.activation_penalty and model.temporal_penalty are for predicting the words of a text, and this "
+            "data has labels: give 0 for both"
+        )
     check_class_weights(model, dataset, settings)
     if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(

@@ -114,6 +114,28 @@ class Dropout(Layer):
         return d_y * self.mask, d_states, {}
 
 
+class Penalty(Layer):
+    """x (T, B, size) as it is; its gradient gains that of what x costs at every step and changes from step to step.
+
+    sum_t,b mean(size * x[t]**2) + sum_t>0,b mean(change * (x[t] - x[t-1])**2), without padding.
+    """
+
+    def __init__(self, size: float, change: float):
+        self.size, self.change = size, change
+
+    def forward(self, x: Array, states: States, live: Array | None = None) -> tuple[Array, States, Any]:
+        return x, states, (x, live)
+
+    def backward(self, d_y: Array, d_states: States, cache: Any) -> tuple[Array, States, Gradients]:
+        x, live = cache
+        d_size, d_changes = self.size * x, self.change * (x[1:] - x[:-1])
+        if live is not None:
+            d_size, d_changes = d_size * live, d_changes * (live[1:] & live[:-1])
+        d_size[1:] += d_changes
+        d_size[:-1] -= d_changes
+        return d_y + 2 / x.shape[2] * d_size, d_states, {}
+
+
 class Affine(Layer):
     """x (T, B, in) -> x W' + b (T, B, out), or without `b` the product alone."""
 

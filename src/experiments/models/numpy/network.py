@@ -16,7 +16,19 @@ from ...interfaces.model import Score, State
 from ..network import RecurrentNetwork
 from . import heads
 from .cells import CELLS, Array, CellState
-from .layers import Affine, Dropout, Embedding, Layer, Parameters, RowGradient, Stack, States, Vectors, live_steps
+from .layers import (
+    Affine,
+    Dropout,
+    Embedding,
+    Layer,
+    Parameters,
+    Penalty,
+    RowGradient,
+    Stack,
+    States,
+    Vectors,
+    live_steps,
+)
 from .pooling import EveryStep, LastOutputs, Pooling
 from .recurrent import Bidirectional, Recurrent
 
@@ -49,7 +61,7 @@ class NumpyNetwork(RecurrentNetwork):
 
         With `class_weights` the loss is that of `weighted_score`.
         """
-        stack, outputs, after, caches = self._forward(inputs, state)
+        stack, outputs, after, caches = self._forward(inputs, state, self.penalizes_steps and self.training)
         if self.class_weights is None:
             loss, d_outputs, correct = self.loss_function(outputs, targets.numpy())
             score = self._score(float(loss), correct)
@@ -73,22 +85,27 @@ class NumpyNetwork(RecurrentNetwork):
         hidden, _, _ = body.forward(inputs.numpy(), self.split(_arrays(state)))
         return torch.from_numpy(hidden if masks[-1] is None else hidden * masks[-1])
 
-    def _forward(self, inputs: Tensor, state: State) -> tuple[Stack, Array, State, list[Any]]:
+    def _forward(self, inputs: Tensor, state: State, penalized: bool = False) -> tuple[Stack, Array, State, list[Any]]:
         """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""
         parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
         masks = _arrays(self.dropout_masks(inputs))
         parameters |= {f"{name} mask": mask.numpy() for name, mask in self.weight_masks().items()}
-        stack = self.stack(parameters, len(inputs), masks)
+        stack = self.stack(parameters, len(inputs), masks, penalized)
         x = inputs.detach().to(self.output.b.dtype).numpy() if self.real_inputs else inputs.numpy()
         outputs, after, caches = stack.forward(x, self.split(_arrays(state)), live_steps(x))
         return stack, outputs, tuple(torch.from_numpy(part) for part in self.joined(after)), caches
 
-    def stack(self, p: Parameters, num_steps: int, masks: Sequence[Array | None]) -> Stack:
+    def stack(self, p: Parameters, num_steps: int, masks: Sequence[Array | None], penalized: bool = False) -> Stack:
         """The layers of the network over these parameters, for a window of `num_steps` steps.
 
-        The masks of dropout are for the input of each layer, then for that of the output.
+        The masks of dropout are for the input of each layer, then for that of the output; `penalized`: in training.
         """
-        return Stack([*self._body(p, masks), *self._head(p, num_steps, masks[-1])])
+        head = self._head(p, num_steps, masks[-1])
+        if penalized:
+            size, change = self.penalties
+            head = [Penalty(0.0, change), *head]
+            head.insert(1 + (masks[-1] is not None), Penalty(size, 0.0))
+        return Stack([*self._body(p, masks), *head])
 
     def _body(self, p: Parameters, masks: Sequence[Array | None]) -> list[Layer]:
         """x as `_forward` reads it -> hidden outputs (T, B, D*H)."""

@@ -14,6 +14,7 @@ from ..network import LARGE, RecurrentNetwork
 from ..numpy.cells import CELLS
 from ..weights import RecurrentWeights, Weights, num_parameters
 from . import heads, sampled_softmax
+from .activation_penalty import activation_penalty
 from .adaptive_softmax import AdaptiveSoftmax, adaptive_weights, ranks_of
 from .padding import Padding, is_padded
 from .pooling import pool
@@ -48,7 +49,8 @@ class TorchNetwork(RecurrentNetwork):
 
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
-        features, state, padding = self.features(inputs, state)
+        hidden, mask, state, padding = self._undropped(inputs, state)
+        features = hidden if mask is None else hidden * mask
         if self.labels_only:  # the same outputs at every step
             outputs = self._outputs(features).expand(len(inputs), -1, -1)
             score = self.loss_function(outputs.flatten(0, 1), targets.flatten())
@@ -58,6 +60,9 @@ class TorchNetwork(RecurrentNetwork):
         score = heads.as_window(self._scored(features.flatten(0, 1), targets.flatten()), targets.shape)
         if padding is not None and score.target_nats is not None:
             score = score._replace(target_nats=padding.as_given(score.target_nats))
+        if self.penalizes_steps and self.training:
+            live = None if padding is None else padding.live
+            score = score._replace(penalty=activation_penalty(features, hidden, live, *self.penalties))
         return score, state
 
     @torch.no_grad()
@@ -131,6 +136,11 @@ class TorchNetwork(RecurrentNetwork):
 
         If there is padding, each column's symbols are its first steps. A network for labels has (1, B, F).
         """
+        hidden, mask, after, padding = self._undropped(inputs, state)
+        return hidden if mask is None else hidden * mask, after, padding
+
+    def _undropped(self, inputs: Tensor, state: State) -> tuple[Tensor, Tensor | None, State, Padding | None]:
+        """As `features`, before the last dropout, whose mask is the second value; None if there is none."""
         padding = Padding(inputs) if is_padded(inputs) else None
         masks = self.dropout_masks(inputs)
         if padding is not None:
@@ -146,7 +156,7 @@ class TorchNetwork(RecurrentNetwork):
             features = torch.cat([*after[0][-2:]], dim=1)[None]
         else:
             features = hidden if padding is None else self._passed(hidden, cells[0], after[0], padding)
-        return features if masks[-1] is None else features * masks[-1], after, padding
+        return features, masks[-1], after, padding
 
     def _passed(self, hidden: Tensor, before: Tensor, after: Tensor, padding: Padding) -> Tensor:
         """hidden (T, B, D*H) with the states of the last layer, of (L*D, B, H), where there is padding."""
