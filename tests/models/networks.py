@@ -22,6 +22,7 @@ OPTIONS = {
     "channel_dropout": 0.0,
     "input_dropout": 0.0,
     "output_dropout": 0.0,
+    "locked_dropout": False,
     "weight_dropout": 0.0,
     "activation_penalty": 0.0,
     "temporal_penalty": 0.0,

@@ -69,7 +69,8 @@ ADDED: dict[str, dict[str, Any]] = {
 EMBEDDING_AS_BEFORE = {"embedding_from": None, "embedding_std": None, "embedding_frozen": False}
 ADDED["experiments.models.ContextNetwork"] = EMBEDDING_AS_BEFORE
 OUTPUT_AS_BEFORE = {"num_samples": 1000, "cutoffs": None, "tail_divisor": 4.0}  # no effect on output: softmax
-REGULARIZED_AS_BEFORE = {"weight_dropout": 0.0, "activation_penalty": 0.0, "temporal_penalty": 0.0}
+REGULARIZED_AS_BEFORE = {"locked_dropout": False, "weight_dropout": 0.0}
+REGULARIZED_AS_BEFORE |= {"activation_penalty": 0.0, "temporal_penalty": 0.0}
 ADDED |= {
     f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | REGULARIZED_AS_BEFORE | {"input_bias": 0.0}
     for name in ("TorchNetwork", "NumpyNetwork")

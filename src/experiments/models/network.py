@@ -38,7 +38,8 @@ class RecurrentNetwork(Model):
     a standard deviation of `embedding_std` if that is given; with `embedding_frozen` it stays as it begins.
 
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
-    of single numbers of it, between layers, of what the output reads, of recurrent weights (the same in all steps).
+    of single numbers of it, between layers, of what the output reads (with
+    `locked_dropout` these two drop the same in all steps), of recurrent weights (the same in all steps).
     Raises ValueError for an impossible size, probability or combination.
     """
 
@@ -65,6 +66,7 @@ class RecurrentNetwork(Model):
         channel_dropout: float,
         input_dropout: float,
         output_dropout: float,
+        locked_dropout: bool,
         weight_dropout: float,
         activation_penalty: float,
         temporal_penalty: float,
@@ -91,7 +93,7 @@ class RecurrentNetwork(Model):
         self.output_kind, self.num_samples, self.cutoffs, self.tail_divisor = output, num_samples, cutoffs, tail_divisor
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
         self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
-        self._weight_dropout = weight_dropout
+        self._weight_dropout, self._locked_dropout = weight_dropout, locked_dropout
         self.penalties = activation_penalty, temporal_penalty
         at_least(0, activation_penalty=activation_penalty, temporal_penalty=temporal_penalty)
         self.penalizes_steps = any(self.penalties)
@@ -160,6 +162,7 @@ class RecurrentNetwork(Model):
         B = B if self.share is None else self.share.total
         drawn = self._mask((T, B, 1), word), self._mask((1, B, size), channel), self._mask((T, B, size), single)
         parts = [part for part in drawn if part is not None]
+        T = 1 if self._locked_dropout else T
         masks = [functools.reduce(torch.mul, parts) if parts else None]
         masks += [self._mask((T, B, self.width), self._dropout) for _ in range(self.num_layers - 1)]
         return [*masks, self._mask((1 if self.labels_only else T, B, self.num_features), self._output_dropout)]
