@@ -15,7 +15,7 @@ def updates(problem: Problem) -> Iterator[None]:
     windows, build = ours.prepared(problem)
     yield None
     model = build().model
-    parameters = {name: weight.detach().numpy() for name, weight in model.named_weights()}
+    parameters = model.parameter_arrays()
     masks = [None] * (problem.layers + 1)
     states = model.split(tuple(part.numpy() for part in model.initial_state(problem.batch)))
     nothing = [tuple(np.zeros_like(part) for part in own) for own in states]

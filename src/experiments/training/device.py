@@ -37,14 +37,16 @@ class Device(NamedTuple):
     def tensor(self, array: np.ndarray) -> torch.Tensor:
         """An array as a tensor on the device, real numbers in the dtype of the parameters."""
         tensor = torch.from_numpy(array)
-        if tensor.is_floating_point():
+        if array.dtype.kind == "f":
             tensor = tensor.to(DTYPES[self.precision])
+        if self.torch_device.type == "cpu":
+            return tensor
         if self.torch_device.type == "cuda":  # from pinned memory, or the copy would wait for the GPU
             return tensor.pin_memory().to(self.torch_device, non_blocking=True)
         return tensor.to(self.torch_device)
 
     def tensors(self, window: Window) -> tuple[torch.Tensor, torch.Tensor]:
-        """A window's inputs and targets; `is_padded` reads the attribute `padded` of the inputs."""
+        """A window's inputs and targets; both networks read the attribute `padded` of the inputs."""
         inputs, targets = self.tensor(window.inputs), self.tensor(window.targets)
         inputs.padded = padding_steps(window.inputs) is not None  # type: ignore[attr-defined]
         return inputs, targets

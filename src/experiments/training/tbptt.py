@@ -68,12 +68,14 @@ class TruncatedBptt:
 
         The score and the gradients are those of the columns that this process reads.
         """
-        window, self.model.share = self.processes.own(window)
+        window, share = self.processes.own(window)
+        if share is not self.model.share:
+            self.model.share = share
         if window.starts:
             self.state = self.model.initial_state(window.inputs.shape[1])
         inputs, targets = self.device.tensors(window)
-        with self.device.autocast(), torch.set_grad_enabled(window.count > 0):
-            step = self.model.learn if window.count else self.model
+        step = self.model.learn if window.count else torch.no_grad()(self.model)
+        with self.device.autocast():
             score, self.state = step(inputs, targets, self.state)
         return score if window.count else None
 

@@ -73,8 +73,7 @@ def in_numpy(model: Model, bound: Bound[Model], dataset: Dataset, name: str) -> 
 
 def layers_of(network: NumpyNetwork, num_steps: int) -> Stack:
     """The layers for windows of so many steps, without dropout."""
-    parameters = {name: W.detach().numpy() for name, W in network.named_weights()}
-    return network.stack(parameters, num_steps, [None] * (network.num_layers + 1))
+    return network.stack(network.parameter_arrays(), num_steps, [None] * (network.num_layers + 1))
 
 
 def as_read(network: NumpyNetwork, inputs: torch.Tensor) -> Array:

@@ -47,11 +47,11 @@ def cross_entropy(outputs: Array, targets: Array, target_nats: Array | None = No
 def _into_gradient(z: Array, targets: Array, target_nats: Array | None) -> tuple[Array, int]:
     """z (n, K) becomes softmax(z) - one-hot(target), and 0 where nothing is predicted."""
     each, kept = np.arange(len(z)), targets != IGNORE
+    largest = z.argmax(axis=1)  # of outputs that are as large, the first
+    correct = np.count_nonzero(largest == targets)
     targets = targets * kept
-    z -= z.max(axis=1, keepdims=True)
+    z -= z[each, largest][:, None]
     at_target = z[each, targets]
-    largest = np.flatnonzero(kept & (at_target == 0.0))  # if other outputs are as large, the first of them counts
-    correct = (z[largest].argmax(axis=1) == targets[largest]).sum()
     np.exp(z, out=z)
     total = z @ np.ones(z.shape[1], z.dtype)
     z *= (1.0 / total)[:, None]

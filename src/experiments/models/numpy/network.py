@@ -5,7 +5,7 @@ differentiate it; its `backward()` runs the same backpropagation.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,12 +36,16 @@ QUIET = np.errstate(over="ignore", invalid="ignore")  # the training loop report
 
 
 class NumpyNetwork(RecurrentNetwork):
-    """The network as a `Stack` of NumPy layers, made anew for every window from the parameters and dropout masks."""
+    """The network as a `Stack` of NumPy layers, which read the parameters where torch keeps them.
+
+    It is made anew for a window with dropout masks, and where a parameter has moved in memory.
+    """
 
     devices = ("cpu",)
     precisions = ("float32", "float64")
     computes_without_torch = True
-    _places: list[tuple[str, torch.nn.Module, str]] | None = None  # of the weights: path, module, name in it
+    _places: list[tuple[str, dict[str, Any], str]] | None = None  # of the weights: path, its module's, name in these
+    _kept: tuple[tuple[int, bool], list[Tensor], Stack] | None = None  # a stack without masks, and what it was made for
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities or, of numbers, outputs (T, B, K); state after. Not differentiable."""
@@ -69,7 +73,7 @@ class NumpyNetwork(RecurrentNetwork):
             weights = self.class_weights.numpy()
             loss, d_outputs, correct, nats = heads.weighted_cross_entropy(outputs, targets.numpy(), weights)
             score = Score(float(loss), float(nats), correct)
-        truncated = self.split(tuple(np.zeros_like(part) for part in _arrays(state)))  # no gradient from later windows
+        truncated = self.split(tuple(np.zeros(part.shape, outputs.dtype) for part in state))  # no gradient from later windows
         _, _, gradients = stack.backward(d_outputs, truncated, caches)
         for name, W in self.named_weights():
             if W.requires_grad:
@@ -79,21 +83,34 @@ class NumpyNetwork(RecurrentNetwork):
 
     def hidden_outputs(self, inputs: Tensor, state: State) -> Tensor:
         """inputs (T, B) without padding -> what the output layer reads (T, B, F)."""
-        parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
         masks = _arrays(self.dropout_masks(inputs))
-        body = Stack(self._body(parameters, masks))
+        body = Stack(self._body(self.parameter_arrays(), masks))
         hidden, _, _ = body.forward(inputs.numpy(), self.split(_arrays(state)))
         return torch.from_numpy(hidden if masks[-1] is None else hidden * masks[-1])
 
     def _forward(self, inputs: Tensor, state: State, penalized: bool = False) -> tuple[Stack, Array, State, list[Any]]:
         """inputs (T, B) -> the layers, outputs (T, B, K), state after, what `backward` of the layers needs."""
-        parameters = {name: W.detach().numpy() for name, W in self.named_weights()}
-        masks = _arrays(self.dropout_masks(inputs))
-        parameters |= {f"{name} mask": mask.numpy() for name, mask in self.weight_masks().items()}
-        stack = self.stack(parameters, len(inputs), masks, penalized)
+        masks, weight_masks = self.dropout_masks(inputs), self.weight_masks()
+        stack = self._stack_of(len(inputs), masks, weight_masks, penalized)
         x = inputs.detach().to(self.output.b.dtype).numpy() if self.real_inputs else inputs.numpy()
-        outputs, after, caches = stack.forward(x, self.split(_arrays(state)), live_steps(x))
+        live = live_steps(x) if getattr(inputs, "padded", True) else None
+        outputs, after, caches = stack.forward(x, self.split(_arrays(state)), live)
         return stack, outputs, tuple(torch.from_numpy(part) for part in self.joined(after)), caches
+
+    def _stack_of(
+        self, num_steps: int, masks: list[Tensor | None], weight_masks: dict[str, Tensor], penalized: bool
+    ) -> Stack:
+        """`stack` over the parameters; without masks the one that was made last, if it would be the same."""
+        if weight_masks or any(mask is not None for mask in masks):
+            parameters = self.parameter_arrays()
+            parameters |= {f"{name} mask": mask.numpy() for name, mask in weight_masks.items()}
+            return self.stack(parameters, num_steps, _arrays(masks), penalized)
+        made_for = (num_steps, self.sparse_gradients, penalized)
+        weights = [W for _, W in self.named_weights()]
+        if self._kept is None or made_for != self._kept[0] or not all(map(Tensor.is_set_to, weights, self._kept[1])):
+            stack = self.stack(self.parameter_arrays(), num_steps, _arrays(masks), penalized)
+            self._kept = made_for, [W.detach() for W in weights], stack
+        return self._kept[2]
 
     def stack(self, p: Parameters, num_steps: int, masks: Sequence[Array | None], penalized: bool = False) -> Stack:
         """The layers of the network over these parameters, for a window of `num_steps` steps.
@@ -159,9 +176,13 @@ class NumpyNetwork(RecurrentNetwork):
     def named_weights(self) -> list[tuple[str, Tensor]]:
         """`named_parameters` without its search through all modules every time."""
         if self._places is None:
-            modules = self.named_modules()
-            self._places = [(f"{path}.{key}", module, key) for path, module in modules for key in module._parameters]
-        return [(path, cast(Tensor, module._parameters[key])) for path, module, key in self._places]
+            found = ((path, module._parameters) for path, module in self.named_modules())
+            self._places = [(f"{path}.{key}", own, key) for path, own in found for key in own]
+        return [(path, own[key]) for path, own, key in self._places]
+
+    def parameter_arrays(self) -> Parameters:
+        """The parameters by name as arrays that share their memory."""
+        return {name: W.detach().numpy() for name, W in self.named_weights()}
 
     @property
     def loss_function(self) -> heads.Loss:
