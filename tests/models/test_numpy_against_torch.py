@@ -1,5 +1,6 @@
 """The hand-written backpropagation against torch's own, in float64."""
 
+import copy
 import itertools
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import torch
 
 from experiments.data.windows import stream_windows
 from experiments.interfaces.data import Window
+from experiments.models import NumpyNetwork
 from experiments.models import network as network_module
 from experiments.training.device import Device
 from experiments.training.metrics import TimedMetrics
@@ -215,3 +217,66 @@ def test_a_frozen_weight_of_the_numpy_network_gets_no_gradient():
     model.embedding.W.requires_grad_(False)
     model.learn(*window(4, 2), model.initial_state(2))
     assert {name for name, weight in model.named_parameters() if weight.grad is None} == {"embedding.W"}
+
+
+def outputs_of(model) -> torch.Tensor:
+    """(T, B, K), from the first state, without dropout."""
+    inputs, _ = window(4, 2)
+    return model.eval().predict(inputs, model.initial_state(2))[0]
+
+
+MOVES = {
+    "in place": lambda model, weights: model.load_state_dict(weights),
+    "other tensors": lambda model, weights: model.load_state_dict(weights, assign=True),
+    "other memory": lambda model, weights: [setattr(W, "data", weights[name]) for name, W in model.named_parameters()],
+    "another precision and back": lambda model, weights: model.float().double().load_state_dict(weights),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_the_layers_that_are_kept_follow_the_parameters(move):
+    model, other = network("numpy"), network("numpy")
+    with torch.no_grad():
+        for W in other.parameters():
+            W.mul_(-0.5)
+    expected = outputs_of(other)
+    assert not torch.equal(outputs_of(model), expected)  # its layers are made, and over the old weights
+    MOVES[move](model, {name: W.clone() for name, W in other.state_dict().items()})
+    assert torch.equal(outputs_of(model), expected)
+
+
+def test_a_copy_of_a_network_has_layers_of_its_own():
+    model = network("numpy")
+    before = outputs_of(model)
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other.output.b += torch.arange(len(other.output.b))
+    assert not torch.equal(outputs_of(other), before)
+    assert torch.equal(outputs_of(model), before)
+
+
+def test_layers_are_kept_for_windows_of_their_length_and_kind_of_gradient(monkeypatch):
+    monkeypatch.setattr(network_module, "LARGE", 1)
+    model = network("numpy")
+    for sparse, steps in ((False, 4), (True, 4), (True, 3), (False, 3)):
+        model.sparse_gradients = sparse
+        model.learn(*window(steps, 2), model.initial_state(2))
+        assert model.embedding.W.grad.is_sparse == sparse
+        model.zero_grad()
+    labels = network("numpy", pooling="mean")
+    for steps in (4, 3):
+        assert len(labels.predict(window(steps, 2)[0], labels.initial_state(2))[0]) == steps
+
+
+def test_layers_are_made_once_without_dropout_and_for_every_window_with_it(monkeypatch):
+    made = []
+    stack = NumpyNetwork.stack
+    monkeypatch.setattr(NumpyNetwork, "stack", lambda *given: made.append(given) or stack(*given))
+    for options, expected in (({}, 1), ({"output_dropout": 0.5}, 3)):
+        made.clear()
+        model = network("numpy", **options).train()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(3):
+            model.learn(*window(4, 2), model.initial_state(2))
+            optimizer.step()
+        assert len(made) == expected

@@ -52,10 +52,10 @@ def stream_windows(symbols: np.ndarray, batch_size: int, truncation: int | None,
     T = truncation or int(lengths[0])
 
     def cut(k: int) -> Window:
-        t = np.arange(k * T, min((k + 1) * T, lengths[0]))[:, None]
         if warm_up <= k * T and (k + 1) * T <= shortest:  # all its steps count
-            at = starts + t
-            return Window(symbols[at].astype(np.int64), symbols[at + 1].astype(np.int64), k == 0, at.size)
+            read = symbols[starts + np.arange(k * T, (k + 1) * T + 1)[:, None]].astype(np.int64)
+            return Window(read[:-1], read[1:], k == 0, T * batch_size)
+        t = np.arange(k * T, min((k + 1) * T, lengths[0]))[:, None]
         live = t < lengths
         at = np.minimum(starts + t, transitions - 1)
         inputs = np.where(live, symbols[at].astype(np.int64), PADDING)

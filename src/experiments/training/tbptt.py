@@ -69,7 +69,7 @@ class TruncatedBptt:
         The score and the gradients are those of the columns that this process reads.
         """
         window, share = self.processes.own(window)
-        if share is not self.model.share:
+        if share is not self.model.share:  # to set a module's attribute is slow
             self.model.share = share
         if window.starts:
             self.state = self.model.initial_state(window.inputs.shape[1])

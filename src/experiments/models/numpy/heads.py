@@ -38,17 +38,20 @@ def cross_entropy(outputs: Array, targets: Array, target_nats: Array | None = No
     rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.ravel()
     each = None if target_nats is None else target_nats.reshape(-1)
     number = max(1, CACHED // rows.shape[1])
-    parts = [slice(start, start + number) for start in range(0, len(rows), number)]
-    pieces = ((rows[part], targets[part], None if each is None else each[part]) for part in parts)
-    costs, correct = zip(*(_into_gradient(*piece) for piece in pieces))
-    return sum(costs), outputs, int(sum(correct))
+    cost: Any = 0.0
+    correct = 0
+    for start in range(0, len(rows), number):
+        part = slice(start, start + number)
+        own_cost, own_correct = _into_gradient(rows[part], targets[part], None if each is None else each[part])
+        cost, correct = cost + own_cost, correct + own_correct
+    return cost, outputs, correct
 
 
 def _into_gradient(z: Array, targets: Array, target_nats: Array | None) -> tuple[Array, int]:
     """z (n, K) becomes softmax(z) - one-hot(target), and 0 where nothing is predicted."""
     each, kept = np.arange(len(z)), targets != IGNORE
     largest = z.argmax(axis=1)  # of outputs that are as large, the first
-    correct = np.count_nonzero(largest == targets)
+    correct = int(np.count_nonzero(largest == targets))
     targets = targets * kept
     z -= z[each, largest][:, None]
     at_target = z[each, targets]

@@ -73,8 +73,8 @@ class NumpyNetwork(RecurrentNetwork):
             weights = self.class_weights.numpy()
             loss, d_outputs, correct, nats = heads.weighted_cross_entropy(outputs, targets.numpy(), weights)
             score = Score(float(loss), float(nats), correct)
-        truncated = self.split(tuple(np.zeros(part.shape, outputs.dtype) for part in state))  # no gradient from later windows
-        _, _, gradients = stack.backward(d_outputs, truncated, caches)
+        truncated = tuple(np.zeros(part.shape, outputs.dtype) for part in state)  # no gradient from later windows
+        _, _, gradients = stack.backward(d_outputs, self.split(truncated), caches)
         for name, W in self.named_weights():
             if W.requires_grad:
                 gradient = _gradient(gradients[name], W)

@@ -86,9 +86,7 @@ class Recurrent(Layer):
                 d_x_gates[t] *= live
                 d_h_gates[t] *= live
                 d_before = tuple(np.where(live, new, old) for new, old in zip(d_before, d_state))
-            d_h = d_h_gates[t] @ self.W_hh
-            d_h += d_before[0]
-            d_state = (d_h, *d_before[1:])
+            d_state = (d_h_gates[t] @ self.W_hh + d_before[0], *d_before[1:])
         return d_x_gates, d_h_gates, d_state
 
 
