@@ -45,7 +45,9 @@ class NumpyNetwork(RecurrentNetwork):
     precisions = ("float32", "float64")
     computes_without_torch = True
     _places: list[tuple[str, dict[str, Any], str]] | None = None  # of the weights: path, its module's, name in these
-    _kept: tuple[tuple[int, bool], list[Tensor], Stack] | None = None  # a stack without masks, and what it was made for
+    _kept: tuple[tuple[int, bool, bool], list[Tensor], Stack] | None = (
+        None  # a stack without masks, and what it was made for
+    )
 
     def predict(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """inputs (T, B) -> log-probabilities or, of numbers, outputs (T, B, K); state after. Not differentiable."""
