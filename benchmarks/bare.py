@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from . import whole  # sets up torch's threads, so it comes first
 
 # isort: split
-from experiments.training import device
+from experiments.training import process_setup
 from experiments.training.gradients import Gradients
 
 from .problem import Problem
@@ -15,7 +15,7 @@ def updates(problem: Problem) -> Iterator[None]:
     """The same updates of the same network: as many epochs of `problem.updates`."""
     with whole.prepared(problem) as run:
         yield None
-        device.set_up_process(run.settings, run.model.target)
+        process_setup.set_up_process(run.settings, run.model.target)
         dataset = run.build_dataset()
         model = run.build_model(dataset).train()
         gradients = Gradients(model, run.build_optimizer(model), run.settings.clip_norm)

@@ -11,7 +11,7 @@ from . import ours  # sets up torch's threads, so it comes first
 
 # isort: split
 from experiments.tracking.interruption import Stop
-from experiments.training import device
+from experiments.training import process_setup
 from experiments.training.evaluation import Evaluation
 from experiments.training.metrics import Metrics
 from experiments.training.tbptt import TruncatedBptt
@@ -21,7 +21,7 @@ def measure(arguments: list[str]) -> dict[str, float]:
     """Seconds and CPU seconds of the updates of one epoch, and the metrics of the validation split after it."""
     run = ours.experiment([*arguments, "tracker=memory"])
     settings = run.settings
-    device.set_up_process(settings, run.model.target)
+    process_setup.set_up_process(settings, run.model.target)
     dataset = run.build_dataset()
     model = run.build_model(dataset).train()
     optimizer = run.build_optimizer(model)

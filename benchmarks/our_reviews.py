@@ -9,10 +9,11 @@ import torch
 
 from experiments.data.labelled import LabelledSequences, Sequences, label_windows
 from experiments.interfaces.vocabulary import Vocabulary
-from experiments.training import device
-from experiments.training.metrics import Metrics, TimedMetrics
+from experiments.training import process_setup
+from experiments.training.metrics import Metrics
 from experiments.training.tbptt import TruncatedBptt
 from experiments.training.threads import fit_threads
+from experiments.training.timed_metrics import TimedMetrics
 
 from .problem import Problem
 
@@ -20,7 +21,7 @@ from .problem import Problem
 def updates(problem: Problem) -> Iterator[float | None]:
     """Train; yields the mean loss of every update, after a None once there is everything but the model."""
     bound = ours.experiment(overrides(problem))
-    device.set_up_process(bound.settings, bound.model.target)
+    process_setup.set_up_process(bound.settings, bound.model.target)
     sequences = Sequences(*reviews.sequences(problem))
     vocabulary = Vocabulary([str(k) for k in range(problem.vocabulary)], separator=" ")
     dataset = LabelledSequences(vocabulary, {"train": sequences}, ("no", "yes"), seed=0)

@@ -14,10 +14,11 @@ from experiments.data.stream import SymbolStreams
 from experiments.experiment import Experiment
 from experiments.interfaces.data import Window
 from experiments.interfaces.vocabulary import Vocabulary
-from experiments.training import device
-from experiments.training.metrics import Metrics, TimedMetrics
+from experiments.training import process_setup
+from experiments.training.metrics import Metrics
 from experiments.training.tbptt import TruncatedBptt
 from experiments.training.threads import fit_threads
+from experiments.training.timed_metrics import TimedMetrics
 
 from . import problem as given
 from .problem import Problem
@@ -38,7 +39,7 @@ def updates(problem: Problem) -> Iterator[float | None]:
 def prepared(problem: Problem) -> tuple[Sequence[Window], Callable[[], TruncatedBptt]]:
     """The windows of a problem, and what builds the model and its optimizer."""
     bound = experiment(overrides(problem))
-    device.set_up_process(bound.settings, bound.model.target, bound.processes.launch)
+    process_setup.set_up_process(bound.settings, bound.model.target, bound.processes.launch)
     symbols = [str(k) for k in range(problem.vocabulary)]
     dataset = SymbolStreams(Vocabulary(symbols, separator=" "), {"train": given.stream(problem)}, wrap=False)
 

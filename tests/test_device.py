@@ -18,11 +18,11 @@ from experiments.models.numpy.network import NumpyNetwork
 from experiments.models.torch import products
 from experiments.models.torch.network import TorchNetwork
 from experiments.models.torch.padding import is_padded
-from experiments.training import device
+from experiments.training import process_setup
 from experiments.training.device import Device
-from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt
 from experiments.training.threads import num_threads
+from experiments.training.timed_metrics import TimedMetrics
 
 from .models.networks import SYMBOLS, network, window
 
@@ -35,10 +35,10 @@ def blas_threads() -> set[int]:
 
 @pytest.fixture
 def begin():
-    """`device.set_up_process` with so many threads; afterwards these are as they were."""
+    """`set_up_process` with so many threads; afterwards these are as they were."""
 
     def with_threads(threads, model) -> None:
-        device.set_up_process(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
+        process_setup.set_up_process(types.SimpleNamespace(threads=threads, deterministic=False, seed=0), model)
 
     yield with_threads
     with_threads(None, TorchNetwork)
@@ -58,7 +58,7 @@ def test_the_threads_of_one_job_are_not_those_of_the_next(begin):
 PAGES = """
 import resource, sys
 import numpy as np
-from experiments.training.device import keep_memory
+from experiments.training.process_setup import keep_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

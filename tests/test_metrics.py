@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from experiments.interfaces.model import Score
-from experiments.training.metrics import Metrics, TimedMetrics, perplexity
+from experiments.training.metrics import Metrics, perplexity
+from experiments.training.timed_metrics import TimedMetrics
 
 
 def score(nats, correct=0, loss=None):

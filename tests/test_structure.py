@@ -56,7 +56,8 @@ def test_config_libraries_and_mlflow_stay_in_their_rooms(library):
 
 def test_data_and_the_numpy_maths_import_no_torch_not_even_through_other_files():
     maths = [name for name in STRUCTURE.paths if name.startswith("experiments.models.numpy.")]
-    maths.remove("experiments.models.numpy.network")  # where the maths becomes a torch module
+    for bridge in ("network", "graph_node", "tensors"):  # where the maths becomes a torch module
+        maths.remove(f"experiments.models.numpy.{bridge}")
     data = [name for name in STRUCTURE.paths if room(name) == "data"]
     assert not {*maths, *data} & STRUCTURE.reaching("torch")
 
@@ -78,10 +79,10 @@ def test_recording_needs_no_tables_and_no_figures():
 
 
 @pytest.mark.parametrize("kind", ["torch", "numpy"])
-def test_one_update_can_be_followed_in_under_1600_lines(kind):
+def test_one_update_can_be_followed_in_under_1500_lines(kind):
     update = observe_update(STRUCTURE, ROOT, kind).update
     assert {"experiments.training.tbptt", "experiments.training.gradients"} <= update
-    assert STRUCTURE.num_lines(update) < 1600, sorted(update)
+    assert STRUCTURE.num_lines(update) < 1500, sorted(update)
 
 
 def test_the_graph_in_the_architecture_page_is_current():

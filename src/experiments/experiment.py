@@ -26,10 +26,11 @@ from .interfaces.model import Model, check_model
 from .tracking.description import RunDescription
 from .tracking.source_code import SourceCode
 from .tracking.store import Store
-from .training.device import Device, set_up_process
+from .training.device import Device
 from .training.device_choice import check_several, choose_device
 from .training.dry_run import check_compatible, dry_run
 from .training.eager_optimizer import without_compiler
+from .training.process_setup import make_current, set_up_process
 from .training.processes import Processes
 
 log = logging.getLogger("experiments")
@@ -106,7 +107,7 @@ class Experiment:
     def run(self) -> float | None:
         """Call the runner; returns the loss that it reached, if it has one."""
         set_up_process(self.settings, self.model.target, self.processes.launch)
-        self.device.make_current()
+        make_current(self.device.torch_device)
         with self.processes:
             score: float | None = self.runner.build().run(self)
         return score

@@ -8,8 +8,9 @@ import yaml
 import experiments.data
 from experiments.config.paths import HOME
 from experiments.training.device import Device
-from experiments.training.metrics import Metrics, TimedMetrics
+from experiments.training.metrics import Metrics
 from experiments.training.tbptt import TruncatedBptt, groups
+from experiments.training.timed_metrics import TimedMetrics
 
 from ..models.networks import KINDS, OPTIONS
 

@@ -9,8 +9,8 @@ import torch
 from experiments.data.labelled import LabelledSequences, Sequences
 from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training.device import Device
-from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt, groups
+from experiments.training.timed_metrics import TimedMetrics
 
 from .networks import KINDS, OPTIONS, SYMBOLS
 

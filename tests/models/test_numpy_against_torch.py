@@ -13,8 +13,8 @@ from experiments.interfaces.data import Window
 from experiments.models import NumpyNetwork
 from experiments.models import network as network_module
 from experiments.training.device import Device
-from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt, groups
+from experiments.training.timed_metrics import TimedMetrics
 
 from .networks import SYMBOLS, network, window
 

@@ -10,8 +10,8 @@ from experiments.data.step_targets import Steps, StepTargets
 from experiments.interfaces.data import Window, padding_steps
 from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training.device import Device
-from experiments.training.metrics import TimedMetrics
 from experiments.training.tbptt import TruncatedBptt, groups
+from experiments.training.timed_metrics import TimedMetrics
 
 from .networks import KINDS, OPTIONS
 

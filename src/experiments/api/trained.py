@@ -13,7 +13,7 @@ from ..scoring.likelihood import score_lines
 from ..scoring.lines import end_of_line, read_lines, symbols_of
 from ..scoring.tokens import token_rows
 from ..scoring.whole_text import read_text
-from ..training.device import set_up_process
+from ..training.process_setup import set_up_process
 from ..understanding.numpy_layers import in_numpy, warn_if_different
 from ..understanding.state_study import record
 from .composing import Options, errors_as_sentences, experiment_of, words

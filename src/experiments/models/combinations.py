@@ -1,5 +1,6 @@
 """Which options of a recurrent network go together, with the data and with each other."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..config.checks import at_least
@@ -45,6 +46,15 @@ def check_cheaper_output(network: "RecurrentNetwork") -> None:
         raise ValueError(f"{got} is for predicting the words of a text, but {why}: give model.output=softmax")
     if network.tied and network.output_kind == "adaptive":
         raise ValueError("tied=true needs one output vector for each word: give model.output=softmax or sampled")
+
+
+def check_dropouts(network: "RecurrentNetwork", of_input: Mapping[str, float], between_layers: float) -> None:
+    """ValueError for a dropout of what the network does not have."""
+    for name, p in of_input.items():
+        if p and network.embedding_size is None and not network.real_inputs:
+            raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
+    if between_layers and network.num_layers == 1:
+        raise ValueError(f"dropout={between_layers} acts between layers, but num_layers is 1: use output_dropout")
 
 
 def check_output(network: "RecurrentNetwork") -> None:

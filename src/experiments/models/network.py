@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from ..config.checks import at_least, probabilities
 from ..interfaces.model import Model, State, SummaryRow
-from .combinations import check_output, check_real_numbers
+from .combinations import check_dropouts, check_output, check_real_numbers
 from .initialization import initialize
+from .layer_rows import layer_rows
 from .numpy.cells import CELLS
 from .torch.pooling import initial_pools
-from .weights import RecurrentWeights, Weights, num_parameters, set_up_embedding
+from .weights import RecurrentWeights, Weights, set_up_embedding
 
 LARGE = 1 << 18  # the size of an embedding from which on a row-sparse gradient saves time
 
@@ -98,21 +99,13 @@ class RecurrentNetwork(Model):
         at_least(0, activation_penalty=activation_penalty, temporal_penalty=temporal_penalty)
         self.penalizes_steps = any(self.penalties)
         check_real_numbers(self)
-        self._check_sizes_and_dropouts()
+        at_least(1, hidden_size=hidden_size, num_layers=num_layers, embedding_size=embedding_size)
+        probabilities(**of_input, dropout=dropout, output_dropout=output_dropout, weight_dropout=weight_dropout)
+        check_dropouts(self, of_input, dropout)
         check_output(self)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
         set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
-
-    def _check_sizes_and_dropouts(self) -> None:
-        at_least(1, hidden_size=self.hidden_size, num_layers=self.num_layers, embedding_size=self.embedding_size)
-        probabilities(**self._input_dropouts, dropout=self._dropout, output_dropout=self._output_dropout)
-        probabilities(weight_dropout=self._weight_dropout)
-        for name, p in self._input_dropouts.items():
-            if p and self.embedding_size is None and not self.real_inputs:
-                raise ValueError(f"{name}={p} needs an embedding, but embedding_size is null")
-        if self._dropout and self.num_layers == 1:
-            raise ValueError(f"dropout={self._dropout} acts between layers, but num_layers is 1: use output_dropout")
 
     def _make_weights(self, bias: str) -> None:
         """The modules that hold the weights, in the order in which these are initialised."""
@@ -185,14 +178,4 @@ class RecurrentNetwork(Model):
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""
-        input_size, output_steps = self.input_size, 1 if self.labels_only else steps
-        kind = "vectors" if self.real_inputs else "one-hot" if self.embedding is None else "embedding"
-        rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = [(kind, steps, input_size, [self.embedding])]
-        for depth, layer in enumerate(self.layers):
-            rows.append((f"layers.{depth}", steps, self.width, [layer, *self.reverse_layers[depth : depth + 1]]))
-        if self.labels_only:
-            rows.append((f"pooling {self.pooling}", 1, self.num_features, []))
-        if self.projection is not None:
-            rows.append(("projection", steps, input_size, [self.projection]))
-        rows.append(("output", output_steps, len(self.output.b), [self.output]))
-        return [(name, (T, batch_size, size), sum(map(num_parameters, parts))) for name, T, size, parts in rows]
+        return layer_rows(self, steps, batch_size)

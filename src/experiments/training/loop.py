@@ -16,8 +16,9 @@ from ..tracking.run import Run
 from .best import Best
 from .class_weights import set_class_weights
 from .evaluation import Diverged, Evaluation, finite
-from .metrics import Metrics, TimedMetrics
+from .metrics import Metrics
 from .progress import Progress
+from .timed_metrics import TimedMetrics
 
 if TYPE_CHECKING:
     from ..experiment import Experiment

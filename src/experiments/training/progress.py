@@ -10,8 +10,8 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..interfaces.task import Task
-from .metrics import TimedMetrics
 from .summary_line import summary_line
+from .timed_metrics import TimedMetrics
 
 log = logging.getLogger("experiments")
 

@@ -12,10 +12,10 @@ from ..tracking.run import Run
 from .averaging import Averaging
 from .budget import Budget
 from .loop import Training
-from .metrics import TimedMetrics
 from .random_state import RandomState
 from .system_metrics import SystemMetrics
 from .tbptt import TruncatedBptt
+from .timed_metrics import TimedMetrics
 
 if TYPE_CHECKING:
     from ..experiment import Experiment

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .metrics import Metrics, TimedMetrics
+from .metrics import Metrics
 from .progress import Progress
 from .resumable import ResumableTraining
 from .tbptt import groups
+from .timed_metrics import TimedMetrics
 
 if TYPE_CHECKING:
     from ..understanding.gradient_course import GradientCourse

@@ -4,35 +4,22 @@ Training calls `learn`, which uses no part of autograd. `score` is a node of tor
 differentiate it; its `backward()` runs the same backpropagation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ...interfaces.model import Score, State
 from ..network import RecurrentNetwork
 from . import heads
 from .cells import CELLS, Array, CellState
-from .layers import (
-    Affine,
-    Dropout,
-    Embedding,
-    Layer,
-    Parameters,
-    Penalty,
-    RowGradient,
-    Stack,
-    States,
-    Vectors,
-    live_steps,
-)
+from .graph_node import QUIET, WindowNode
+from .layers import Affine, Dropout, Embedding, Layer, Parameters, Penalty, Stack, States, Vectors, live_steps
 from .pooling import EveryStep, LastOutputs, Pooling
 from .recurrent import Bidirectional, Recurrent
-
-QUIET = np.errstate(over="ignore", invalid="ignore")  # the training loop reports a diverging network
+from .tensors import arrays, as_tensor
 
 
 class NumpyNetwork(RecurrentNetwork):
@@ -57,7 +44,7 @@ class NumpyNetwork(RecurrentNetwork):
     def score(self, inputs: Tensor, targets: Tensor, state: State) -> tuple[Score, State]:
         """inputs and targets (T, B) -> Score, state after."""
         weights = [W for _, W in self.named_weights()]
-        results = _Window.apply(self, inputs, targets, len(state), *state, *weights)  # type: ignore[no-untyped-call]
+        results = WindowNode.apply(self, inputs, targets, len(state), *state, *weights)  # type: ignore[no-untyped-call]
         loss, correct, target_nats, *after = results
         return self._score(loss, correct)._replace(target_nats=target_nats), tuple(after)
 
@@ -79,15 +66,15 @@ class NumpyNetwork(RecurrentNetwork):
         _, _, gradients = stack.backward(d_outputs, self.split(truncated), caches)
         for name, W in self.named_weights():
             if W.requires_grad:
-                gradient = _gradient(gradients[name], W)
+                gradient = as_tensor(gradients[name], W)
                 W.grad = gradient if W.grad is None else W.grad.add_(gradient)
         return score, after
 
     def hidden_outputs(self, inputs: Tensor, state: State) -> Tensor:
         """inputs (T, B) without padding -> what the output layer reads (T, B, F)."""
-        masks = _arrays(self.dropout_masks(inputs))
+        masks = arrays(self.dropout_masks(inputs))
         body = Stack(self._body(self.parameter_arrays(), masks))
-        hidden, _, _ = body.forward(inputs.numpy(), self.split(_arrays(state)))
+        hidden, _, _ = body.forward(inputs.numpy(), self.split(arrays(state)))
         return torch.from_numpy(hidden if masks[-1] is None else hidden * masks[-1])
 
     def _forward(self, inputs: Tensor, state: State, penalized: bool = False) -> tuple[Stack, Array, State, list[Any]]:
@@ -96,7 +83,7 @@ class NumpyNetwork(RecurrentNetwork):
         stack = self._stack_of(len(inputs), masks, weight_masks, penalized)
         x = inputs.detach().to(self.output.b.dtype).numpy() if self.real_inputs else inputs.numpy()
         live = live_steps(x) if getattr(inputs, "padded", True) else None
-        outputs, after, caches = stack.forward(x, self.split(_arrays(state)), live)
+        outputs, after, caches = stack.forward(x, self.split(arrays(state)), live)
         return stack, outputs, tuple(torch.from_numpy(part) for part in self.joined(after)), caches
 
     def _stack_of(
@@ -106,11 +93,11 @@ class NumpyNetwork(RecurrentNetwork):
         if weight_masks or any(mask is not None for mask in masks):
             parameters = self.parameter_arrays()
             parameters |= {f"{name} mask": mask.numpy() for name, mask in weight_masks.items()}
-            return self.stack(parameters, num_steps, _arrays(masks), penalized)
+            return self.stack(parameters, num_steps, arrays(masks), penalized)
         made_for = (num_steps, self.sparse_gradients, penalized)
         weights = [W for _, W in self.named_weights()]
         if self._kept is None or made_for != self._kept[0] or not all(map(Tensor.is_set_to, weights, self._kept[1])):
-            stack = self.stack(self.parameter_arrays(), num_steps, _arrays(masks), penalized)
+            stack = self.stack(self.parameter_arrays(), num_steps, arrays(masks), penalized)
             self._kept = made_for, [W.detach() for W in weights], stack
         return self._kept[2]
 
@@ -193,52 +180,3 @@ class NumpyNetwork(RecurrentNetwork):
 
     def _score(self, loss: Tensor | float, correct: int | None) -> Score:
         return Score(loss, loss if self.loss == "cross_entropy" else None, correct)
-
-
-class _Window(torch.autograd.Function):
-    """One window as a node of torch's graph: (state, weights) -> (loss, correct, nats of each target, state after)."""
-
-    @staticmethod
-    @QUIET
-    def forward(
-        ctx: Any, network: NumpyNetwork, inputs: Tensor, targets: Tensor, num_states: int, *tensors: Tensor
-    ) -> tuple[Any, ...]:
-        stack, outputs, after, caches = network._forward(inputs, tensors[:num_states])
-        has_nats = network.loss == "cross_entropy" and not network.real_targets
-        each = [torch.empty(targets.shape, dtype=network.output.b.dtype)] if has_nats else []
-        loss, d_outputs, correct = network.loss_function(outputs, targets.numpy(), *_arrays(each))
-        ctx.mark_non_differentiable(*each, *(part for part in after if not part.is_floating_point()))
-        ctx.set_materialize_grads(False)  # None for what no gradient comes from: the state after, when truncated
-        ctx.kept = network, stack, _arrays(tensors[:num_states]), caches, d_outputs
-        return torch.from_numpy(np.asarray(loss)), correct, each[0] if has_nats else None, *after
-
-    @staticmethod
-    @once_differentiable
-    @QUIET
-    def backward(ctx: Any, d_loss: Tensor | None, _: None, __: None, *d_after: Tensor | None) -> tuple[Any, ...]:
-        network, stack, state, caches, d_outputs = ctx.kept
-        factor = 0.0 if d_loss is None else d_loss.item()
-        d_outputs = d_outputs if factor == 1.0 else d_outputs * factor
-        d_state = tuple(np.zeros_like(part) if d is None else d for d, part in zip(_arrays(d_after), state))
-        d_x, d_states, gradients = stack.backward(d_outputs, network.split(d_state), caches)
-        d_before = (None if part is None else torch.from_numpy(part) for part in network.joined(d_states))
-        return (
-            None,
-            torch.from_numpy(d_x) if ctx.needs_input_grad[1] else None,
-            None,
-            None,
-            *d_before,
-            *(_gradient(gradients[name], W) for name, W in network.named_weights()),
-        )
-
-
-def _arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
-    """The tensors as arrays that share their memory; None stays None."""
-    return tuple(None if tensor is None else tensor.detach().numpy() for tensor in tensors)
-
-
-def _gradient(gradient: Array | RowGradient, W: Tensor) -> Tensor:
-    if isinstance(gradient, RowGradient):
-        ids, values = torch.from_numpy(gradient.ids)[None], torch.from_numpy(gradient.values)
-        return torch.sparse_coo_tensor(ids, values, W.shape, check_invariants=False, is_coalesced=True)
-    return torch.from_numpy(np.ascontiguousarray(gradient))  # fused optimizers assume the layout of the weight
