@@ -9,7 +9,7 @@ from ..tracking.record import RunRecord
 # Options that change no result, or that only set others. Where data and weights come from is compared: it may matter.
 NOT_COMPARED: tuple[str, ...] = ("seed", "device", "threads", "tracker", "resume", "sweep", "runner", "loss_sum")
 NOT_COMPARED += ("data.cache", "data.url", "data.timeout")
-NOT_COMPARED += ("name", "note", "tags")  # what a run is called
+NOT_COMPARED += ("name", "note", "tags", "published")  # what a run is called, and what its recipe claims
 NOT_COMPARED += ("dataset",)  # what the data holds follows from the options of the data
 NOT_COMPARED += ("choice.tracker", "choice.runner", "choice.recipe", "choice.sweeps")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..config.recorded_form import ADDED_KEYS
 from ..tracking.record import RunRecord
 from .grouping import NOT_COMPARED, parsed
 
@@ -42,10 +43,14 @@ def data_of(runs: Sequence[RunRecord]) -> str:
 
 
 def fixed_options(runs: Sequence[RunRecord]) -> dict[str, str]:
-    """Choices and options that have the same value in all runs and may decide a result; null as null."""
+    """Choices and options that have the same value in all runs and may decide a result; null as null.
+
+    Root keys that were added later are left out where they mean what was before.
+    """
     first, fixed = runs[0].parameters, {}
     for key in sorted(first, key=lambda key: (not key.startswith("choice."), "." in key, key)):
         ignored = any(f"{key}.".startswith(f"{out}.") for out in NOT_COMPARED) or key.endswith("._target_")
+        ignored = ignored or (key in ADDED_KEYS and parsed(first[key]) == parsed(str(ADDED_KEYS[key])))
         if not ignored and all(run.parameters.get(key) == first[key] for run in runs):
             fixed[key.removeprefix("choice.")] = str(parsed(first[key]))
     return fixed
