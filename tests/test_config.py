@@ -6,13 +6,13 @@ import pytest
 
 from experiments.config.binding import bind, bind_settings
 from experiments.config.errors import ConfigError, unknown
+from experiments.config.recorded_form import ADDED_KEYS
 
-SETTINGS = {
+SETTINGS = ADDED_KEYS | {
     "truncation": 5,
     "windows_per_update": 1,
     "steps_per_update": None,
     "reduction": "mean",
-    "class_weights": None,
     "clip_norm": None,
     "batch_size": 2,
     "eval_batch_size": 1,
@@ -24,10 +24,6 @@ SETTINGS = {
     "precision": "float32",
     "threads": None,
     "deterministic": False,
-    "loss_sum": False,
-    "name": None,
-    "note": None,
-    "tags": {},
     "checkpoint": None,
     "resume": None,
 }

@@ -15,7 +15,7 @@ MISTAKES = {
     "bptt=35": "there is no key bptt; did you mean truncation?",
     "epoch=3": "there is no key epoch; did you mean epochs?",
     "gpu=true": "there is no key gpu; did you mean device=cuda?",
-    "activation=relu": "there is no key activation; experiments --help lists them, --help WORD finds one",
+    "activation=relu": "there is no key activation; did you mean model.cell?",
     # names of choices
     "model=lstm": "there is no model lstm; did you mean torch_lstm?",
     "optimizer=Adam": "there is no optimizer Adam; did you mean adam?",

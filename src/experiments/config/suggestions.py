@@ -15,6 +15,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "model.dropout": ("dropout_rate", "drop", "dropout_ratio", "keep_prob"),
     "model.bidirectional": ("bidir", "bi"),
     "model.tied": ("tie_weights", "weight_tying"),
+    "model.cell": ("activation", "nonlinearity"),
     "model.loss": ("loss", "criterion", "loss_function"),
     "batch_size": ("batch", "bs", "batchsize", "minibatch", "mini_batch"),
     "truncation": ("bptt", "seq_len", "seq_length", "sequence_length", "time_size", "timesteps", "time_steps", "steps"),
