@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from .alternate import Side, alternate, environment, largest_difference
+from .machine import ROOT
 from .problem import Problem
 from .results import Result
 from .side import Measured
@@ -41,7 +42,7 @@ def measure(problem: Problem) -> Measured:
         port = found.getsockname()[1]
     program = [sys.executable, "-m", "benchmarks.side", "ours", json.dumps(dataclasses.asdict(problem))]
     started = [
-        subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=_place(rank, port))
+        subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=_place(rank, port), cwd=ROOT)
         for rank in range(PROCESSES)
     ]
     outputs = [process.communicate()[0] for process in started]
