@@ -5,13 +5,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
-from .backend import Backend, Content, Deleted, Gone, Refused
+from .backend import Backend, Content, Deleted, Gone
 from .folder import Delivered, RunFolder, write_delivered
 from .journal import Point
+from .sending import send_entry, send_heartbeat, send_points
 
 log = logging.getLogger("experiments")
 
@@ -160,28 +160,18 @@ class Delivery:
         end = self._offset
         for entry, after in self._journal.entries(self._offset):
             if points and ("key" not in entry or len(points) == BATCH_SIZE):
-                self._send_points(points)
+                send_points(self.backend, points)
                 self._record(end)
                 points = []
             if "key" in entry:
                 points.append(Point(**entry))
             else:
-                self._send(entry)
+                send_entry(self.backend, entry, self._folder.path)
                 self._record(after)
             end = after
         if points:
-            self._send_points(points)
+            send_points(self.backend, points)
             self._record(end)
-
-    def _send_points(self, points: list[Point]) -> None:
-        """Send points together; if the store refuses them, one by one, so that only what it cannot take is left out."""
-        try:
-            self.backend.log_points(points)
-        except Refused as error:
-            if len(points) == 1:
-                log.warning("the store refused %s at step %d: %s", points[0].key, points[0].step, first_line(error))
-            for point in points if len(points) > 1 else []:
-                self._send_points([point])
 
     def _begin(self) -> None:
         first, _ = next(self._journal.entries(0), ({}, 0))
@@ -193,38 +183,6 @@ class Delivery:
         with self._journal.kept_open():
             self._offset = offset
             write_delivered(self._folder.path, Delivered(self._store, self.backend.run_id, offset))
-
-    def _send(self, entry: Mapping[str, Any]) -> None:
-        """Send a line that is not a point; logs a warning if the store refuses it."""
-        calls: dict[str, Callable[[Any], None]] = {
-            "parameters": self.backend.log_parameters,
-            "tags": self.backend.set_tags,
-            "dataset": self.backend.log_dataset,
-            "status": self.backend.end,
-            "file": lambda name: self._send_file(name, self.backend.upload),
-            "model": lambda name: self._send_file(name, self.backend.log_model),
-        }
-        for kind in (kind for kind in entry if kind in calls):
-            try:
-                calls[kind](entry[kind])
-            except Refused as error:
-                log.warning("the store refused %s: %s", kind, first_line(error))
-
-    def _send_file(self, name: str, send: Callable[[Path], None]) -> None:
-        """Send a file of the run's folder. Refused if that fails, so that the lines after it are still sent."""
-        path = self._folder.path / name
-        if not path.is_file():
-            raise Refused(f"{path} does not exist any more")
-        if path.name != name or path.is_symlink():  # journals may come from others
-            raise Refused(f"{name} is not a file of the run's own folder")
-        try:
-            send(path)
-        except Exception as error:
-            self._send_heartbeat()  # raises if it is the store that cannot be reached
-            raise Refused(f"{name}: {first_line(error)}") from error
-
-    def _send_heartbeat(self) -> None:
-        self.backend.set_tags({"heartbeat": str(int(time.time()))})
 
     def _deliver_regularly(self) -> None:
         """Deliver at every interval, less often while the store cannot be reached, and once more at the end."""
@@ -238,10 +196,10 @@ class Delivery:
             if not self.error and time.monotonic() - self._heartbeat_at > HEARTBEAT:
                 self._heartbeat_at = time.monotonic()
                 with contextlib.suppress(Exception):
-                    self._send_heartbeat()
+                    send_heartbeat(self.backend)
         self.deliver()
         if not self._journal.is_closed:
             with contextlib.suppress(Exception):
-                self._send(self._unwritten)
+                send_entry(self.backend, self._unwritten, self._folder.path)
         if not (self._journal.is_closed or self.error or self._unwritten):
             self.repair(thorough=False)
