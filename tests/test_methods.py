@@ -193,3 +193,11 @@ def test_counts_have_no_gradients_and_no_hidden_outputs(command, trained):
         outcome = evaluated(command, trained.counts, f"runner.method={method}")
         assert outcome.code != 0
         assert f"runner.method={method}" in outcome.error
+
+
+def test_a_short_text_is_read_in_as_many_columns_as_it_fills(train, command, tmp_path):
+    (tmp_path / "a.txt").write_text("the cat sat on the mat and the dog\n" * 2)
+    run = train(*DATA, "model=numpy_rnn", "model.hidden_size=4", "truncation=5", "epochs=1")
+    outcome = evaluated(command, run.folder / "best.pt", "runner.method=dynamic")
+    assert outcome.code == 0, outcome.error
+    assert values(MemoryStore.ended[-1], "test/perplexity_dynamic")

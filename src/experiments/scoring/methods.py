@@ -132,7 +132,8 @@ class Methods:
 
     def _tuned_dynamic(self) -> tuple[Callable[[list[Window]], Targets], str]:
         """The rate and decay with the lowest loss: the rate without decay first, then the decay at this rate."""
-        training = self.dataset.windows("train", COLUMNS, STEPS)
+        columns = min(COLUMNS, len(self.dataset.windows("train", 1, STEPS)))  # a short text fills fewer
+        training = self.dataset.windows("train", columns, STEPS)
         roots = root_mean_squares(self.reader.model, training, self.reader.device, self.reader.check)
 
         def reading(rate: float, decay: float) -> Callable[[list[Window]], Targets]:
