@@ -20,7 +20,7 @@ from ..config.published import Published
 from ..experiment import Experiment
 from ..tracking.interruption import interruptible
 from ..tracking.record import RunRecord
-from ..tracking.records import records_in
+from ..tracking.records import beginnings_in, complete
 
 log = logging.getLogger("experiments")
 
@@ -64,7 +64,7 @@ class Reproduce:
                 continue
             if self.train:
                 train(recipe, self.seeds or published.seeds, typed)
-            rows += rows_of(recipe, published, runs_of(recipe, records_in(experiment.store.folder)))
+            rows += rows_of(recipe, published, runs_of(recipe, experiment.store.folder))
         if self.output is not None:
             keep(rows, Path(self.output))
         print(to_text(rows, "github" if self.to == "markdown" else "simple"))
@@ -125,10 +125,11 @@ def train(recipe: str, seeds: int, typed: Sequence[str]) -> None:
         raise ConfigError(f"recipe={recipe} was not trained to its end; the same command goes on with it")
 
 
-def runs_of(recipe: str, records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The seeds of a recipe that were trained last."""
+def runs_of(recipe: str, folder: Path) -> list[RunRecord]:
+    """The seeds of a recipe that were trained last in this folder of run folders."""
+    records = beginnings_in(folder)
     sweeps = [run for run in records if run.tags.get("runner") == "sweep" and run.tags.get(TAG) == recipe]
-    return [run for run in records if run.tags.get("sweep") == sweeps[-1].name] if sweeps else []
+    return complete([run for run in records if run.tags.get("sweep") == sweeps[-1].name]) if sweeps else []
 
 
 def keep(rows: Sequence[Row], path: Path) -> None:
