@@ -18,6 +18,8 @@ compared. Sides that take turns in one process: `alternate.figures_of([{"cpu_sec
 import os
 from pathlib import Path
 
+from experiments.training.device_choice import has_bfloat16
+
 from . import cells, networks, output, peers, processes, runs, stores, threads
 
 PARTS = {
@@ -47,6 +49,8 @@ def missing(name: str) -> str | None:
     """What a part needs and is not there."""
     if name in OF_PTB and "EXPERIMENTS_DATA" not in os.environ:
         return "EXPERIMENTS_DATA names no folder"
+    if name == "precision" and not has_bfloat16():
+        return "this processor has no instructions for bfloat16"
     if name in OF_KERAS and not Path(peers.PYTHON).exists():
         return f"Keras is not installed: make peers ({peers.PYTHON} is not there)"
     return None

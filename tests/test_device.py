@@ -20,6 +20,7 @@ from experiments.models.torch.network import TorchNetwork
 from experiments.models.torch.padding import is_padded
 from experiments.training import process_setup
 from experiments.training.device import Device
+from experiments.training.device_choice import warn_if_slow
 from experiments.training.tbptt import TruncatedBptt
 from experiments.training.threads import num_threads
 from experiments.training.timed_metrics import TimedMetrics
@@ -132,3 +133,15 @@ def test_a_gpu_computes_what_a_cpu_computes_without_synchronization(monkeypatch,
             torch.cuda.set_sync_debug_mode("default")
         losses.append(meter.mean_loss())
     assert losses[0] == pytest.approx(losses[1], rel=1e-10)
+
+
+@pytest.mark.parametrize(("here", "is_said"), [(True, False), (False, True)])
+def test_products_in_bfloat16_on_a_processor_without_its_instructions_are_said_to_be_slow(
+    monkeypatch, caplog, here, is_said
+):
+    known = {"architecture": "x86_64", "avx512_bf16": here, "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    for precision in ("float32", "bfloat16"):
+        warn_if_slow(Device(torch.device("cpu"), precision))
+    warn_if_slow(Device(torch.device("cuda"), "bfloat16"))
+    assert [record.getMessage().endswith("type precision=float32") for record in caplog.records] == [True] * is_said

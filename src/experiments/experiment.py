@@ -27,7 +27,7 @@ from .tracking.description import RunDescription
 from .tracking.source_code import SourceCode
 from .tracking.store import Store
 from .training.device import Device
-from .training.device_choice import check_several, choose_device
+from .training.device_choice import check_several, choose_device, warn_if_slow
 from .training.dry_run import check_compatible, dry_run
 from .training.eager_optimizer import without_compiler
 from .training.process_setup import make_current, set_up_process
@@ -205,5 +205,6 @@ def bind_all(
     check_model(sections["model"].target, config["model"]["_target_"])
     check_several(place, settings, sections["model"].target, sections["runner"].target)
     device = choose_device(settings, sections["model"].target, place)
+    warn_if_slow(device)
     dry_run(sections, settings)
     return settings, device, sections | {"tracker": bind(config, "tracker", typed=typed)}

@@ -1,5 +1,6 @@
 """Which device a run computes on, and whether it can be divided between several processes."""
 
+import logging
 import os
 from typing import Any
 
@@ -10,6 +11,8 @@ from ..config.launch import Launch
 from ..config.settings import Settings
 from ..interfaces.model import CountedModel, Model
 from .device import Device
+
+log = logging.getLogger("experiments")
 
 
 def choose_device(settings: Settings, model: type[Model], launch: Launch = Launch()) -> Device:  # noqa: B008 - unchanging
@@ -38,6 +41,21 @@ def choose_device(settings: Settings, model: type[Model], launch: Launch = Launc
     if settings.device not in here:
         raise ConfigError(f"device={settings.device} is not available here; there is {', '.join(here)}")
     return Device(_own(settings.device, launch), settings.precision)
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16 itself; also True where torch does not know."""
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    return known.get("architecture") != "x86_64" or any(known.get(f"{unit}_bf16") for unit in ("avx512", "amx"))
+
+
+def warn_if_slow(device: Device) -> None:
+    """A line to the log if float32 would be many times as fast."""
+    if device.precision == "bfloat16" and device.torch_device.type == "cpu" and not has_bfloat16():
+        log.warning(
+            "precision=bfloat16 is many times slower than float32 on this processor, which has no instructions for "
+            "it: type precision=float32"
+        )
 
 
 def _own(kind: str, launch: Launch) -> torch.device:
