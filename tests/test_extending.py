@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.config.completion import completions
 from experiments.config.paths import HOME
 
 from .conftest import values
@@ -47,6 +48,26 @@ def test_a_model_of_ones_own_on_a_dataset_of_ones_own(train, mine):
 def test_a_mistake_in_it_is_found_as_in_ours(command, mine):
     assert "did you mean model.scale?" in command(*mine, "model=bigram", "+model.scal=2").error
     assert "did you mean bigram?" in command(*mine, "model=bigrm").error
+
+
+def test_help_knows_it(command, mine):
+    assert "\n  bigram " in command(*mine, "--help").out
+    assert "model.scale=" in command(*mine, "--help", "bigram").out
+    assert "recipe=mine" in command("--help", "recipe", *mine).out
+    assert "recipe=mine" not in command("--help", "recipe").out
+
+
+@pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("experiments --config-dir mine model=bigram model.sc", "model.scale="),
+        ("experiments --config-dir=mine model=big", "model=bigram"),
+    ],
+)
+def test_the_tab_key_knows_it(monkeypatch, line, offered):
+    monkeypatch.setenv("COMP_LINE", line)
+    assert completions(line) == [offered]
 
 
 def test_its_checkpoint_can_be_evaluated_sampled_and_summarized(command, train, mine):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from .catalog import CONFIG_DIR
 from .errors import ConfigError
 from .quoting import with_quotes, without_quotes
 from .secrets import without_secrets
@@ -13,7 +14,7 @@ FORMER_KEY = "windows_per_update"  # still read, but no longer in conf/config.ya
 STORED = ("checkpoint=", "resume=")  # the stored config may choose a model or data with other options than the default
 
 # Hydra's flags, apart by whether a value follows.
-WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p")
+WITH_VALUE = (*CONFIG_DIR, "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p")
 ALONE = ("--multirun", "-m", "--run", "-r", "--help", "-h", "--hydra-help", "--resolve")
 UNTOUCHED = ("--shell-completion", "-sc", "--info", "-i")  # with these, Hydra gets the command line as it is
 
@@ -72,7 +73,7 @@ def _value_of(name: str, value: str) -> str:
         raise ConfigError(f"{name} needs a value: {'--cfg job' if name in ('--cfg', '-c') else f'{name} FOLDER'}")
     if name in ("--cfg", "-c") and value not in ("job", "hydra", "all"):
         raise ConfigError(f"{name} shows job, hydra or all, got {value}: type --cfg job")
-    if name in ("--config-dir", "-cd") and not os.path.isdir(value):
+    if name in CONFIG_DIR and not os.path.isdir(value):
         raise ConfigError(f"--config-dir: there is no folder {value}")
     return value
 

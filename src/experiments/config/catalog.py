@@ -1,6 +1,9 @@
-"""Every option as the files of conf/ state it: its default, its comment and the choices that have it."""
+"""Every option as the files of conf/ and of `--config-dir` state it: default, comment, the choices that have it."""
 
+import itertools
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +14,7 @@ KINDS = ("model", "data", "optimizer", "schedule", "runner", "tracker", "recipe"
 SECTIONS = KINDS[:6]  # whose files hold the options of their section
 SWEEPER = ("hydra.sweeper", "hydra/sweeper")  # a section and its folder
 LINE = re.compile(r"([A-Za-z]\w*):\s*(.*?)(?:\s+#\s*(.*))?")
+CONFIG_DIR = ("--config-dir", "-cd")
 PART = re.compile(r"\s+- (_\w+)\b")  # a file of the same folder that a defaults list includes
 
 
@@ -24,9 +28,18 @@ class Option(NamedTuple):
 
 
 def files(kind: str) -> list[Path]:
-    """The YAML files of a kind; a name with a leading _ is a part of other files and no choice."""
-    folder = HOME / "sweeps" if kind == "sweeps" else HOME / "conf" / kind
-    return sorted(path for path in folder.glob("*.yaml") if not path.stem.startswith("_"))
+    """The YAML files of a kind by name; a name with a leading _ is a part of other files and no choice."""
+    folders = [HOME / "sweeps" if kind == "sweeps" else HOME / "conf" / kind]
+    folders += [folder / kind for folder in own_folders()]
+    found = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
+    return [found[name] for name in sorted(found) if not name.startswith("_")]
+
+
+def own_folders() -> list[Path]:
+    """The folder that `--config-dir` names on the command line, or on the one that the tab key is to complete."""
+    words = [*sys.argv[1:], *os.environ.get("COMP_LINE", "").split()]
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith(CONFIG_DIR) else [word])]
+    return [Path(after) for word, after in itertools.pairwise(words) if word in CONFIG_DIR]
 
 
 def options() -> list[Option]:
@@ -47,7 +60,9 @@ def section_of(path: Path, section: str) -> Iterator[tuple[str, str, str]]:
     keys = {key for key, *_ in own}
     for name in PART.findall(text):
         if name != "_self_":
-            yield from (line for line in section_of(path.with_name(f"{name}.yaml"), section) if line[0] not in keys)
+            part = path.with_name(f"{name}.yaml")
+            part = part if part.is_file() else HOME / "conf" / section / part.name  # of one's own choice
+            yield from (line for line in section_of(part, section) if line[0] not in keys)
     yield from own
 
 

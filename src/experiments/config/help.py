@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .arguments import WITH_VALUE
 from .catalog import KINDS, Option, files, first_comment, options
 from .errors import ConfigError, unknown
 from .suggestions import MAX_SUGGESTIONS, key_for, leaf, near_keys
@@ -44,7 +45,8 @@ def asked(arguments: Sequence[str]) -> str | None:
     """The word of `--help WORD`, `--help=WORD` or `WORD --help`; None if no word is asked for."""
     if not any(argument.partition("=")[0] in HELP for argument in arguments):
         return None
-    words = [word.removeprefix("--help=") for word in arguments if word not in HELP]
+    pairs = zip(("", *arguments), arguments)  # each after the one before it, whose value it may be
+    words = [word.removeprefix("--help=") for before, word in pairs if word not in HELP and before not in WITH_VALUE]
     return next((word for word in words if "=" not in word and not word.startswith("-") and word), None)
 
 

@@ -45,7 +45,7 @@ def choose_device(settings: Settings, model: type[Model], launch: Launch = Launc
 
 def has_bfloat16() -> bool:
     """Whether this processor multiplies in bfloat16 itself; also True where torch does not know."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return known.get("architecture") != "x86_64" or any(known.get(f"{unit}_bf16") for unit in ("avx512", "amx"))
 
 
