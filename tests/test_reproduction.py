@@ -9,7 +9,7 @@ from experiments.comparison.reproduction import from_json, rows_of, to_json, to_
 from experiments.config.errors import ConfigError
 from experiments.config.published import Claim, Published
 from experiments.runners import reproduce
-from experiments.runners.reproduce import keep, passed_on, published_recipes
+from experiments.runners.reproduce import fill, keep, passed_on, published_recipes
 from experiments.tracking.record import RunRecord
 
 STATED = {
@@ -89,6 +89,23 @@ def test_rows_are_kept_with_every_digit_and_replaced_by_recipe(tmp_path):
     assert "2001-09-09, 2 CPU threads, commit abcdef0" in to_text(found, "github")
 
 
+def test_a_page_shows_the_rows_that_are_kept(tmp_path):
+    page, rows = tmp_path / "page.md", rows_of("a", Published.of(STATED), [run(0, 99.0)])
+    with pytest.raises(ConfigError, match="needs two lines"):
+        fill(page, rows)
+    page.write_text("before\n<!-- results -->\nold\n<!-- results -->\nafter\n")
+    fill(page, rows)
+    fill(page, rows)
+    table = to_text(rows, "github")
+    assert page.read_text() == f"before\n<!-- results -->\n{table}\n<!-- results -->\nafter\n"
+
+
+def test_the_table_of_the_recipes_page_is_that_of_the_kept_results():
+    docs = reproduce.HOME / "docs"
+    rows = from_json(json.loads((docs / "results.json").read_text()))
+    assert to_text(rows, "github") == (docs / "recipes.md").read_text().split(f"{reproduce.MARK}\n")[1].rstrip("\n")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -112,7 +129,7 @@ def test_what_a_recipe_states_wrongly_is_refused(change, said):
 def test_every_recipe_says_what_it_reproduces():
     found = published_recipes()
     assert len(found) == len([*(reproduce.HOME / "conf" / "recipe").glob("*.yaml")])
-    minutes = sum(each.minutes * each.seeds for each in found.values() if each.tier == "ci")
+    minutes = sum((each.minutes or 0) * each.seeds for each in found.values() if each.tier == "ci")
     assert minutes <= 20
 
 

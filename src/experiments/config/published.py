@@ -61,7 +61,7 @@ class Published:
 
     source: str
     tier: str
-    minutes: float  # of one seed, on the hardware of the tier
+    minutes: float | None  # of one seed, on the hardware of the tier; None: not yet run
     seeds: int
     claims: tuple[Claim, ...]
     needs: str | None = None  # what has to be typed besides, as in data.path=tinyshakespeare.txt

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shlex
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from ..tracking.records import beginnings_in, complete
 
 log = logging.getLogger("experiments")
 
+MARK = "<!-- results -->"
 TAG = "reproduces"  # of the sweeps that it starts: the recipe
 OWN = ("runner", "recipe")  # of what may be typed, what is not passed on to the training
 PASSED_ON = ("tracker", "threads", "device", "data.path", "data.url", "data.cache", "hydra")
@@ -37,7 +39,8 @@ class Reproduce:
     """Train what is missing of a recipe's seeds, or of all recipes of a tier, and compare with what was published.
 
     The seeds of a recipe are a sweep: what was interrupted goes on, what is there is not trained again. With `output`
-    the rows are also kept in a JSON file, in which a recipe that was measured before is replaced. Raises NotReproduced
+    the rows are also kept in a JSON file, in which a recipe that was measured before is replaced, and with `page` the
+    table of all rows of that file is put between two lines `<!-- results -->` of a Markdown file. Raises NotReproduced
     at the end if a claim does not hold.
     """
 
@@ -49,11 +52,16 @@ class Reproduce:
         seeds: int | None,
         to: Literal["screen", "markdown"],
         output: str | None,
+        page: str | None,
     ):
         at_least(1, seeds=seeds)
-        self.tier, self.train, self.seeds, self.to, self.output = tier, train, seeds, to, output
+        if page is not None and output is None:
+            raise ValueError("page shows what output keeps: give runner.output=results.json too")
+        self.tier, self.train, self.seeds, self.to, self.output, self.page = tier, train, seeds, to, output, page
 
     def run(self, experiment: Experiment) -> None:
+        if self.page is not None:
+            around_table(Path(self.page))  # before anything is trained
         rows: list[Row] = []
         typed = passed_on(experiment.command)
         for recipe, published in self._chosen(experiment):
@@ -64,13 +72,20 @@ class Reproduce:
                 continue
             if self.train:
                 train(recipe, self.seeds or published.seeds, typed)
-            rows += rows_of(recipe, published, runs_of(recipe, experiment.store.folder))
-        if self.output is not None:
-            keep(rows, Path(self.output))
+            found = rows_of(recipe, published, runs_of(recipe, experiment.store.folder))
+            self._keep(found)
+            rows += found
         print(to_text(rows, "github" if self.to == "markdown" else "simple"))
         if failed := [row for row in rows if row.result == "FAIL"]:
             names = ", ".join(f"{row.metric} of {row.recipe}" for row in failed)
             raise NotReproduced(f"{len(failed)} of {len(rows)} claims do not hold: {names}")
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        """The rows of a recipe into the file and the page, before the next is trained."""
+        if self.output is not None:
+            kept = keep(rows, Path(self.output))
+            if self.page is not None:
+                fill(Path(self.page), kept)
 
     def _chosen(self, experiment: Experiment) -> Iterator[tuple[str, Published]]:
         """Recipes with what they reproduce. ConfigError for a recipe that says nothing of it."""
@@ -90,7 +105,7 @@ def published_recipes() -> dict[str, Published]:
     names = sorted(path.stem for path in (HOME / "conf" / "recipe").glob("*.yaml"))
     stated = {name: stated_options([HOME / "conf"], "recipe", name).get("published") for name in names}
     found = {name: Published.of(each) for name, each in stated.items() if each is not None}
-    return dict(sorted(found.items(), key=lambda item: item[1].minutes * item[1].seeds))
+    return dict(sorted(found.items(), key=lambda item: (item[1].minutes or math.inf) * item[1].seeds))
 
 
 def passed_on(command: str) -> list[str]:
@@ -132,10 +147,25 @@ def runs_of(recipe: str, folder: Path) -> list[RunRecord]:
     return complete([run for run in records if run.tags.get("sweep") == sweeps[-1].name]) if sweeps else []
 
 
-def keep(rows: Sequence[Row], path: Path) -> None:
-    """Put rows into a JSON file, in place of those of the same recipes."""
+def keep(rows: Sequence[Row], path: Path) -> list[Row]:
+    """Put rows into a JSON file, in place of those of the same recipes; all that it holds now."""
     before: Sequence[Mapping[str, object]] = json.loads(path.read_text()) if path.exists() else []
     new = {row.recipe for row in rows}
     kept = [row for row in from_json([dict(row) for row in before]) if row.recipe not in new]
     merged = sorted([*kept, *rows], key=lambda row: row.recipe)
     write(path, (json.dumps(to_json(merged), indent=1) + "\n").encode())
+    return merged
+
+
+def around_table(page: Path) -> tuple[str, str]:
+    """What stands before and after the two lines `<!-- results -->` of a Markdown file. ConfigError without them."""
+    parts = page.read_text().split(f"{MARK}\n") if page.exists() else []
+    if len(parts) != 3:
+        raise ConfigError(f"runner.page={page} needs two lines {MARK}, between which the table is put")
+    return parts[0], parts[2]
+
+
+def fill(page: Path, rows: Sequence[Row]) -> None:
+    """Put the table of these rows between those two lines."""
+    before, after = around_table(page)
+    write(page, f"{before}{MARK}\n{to_text(rows, 'github')}\n{MARK}\n{after}".encode())
