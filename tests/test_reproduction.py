@@ -183,3 +183,12 @@ def test_seeds_are_trained_once_and_a_claim_that_fails_ends_with_an_error(comman
     assert sorted((tmp_path / "runs").iterdir()) == runs  # nothing new
     assert json.loads((tmp_path / "results.json").read_text()) == to_json(rows)
     assert command(*asked, "runner.train=false").code == 1
+    assert "FAIL" in command(*asked, "runner.train=false", "runner.seeds=1").out  # of one seed alone
+    assert "2 of 3 seeds" in command(*asked, "runner.train=false", "runner.seeds=3").out
+
+
+@pytest.mark.slow
+def test_one_seed_is_trained_too(command, tmp_path):
+    (tmp_path / "my" / "recipe").mkdir(parents=True)
+    (tmp_path / "my" / "recipe" / "tiny.yaml").write_text(RECIPE.replace("seeds: 2", "seeds: 1"))
+    assert "FAIL" in command("--config-dir", "my", "runner=reproduce", "recipe=tiny", "threads=1").out

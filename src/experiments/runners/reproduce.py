@@ -1,5 +1,6 @@
 """The runner that trains recipes against their published numbers."""
 
+import dataclasses
 import json
 import logging
 import math
@@ -70,8 +71,9 @@ class Reproduce:
                     "%s is left out: experiments runner=reproduce recipe=%s %s", recipe, recipe, published.needs
                 )
                 continue
+            published = dataclasses.replace(published, seeds=self.seeds or published.seeds)
             if self.train:
-                train(recipe, self.seeds or published.seeds, typed)
+                train(recipe, published.seeds, typed)
             found = rows_of(recipe, published, runs_of(recipe, experiment.store.folder))
             self._keep(found)
             rows += found
@@ -125,7 +127,7 @@ def train(recipe: str, seeds: int, typed: Sequence[str]) -> None:
 
     ConfigError if that ends with an error, Interrupted after a signal.
     """
-    command = ["-m", f"recipe={recipe}", f"hydra.sweeper.replicates={seeds}", f"tags.{TAG}={recipe}", *typed]
+    command = ["-m", f"recipe={recipe}", f"seed=range({seeds})", f"tags.{TAG}={recipe}", *typed]
     log.info("experiments %s", shlex.join(command))
     with interruptible() as stop:
         # In a session of its own it does not get the signals of the terminal a second time.
