@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from experiments.tracking.journal import read_journal
+from experiments.tracking.record import RunRecord
 
 RUN = ("epochs=3", "model.hidden_size=4", "runner.log_interval=1")
 
@@ -163,11 +164,12 @@ def test_points_that_the_store_refuses_do_not_hold_up_the_others(command, store,
 def test_a_run_that_cannot_be_resumed_stays_what_it_was(command, store, tmp_path, recorded):  # noqa: ARG001
     folder, *_ = recorded
     away = ("tracker.uri=http://127.0.0.1:9", "tracker.required=true")
+    before = RunRecord.of(folder)
     assert command(f"resume={folder.name}", "epochs=4", *away).code == 1
-    from experiments.tracking.record import RunRecord
-
     record = RunRecord.of(folder)
-    assert (record.status, record.outcome) == ("FINISHED", "completed")
+    assert (record.status, record.outcome, record.store) == ("FINISHED", "completed", before.store)
+    assert record.tags["command"] == before.tags["command"]
+    assert "1 runs deleted" in command("runner=delete", f"runner.runs={folder.name}", "runner.yes=true").out
 
 
 def test_a_required_store_that_goes_away_at_the_end_fails_the_command(command, store, monkeypatch):

@@ -1,6 +1,7 @@
 """The journal, the delivery, and how a run ends."""
 
 import contextlib
+import errno
 import json
 import logging
 import math
@@ -54,6 +55,11 @@ def a_run(folder, *arguments, name="run", **options):
 def sent(run) -> MemoryBackend:
     """What the store has received of a run."""
     return run.delivery.backend
+
+
+def sent_status(store) -> tuple[str, str]:
+    """Status and outcome that the store was sent last."""
+    return store.backends[-1].status, store.backends[-1].tags["outcome"]
 
 
 def test_every_point_is_journalled_before_it_is_delivered(tmp_path):
@@ -177,6 +183,90 @@ def test_a_run_whose_process_died_is_found_and_closed(tmp_path, failure, status,
     record = RunRecord.of(tmp_path / "run")
     assert (record.status, record.outcome, record.tags.get("error")) == (status, outcome, failure)
     assert not (tmp_path / "run" / "lock").exists()
+
+
+def away(folder):
+    """The run of `die`, resumed with another store, which cannot be reached but is required."""
+    store = a_store(folder, Unreachable, required=True)
+    store.identifier = "another store"
+    with pytest.raises(ConnectionError, match="no store"):
+        Run(store, "run", {"runner": "train", "command": "again"}).__enter__()
+
+
+def test_a_run_whose_process_died_and_that_cannot_be_resumed_is_closed_by_a_later_start(tmp_path):
+    die(tmp_path)
+    away(tmp_path)
+    store = a_store(tmp_path)
+    store.close_dead_runs("another run")
+    record = RunRecord.of(tmp_path / "run")
+    assert (record.store, record.status, record.outcome) == (store.identifier, "KILLED", "interrupted")
+    assert sent_status(store) == ("KILLED", "interrupted")
+    assert not (tmp_path / "run" / "lock").exists()
+
+
+def test_a_run_that_cannot_be_resumed_stays_in_its_store_with_its_tags(tmp_path):
+    with Run(a_store(tmp_path), "run", {"runner": "train", "command": "first"}):
+        pass
+    before = RunRecord.of(tmp_path / "run")
+    away(tmp_path)
+    after = RunRecord.of(tmp_path / "run")
+    assert (after.store, after.status, after.tags) == (before.store, "FINISHED", before.tags)
+    assert a_store(tmp_path).is_own(after)
+    assert not (tmp_path / "run" / "lock").exists()
+
+
+def test_a_run_that_is_running_without_a_process_is_closed_even_if_its_lock_was_removed(tmp_path):
+    die(tmp_path)
+    (tmp_path / "run" / "lock").unlink()
+    assert a_store(tmp_path).close_dead_run("run") == "its process died: closed as KILLED"
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Makes the disk full, for journals, until the function that it returns is called."""
+    append = Journal.append
+
+    def fill():
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Journal, "append", full)
+        return lambda: monkeypatch.setattr(Journal, "append", append)
+
+    return fill
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_a_run_whose_end_a_full_disk_did_not_take_is_closed_once_there_is_room(tmp_path, full_disk, is_resumed):
+    if is_resumed:
+        with pytest.raises(KeyboardInterrupt), a_run(tmp_path):
+            raise KeyboardInterrupt
+    with a_run(tmp_path) as run:
+        make_room = full_disk()
+    assert (sent(run).status, sent(run).tags["outcome"]) == ("FINISHED", "completed")
+    store = a_store(tmp_path)
+    store.close_dead_runs("another run")  # the disk is still full
+    assert RunRecord.of(tmp_path / "run").status == "RUNNING"
+    make_room()
+    store.close_dead_runs("another run")
+    assert RunRecord.of(tmp_path / "run").status == "KILLED"
+    assert sent_status(store) == ("KILLED", "interrupted")
+    with a_run(tmp_path) as again:
+        assert again.resumed
+    assert RunRecord.of(tmp_path / "run").outcome == "completed"
+    assert not (tmp_path / "run" / "lock").exists()
+
+
+def test_a_second_signal_at_the_end_of_a_run_unlocks_its_folder(tmp_path, monkeypatch):
+    run = a_run(tmp_path)
+    with pytest.raises(KeyboardInterrupt), run:
+        monkeypatch.setattr(run.delivery, "finish", interrupted)
+    assert a_store(tmp_path).close_dead_run("run") == "delivered"
+    assert RunRecord.of(tmp_path / "run").outcome == "completed"
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 WRONG = [

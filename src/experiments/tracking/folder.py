@@ -30,12 +30,11 @@ class Delivered(NamedTuple):
 class RunFolder:
     """A run's folder, created if it does not exist and locked until `close`; Busy if another process has locked it.
 
-    The system frees the lock however the process dies, but its file remains: then `was_left_open` is true.
+    The system frees the lock however the process dies, but its file remains, by which such runs are found.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self.was_left_open = (path / LOCK).exists()
         self._is_parent_new = not path.parent.exists()
         path.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(path / LOCK)
@@ -66,10 +65,14 @@ class RunFolder:
         raise AssertionError  # the numbers do not end
 
     def close(self) -> None:
-        """Close the journal and unlock the folder."""
+        """Close the journal and unlock the folder.
+
+        The lock's file remains while the journal says RUNNING, as on a full disk: a later start then closes the run.
+        """
         self.journal.close()
-        with contextlib.suppress(OSError):
-            (self.path / LOCK).unlink(missing_ok=True)
+        if self.journal.status != "RUNNING":
+            with contextlib.suppress(OSError):
+                (self.path / LOCK).unlink(missing_ok=True)
         self._lock.release()
 
     def remove(self) -> None:

@@ -78,12 +78,14 @@ class Journal:
         self._lock = threading.Lock()  # held wherever the descriptor is used
         self.end = 0  # where the last whole line ended when the journal was opened; 0 for a new journal
         self.has_parameters = False
+        self.status = "RUNNING"  # as the last line with a status says; of a new journal, too
         self._written = WrittenPoints()  # that a resumed run does not write again
         try:
             try:
                 for entry, after in self.entries(0):
                     self.end = after
                     self.has_parameters = self.has_parameters or "parameters" in entry
+                    self.status = entry.get("status", self.status)
                     if "key" in entry:
                         self._written.add(entry["key"], entry["step"])
             except Damaged:
@@ -105,6 +107,8 @@ class Journal:
             except OSError:
                 self._file.truncate(size)
                 raise
+            for entry in entries:
+                self.status = entry.get("status", self.status)
 
     def sync(self) -> None:
         """Make what was written last through a loss of power."""

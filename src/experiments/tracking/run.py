@@ -74,9 +74,8 @@ class Run:
         try:
             self._begin(earlier)
         except BaseException:
-            if self.resumed:  # it is again what it was
-                with contextlib.suppress(OSError):
-                    self.journal.append({"tags": {"outcome": earlier.outcome or "failed"}, "status": earlier.status})
+            if self.resumed:
+                self._restore(earlier)
             self.delivery.finish(START_TIMEOUT)
             self._locked.close()
             if not self.resumed:  # nothing was recorded, so nothing is left behind
@@ -150,21 +149,35 @@ class Run:
             self.delivery.wait(None)
             self._check_required()
 
+    def _restore(self, earlier: RunRecord) -> None:
+        """Record that a run that could not be resumed is again what it was, in the store that it was in."""
+        tags = {key: text for key, text in earlier.tags.items() if key in self.tags}
+        tags["outcome"] = earlier.outcome or "failed"
+        store = {} if earlier.store is None else {"store": earlier.store}
+        with contextlib.suppress(OSError):  # a full disk: the run is closed by a later start
+            self.journal.append({**store, "tags": tags, "status": earlier.status})
+
     def _check_required(self) -> None:
         if self.store.required and self.delivery.error:
             raise ConnectionError(f"tracker.required=true, but {self.delivery.error}")
 
     def _end(self, last: Mapping[str, Any]) -> None:
-        """Append the last line, give the store some time to receive it, and unlock the folder."""
+        """Append the last line, give the store some time to receive it, and unlock the folder.
+
+        On a full disk the last line is sent without the journal. What counts is the journal, so a later start closes
+        the run as one whose process died: then it can be resumed.
+        """
+        unwritten = None
         try:
-            self.journal.append({"file": LOG}, {"file": JOURNAL}, last)
-        except OSError as error:  # a full disk: the last line is sent without the journal
-            log.warning("the end of the run could not be recorded: %s", first_line(error))
-            self.delivery.finish(END_TIMEOUT, last)
-        else:
-            self.delivery.finish(END_TIMEOUT)
-        self.num_undelivered = self.delivery.num_waiting
-        self._locked.close()
+            try:
+                self.journal.append({"file": LOG}, {"file": JOURNAL}, last)
+            except OSError as error:
+                log.warning("the end of the run could not be recorded: %s", first_line(error))
+                unwritten = last
+            self.delivery.finish(END_TIMEOUT, unwritten)
+            self.num_undelivered = self.delivery.num_waiting
+        finally:  # also after a second signal
+            self._locked.close()
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -88,7 +88,7 @@ class Store(abc.ABC):
         with contextlib.closing(RunFolder(record.folder)) as folder:
             record.refresh()  # its process may have ended it before the folder was locked
             done = None
-            if folder.was_left_open and record.status == "RUNNING":
+            if record.status == "RUNNING":  # and no process has locked it
                 tags = {"outcome": "failed", "error": failure} if failure else {"outcome": "interrupted"}
                 status = "FAILED" if failure else "KILLED"
                 folder.journal.append({"tags": {**tags, DIED: str(record.step)}, "status": status})
