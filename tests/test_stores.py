@@ -14,6 +14,7 @@ from experiments.config.secrets import masked, revealed, without_secrets
 from experiments.tracking.mlflow_address import checked_uri
 from experiments.tracking.mlflow_connection import client_of
 from experiments.tracking.mlflow_store import MlflowStore
+from experiments.tracking.run import Run
 
 QUICK = ("epochs=1", "model.hidden_size=4")
 
@@ -123,3 +124,19 @@ def test_runs_that_others_record_in_the_store_are_not_touched(command, tmp_path,
     assert silent.close_silent(600) == [dead]
     outcome = command("runner=evaluate", "runner.split=train", "checkpoint=latest", f"tracker.uri={store}")
     assert outcome.code == 0, outcome.error
+
+
+def test_a_run_that_is_resumed_is_not_taken_for_dead_by_its_former_heartbeat(tmp_path, store):
+    ours = MlflowStore(uri=store, experiment="recurrent", folder=str(tmp_path), interval=3600.0, required=True)
+    with pytest.raises(KeyboardInterrupt), Run(ours, "run", {}) as run:
+        raise KeyboardInterrupt
+    MlflowClient(store).set_tag(run.run_id, "heartbeat", "1")
+    with Run(ours, "run", {}):
+        assert MlflowClient(store).get_run(run.run_id).info.status == "RUNNING"
+        assert ours.close_silent(600) == []
+
+
+def test_a_run_that_reaches_its_store_long_after_its_start_is_not_taken_for_dead(tmp_path, store):
+    ours = MlflowStore(uri=store, experiment="recurrent", folder=str(tmp_path), interval=3600.0, required=False)
+    ours.backend("run").begin(time.time() - 7200, may_exist=False)
+    assert ours.close_silent(600) == []

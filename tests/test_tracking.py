@@ -162,6 +162,23 @@ def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
         a_run(tmp_path).__enter__()
 
 
+def test_a_resumed_run_sends_a_heartbeat_before_it_is_running_again(tmp_path):
+    class Noting(MemoryBackend):
+        def set_tags(self, tags):
+            self.calls = [*getattr(self, "calls", []), *tags]
+            super().set_tags(tags)
+
+        def end(self, status):
+            self.calls.append(status)
+            super().end(status)
+
+    with a_run(tmp_path, Noting):
+        pass
+    with a_run(tmp_path, Noting, required=True) as again:
+        calls = sent(again).calls
+        assert calls.index("heartbeat") < calls.index("RUNNING")
+
+
 def die(folder) -> None:
     """Begin a run in a process that is then killed."""
     script = (
@@ -406,15 +423,16 @@ def test_status_and_outcome_of_a_run_follow_from_the_exception_that_ended_it(tmp
     assert ("traceback.txt" in sent(run).files) == (status == "FAILED")
 
 
-def fail_without_folder(folder):
-    shutil.rmtree(folder)
+def fail_without_folder(run):
+    run.wait_for_store()  # while it is written, a folder may not be deletable
+    shutil.rmtree(run.folder)
     raise RuntimeError("boom")
 
 
 def test_a_run_whose_folder_is_gone_still_ends_with_its_own_error(tmp_path):
     run = a_run(tmp_path)
     with pytest.raises(RuntimeError, match="boom"), run:
-        fail_without_folder(tmp_path / "run")
+        fail_without_folder(run)
     assert (sent(run).status, sent(run).tags["outcome"]) == ("FAILED", "failed")
 
 

@@ -1,5 +1,6 @@
 """A kind of store, as a delivery sees it: the calls that it makes, what they raise, and what is compared."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ class Gone(ValueError):
 
 class Deleted(ValueError):
     """The run, or the experiment that it belongs to, was deleted in the store, which can restore it."""
+
+
+def heartbeat() -> dict[str, str]:
+    """The tag by which others see that the process of a run lives."""
+    return {"heartbeat": str(int(time.time()))}
 
 
 class Content(NamedTuple):

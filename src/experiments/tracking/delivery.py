@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -44,7 +45,8 @@ class Delivery:
         self._connected, self._attempted, self._finishing = (threading.Event() for _ in range(3))
         self._connected_at = 0.0
         self._unwritten: Mapping[str, Any] = {}
-        self._delivered_at = self._heartbeat_at = 0.0
+        self._delivered_at, self._heartbeat_at = 0.0, -math.inf
+        self._is_live = False  # whether the process of the run itself delivers
         self._thread = threading.Thread(target=self._deliver_regularly, name="delivery", daemon=True)
 
     @property
@@ -82,7 +84,7 @@ class Delivery:
 
     def start(self, interval: float) -> None:
         """Deliver every `interval` seconds in a thread, for the first time at once."""
-        self._interval = interval
+        self._interval, self._is_live = interval, True
         self._thread.start()
 
     def wait(self, timeout: float | None) -> None:
@@ -107,7 +109,7 @@ class Delivery:
                 try:
                     self._replay()
                 except Gone:  # the run was deleted in the store, or the store itself: everything is sent again
-                    self.backend.run_id, self._offset = "", 0
+                    self.backend.run_id, self._offset, self._heartbeat_at = "", 0, -math.inf
                     self._replay()
             except Exception as error:  # whatever a store can raise: no run may fail because of it
                 if self._journal.is_closed:
@@ -159,6 +161,7 @@ class Delivery:
         points: list[Point] = []
         end = self._offset
         for entry, after in self._journal.entries(self._offset):
+            self._beat()  # before a line says RUNNING: by its last heartbeat a run that is resumed is dead
             if points and ("key" not in entry or len(points) == BATCH_SIZE):
                 send_points(self.backend, points)
                 self._record(end)
@@ -184,6 +187,12 @@ class Delivery:
             self._offset = offset
             write_delivered(self._folder.path, Delivered(self._store, self.backend.run_id, offset))
 
+    def _beat(self) -> None:
+        """Tell the store that the process of the run lives, if it has not been told for HEARTBEAT seconds."""
+        if self._is_live and time.monotonic() - self._heartbeat_at > HEARTBEAT:
+            send_heartbeat(self.backend)
+            self._heartbeat_at = time.monotonic()
+
     def _deliver_regularly(self) -> None:
         """Deliver at every interval, less often while the store cannot be reached, and once more at the end."""
         shortest = max(min(self._interval, HEARTBEAT), 0.05)
@@ -193,10 +202,9 @@ class Delivery:
             if self.error or time.monotonic() - self._delivered_at >= self._interval:
                 self.deliver()
             pause = min(max(1.0, 2 * pause), MAX_PAUSE) if self.error else shortest
-            if not self.error and time.monotonic() - self._heartbeat_at > HEARTBEAT:
-                self._heartbeat_at = time.monotonic()
+            if not self.error:
                 with contextlib.suppress(Exception):
-                    send_heartbeat(self.backend)
+                    self._beat()
         self.deliver()
         if not self._journal.is_closed:
             with contextlib.suppress(Exception):

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from ..config.errors import first_line
-from .backend import Backend, Content, Deleted, Gone, Refused
+from .backend import Backend, Content, Deleted, Gone, Refused, heartbeat
 from .journal import Point
 from .mlflow_address import SERVERS, reachable
 from .mlflow_connection import client_of, open_experiment
@@ -50,7 +50,7 @@ class MlflowBackend(Backend):
             begun = round(1000 * started)
             run_id = self._find(self._name, begun) if may_exist else None
             if run_id is None:
-                tags = {"outcome": "running"}  # shows that it is ours, even if this process dies now
+                tags = {"outcome": "running", **heartbeat()}  # shows that it is ours, even if this process dies now
                 run_id = client.create_run(experiment_id, begun, tags, self._name).info.run_id
             return str(run_id)
 

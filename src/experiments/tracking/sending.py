@@ -1,13 +1,12 @@
 """Lines of a run's journal as calls of a store. What the store refuses for good is left out, and said."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..config.errors import first_line
-from .backend import Backend, Refused
+from .backend import Backend, Refused, heartbeat
 from .journal import Point
 
 log = logging.getLogger("experiments")
@@ -43,7 +42,7 @@ def send_entry(backend: Backend, entry: Mapping[str, Any], folder: Path) -> None
 
 def send_heartbeat(backend: Backend) -> None:
     """Tell the store that the process of the run lives."""
-    backend.set_tags({"heartbeat": str(int(time.time()))})
+    backend.set_tags(heartbeat())
 
 
 def _send_file(backend: Backend, folder: Path, name: str, send: Callable[[Path], None]) -> None:
