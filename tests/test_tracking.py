@@ -282,6 +282,14 @@ def test_a_second_signal_at_the_end_of_a_run_unlocks_its_folder(tmp_path, monkey
     assert RunRecord.of(tmp_path / "run").outcome == "completed"
 
 
+def test_a_second_signal_while_the_traceback_is_written_ends_the_run_all_the_same(tmp_path, monkeypatch):
+    run = a_run(tmp_path)
+    with pytest.raises(KeyboardInterrupt), run:  # noqa: PT012
+        monkeypatch.setattr(run, "log_text", interrupted)
+        raise ValueError("no")
+    assert (sent(run).status, sent(run).tags["error"]) == ("FAILED", "no")
+
+
 def interrupted(*_):
     raise KeyboardInterrupt
 
@@ -421,6 +429,32 @@ def test_status_and_outcome_of_a_run_follow_from_the_exception_that_ended_it(tmp
     assert (sent(run).status, sent(run).tags["outcome"]) == (status, outcome)
     assert len(sent(run).points) == 1
     assert ("traceback.txt" in sent(run).files) == (status == "FAILED")
+
+
+NOT_UTF8 = "caf\udce9.txt"  # how Python has the name of a file in Latin-1
+
+
+class Utf8(MemoryBackend):
+    """A store that takes no other text, as databases do."""
+
+    def set_tags(self, tags):
+        super().set_tags({key: text.encode("utf-8").decode() for key, text in tags.items()})
+
+    def log_parameters(self, parameters):
+        super().log_parameters({key: text.encode("utf-8").decode() for key, text in parameters.items()})
+
+
+def test_a_run_ends_whatever_the_name_of_the_file_that_its_error_names(tmp_path):
+    run = a_run(tmp_path, Utf8)
+    with pytest.raises(FileNotFoundError), run:  # noqa: PT012
+        run.log_parameters({"data.path": NOT_UTF8})
+        logging.getLogger("experiments").warning("reading %s", NOT_UTF8)
+        raise FileNotFoundError(f"there is no file {NOT_UTF8}")
+    assert (sent(run).status, sent(run).tags["error"]) == ("FAILED", r"there is no file caf\udce9.txt")
+    assert sent(run).parameters == {"data.path": r"caf\udce9.txt"}
+    assert run.num_undelivered == 0
+    for file in ("traceback.txt", "run.log"):
+        assert r"caf\udce9.txt" in (run.folder / file).read_text(encoding="utf-8")
 
 
 def fail_without_folder(run):

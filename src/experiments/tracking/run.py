@@ -93,12 +93,14 @@ class Run:
         tags = {"outcome": outcome, "seconds": f"{seconds:.1f}"}
         if error is not None or self.resumed:  # the error that stopped a run does not apply once it was resumed
             tags["error"] = "" if error is None else first_line(error)[:500]
-        if status == "FAILED":
-            self.log_text("traceback.txt", "".join(traceback.format_exception(kind, error, trace)))
-        log.removeHandler(self._log_file)
-        with contextlib.suppress(OSError):  # a full disk
-            self._log_file.close()
-        self._end({"tags": tags, "status": status})  # one line: a process can be killed between two
+        try:
+            if status == "FAILED":
+                self.log_text("traceback.txt", "".join(traceback.format_exception(kind, error, trace)))
+            log.removeHandler(self._log_file)
+            with contextlib.suppress(OSError):  # a full disk
+                self._log_file.close()
+        finally:  # also after a second signal
+            self._end({"tags": tags, "status": status})  # one line: a process can be killed between two
         if error is None:
             self._check_required()
 
@@ -125,10 +127,13 @@ class Run:
         self.journal.append({"model": path.name})
 
     def log_text(self, name: str, text: str) -> None:
-        """Write a file into the run's folder and store it; logs a warning if it cannot be written."""
+        """Write a file into the run's folder and store it; logs a warning if it cannot be written.
+
+        What UTF-8 does not have, as in the name of a file in another encoding, is escaped.
+        """
         try:
             with atomic_write(self.folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
             self.journal.append({"file": name})
         except OSError as error:
             log.warning("%s could not be written: %s", name, first_line(error))
@@ -143,7 +148,7 @@ class Run:
         begins = {"status": "RUNNING"} if self.resumed else {"run": self.name, "started": time.time()}
         tags = _texts(self.tags) | {"outcome": "running"}
         self.journal.append({**begins, "store": self.store.identifier, "tags": tags})
-        self._log_file = QuietFileHandler(self.folder / LOG, encoding="utf-8")
+        self._log_file = QuietFileHandler(self.folder / LOG, encoding="utf-8", errors="backslashreplace")
         self.delivery.start(self.store.interval)
         if self.store.required:
             self.delivery.wait(None)

@@ -26,9 +26,9 @@ def send_points(backend: Backend, points: Sequence[Point]) -> None:
 def send_entry(backend: Backend, entry: Mapping[str, Any], folder: Path) -> None:
     """Send a line that is not a point, of the run in this folder; logs a warning if the store refuses it."""
     calls: dict[str, Callable[[Any], None]] = {
-        "parameters": backend.log_parameters,
-        "tags": backend.set_tags,
-        "dataset": backend.log_dataset,
+        "parameters": lambda texts: backend.log_parameters(_escaped(texts)),
+        "tags": lambda texts: backend.set_tags(_escaped(texts)),
+        "dataset": lambda texts: backend.log_dataset(_escaped(texts)),
         "status": backend.end,
         "file": lambda name: _send_file(backend, folder, name, backend.upload),
         "model": lambda name: _send_file(backend, folder, name, backend.log_model),
@@ -43,6 +43,11 @@ def send_entry(backend: Backend, entry: Mapping[str, Any], folder: Path) -> None
 def send_heartbeat(backend: Backend) -> None:
     """Tell the store that the process of the run lives."""
     backend.set_tags(heartbeat())
+
+
+def _escaped(texts: Mapping[str, str]) -> dict[str, str]:
+    """Texts that every store takes: what UTF-8 does not have, as in the name of a file in another encoding, escaped."""
+    return {key: text.encode("utf-8", "backslashreplace").decode("utf-8") for key, text in texts.items()}
 
 
 def _send_file(backend: Backend, folder: Path, name: str, send: Callable[[Path], None]) -> None:
