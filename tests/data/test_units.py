@@ -163,7 +163,7 @@ def test_without_the_library_the_line_that_installs_it_is_said(build, mixed, mon
     with pytest.raises(MissingLibrary, match=expected):
         build("subwords", mixed)
     with pytest.raises(MissingLibrary, match=expected):
-        _ = InitialWeights("best.pt", "1", {"dataset": state}).dataset
+        _ = InitialWeights("best.pt", "1", "1", {"dataset": state}).dataset
     monkeypatch.undo()
     assert build("subwords", mixed).fingerprint == before.fingerprint
 

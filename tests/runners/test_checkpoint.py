@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from experiments.checkpoints import checkpoint
+from experiments.checkpoints.initial_weights import find_weights
+from experiments.tracking.memory import MemoryStore
 
 
 class Poison:
@@ -61,3 +63,16 @@ def test_weights_of_another_network_are_refused_by_name():
         checkpoint.load_weights(model, torch.nn.Linear(4, 3).state_dict(), "a.pt")
     with pytest.raises(ValueError, match=r"bias is missing, the model's is \(3,\)"):
         checkpoint.load_weights(model, torch.nn.Linear(2, 3, bias=False).state_dict(), "a.pt")
+
+
+def test_weights_of_a_run_are_found_again_by_its_id_although_a_folder_here_has_its_name(tmp_path, monkeypatch):
+    store = MemoryStore(folder=str(tmp_path / "runs"), interval=1.0, required=False)
+    for folder in ("runs/run", "elsewhere/run"):
+        (tmp_path / folder).mkdir(parents=True)
+    checkpoint.save(tmp_path / "runs" / "run" / "best.pt", WHOLE | {"run_id": "run"})
+    monkeypatch.chdir(tmp_path / "elsewhere")  # whose folder `run` holds no checkpoint
+    weights = find_weights("run", store)
+    assert (weights.source, weights.which) == (str(tmp_path / "runs" / "run" / "best.pt"), "run")
+    monkeypatch.chdir(tmp_path / "runs")
+    assert find_weights("run", store).which == str(tmp_path / "runs" / "run")
+    assert find_weights("run/best.pt", store).which == str(tmp_path / "runs" / "run" / "best.pt")

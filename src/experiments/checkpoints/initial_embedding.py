@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -102,10 +101,10 @@ def find_embedding(which: str, store: Callable[[], Store], std: float | None) ->
             return InitialEmbedding(which, str(file.path), file.width, file.digest(), std, file.vectors)
     except (ValueError, OSError) as error:
         raise ConfigError(f"{KEY}: {first_line(error)}") from error
-    return of_checkpoint(which, find_weights(which, store(), KEY), std)
+    return of_checkpoint(find_weights(which, store(), KEY), std)
 
 
-def of_checkpoint(which: str, weights: InitialWeights, std: float | None) -> InitialEmbedding:
+def of_checkpoint(weights: InitialWeights, std: float | None) -> InitialEmbedding:
     """The embedding of a checkpoint. ConfigError if it holds none, or not its vocabulary."""
     found = [weights.content["model"][name] for name in WEIGHTS if name in weights.content["model"]]
     if not found:
@@ -120,5 +119,4 @@ def of_checkpoint(which: str, weights: InitialWeights, std: float | None) -> Ini
 
     digest = hashlib.blake2b("\0".join(symbols).encode("utf-8", "surrogatepass"), digest_size=8)
     digest.update(np.ascontiguousarray(vectors, "<f4").data)
-    name = os.path.abspath(which) if os.path.exists(which) else weights.run_id
-    return InitialEmbedding(weights.source, name, vectors.shape[1], digest.hexdigest(), std, chosen)
+    return InitialEmbedding(weights.source, weights.which, vectors.shape[1], digest.hexdigest(), std, chosen)

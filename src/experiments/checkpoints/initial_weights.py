@@ -36,6 +36,7 @@ class InitialWeights:
 
     source: str  # the file, or the run in the store, for messages
     run_id: str
+    which: str  # what finds it again from every folder: a path, or the run's id
     content: dict[str, Any]
 
     @functools.cached_property
@@ -132,8 +133,8 @@ def with_initial_weights(
     if not is_resumed:
         composition = weights.merged_into(composition)
     command = composition.command.replace("checkpoint=latest", f"checkpoint={weights.run_id}")  # the latest run changes
-    name = os.path.abspath(which) if os.path.exists(which) else weights.run_id
-    return dataclasses.replace(composition, config={**composition.config, "checkpoint": name}, command=command), weights
+    config = {**composition.config, "checkpoint": weights.which}
+    return dataclasses.replace(composition, config=config, command=command), weights
 
 
 def find_weights(which: str, store: Store, option: str = "checkpoint") -> InitialWeights:
@@ -142,16 +143,23 @@ def find_weights(which: str, store: Store, option: str = "checkpoint") -> Initia
     Raises ConfigError if it cannot be found or read; `option` is the one that names it.
     """
     try:
-        for path in (Path(which), Path(which) / "best.pt", store.folder / which / "best.pt"):
+        for path in (Path(which), Path(which) / "best.pt"):
             if path.is_file():
-                content = checkpoint.load(path)
-                return InitialWeights(str(path), content["run_id"], content)
+                return _read(path, os.path.abspath(which))
+        if (own := store.folder / which / "best.pt").is_file():
+            return _read(own)
         if Path(which).is_dir():
             raise ValueError(f"the folder {which} holds no best.pt; give a file of it, such as last.pt")
         if Path(which).suffix or len(Path(which).parts) > 1:
             raise ValueError(f"there is no file {which}")
         with tempfile.TemporaryDirectory() as folder:
             path, run_id = store.find_checkpoint(which, Path(folder))
-            return InitialWeights(f"run {run_id}", run_id, checkpoint.load(path))
+            return InitialWeights(f"run {run_id}", run_id, run_id, checkpoint.load(path))
     except (ValueError, OSError) as error:
         raise ConfigError(f"{option}: {error}") from error
+
+
+def _read(path: Path, which: str | None = None) -> InitialWeights:
+    """A checkpoint file, which the run's id finds again if nothing else does."""
+    content = checkpoint.load(path)
+    return InitialWeights(str(path), content["run_id"], which or content["run_id"], content)
