@@ -38,6 +38,10 @@ def test_a_line_shows_what_describes_the_task(task, line, criterion):
     assert task.criterion(METRICS) == criterion
 
 
+def test_a_diverging_perplexity_takes_no_line_of_digits():
+    assert summary_line({"loss": 393.0, "perplexity": 4.7e170}, SYMBOLS) == "loss 393 perplexity 4.7e+170"
+
+
 def a_record(task: str | None, metrics=METRICS, **parameters: str) -> RunRecord:
     series = {f"valid/{key}": {10: value, 20: 2 * value} for key, value in metrics.items()}
     tags = {"outcome": "completed"} | ({} if task is None else {"dataset.task": task})

@@ -29,6 +29,12 @@ def test_p_is_that_of_welch():
     assert p_value([1.0, 1.0], list(other)) == pytest.approx(stats.ttest_1samp(other, 1.0).pvalue)
 
 
+def test_p_does_not_depend_on_the_scale():
+    one, other = [1.0, 1.5, 1.2], [1.4, 2.1, 2.0]
+    for scale in (1e-200, 1e150, 1e300):
+        assert p_value([scale * x for x in one], [scale * x for x in other]) == pytest.approx(p_value(one, other))
+
+
 def test_what_cannot_be_told_from_the_best_is_bold():
     scores = [[1.0, 1.1, 1.2], [1.05, 1.3, 1.1], [3.0, 3.1, 3.05], [1.1]]
     assert indistinguishable(scores, 0) == [True, True, False, False]

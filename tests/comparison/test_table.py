@@ -10,6 +10,7 @@ from scipy import stats
 from experiments.comparison.columns import Layout
 from experiments.comparison.grouping import NOT_COMPARED, differing
 from experiments.comparison.rendering import Section, to_html, to_markdown
+from experiments.comparison.report import Report
 from experiments.comparison.screen import to_screen
 from experiments.comparison.table import Table, compare
 from experiments.config.errors import ConfigError
@@ -155,6 +156,28 @@ def test_a_half_width_has_two_digits_and_its_mean_as_many_decimals():
     assert "1,235 ± 241" in text
     assert "4.244 ± 0.066" in text
     assert text.splitlines()[-3].endswith(" 2")
+
+
+def diverging(scale: float):
+    """Runs whose perplexities are so many times those of other runs, with losses to match."""
+    runs = grid({"model": ["a", "b"], "truncation": [1, 5]}, 3, lambda _: 3.0)
+    for run in runs:
+        for key in ("valid/perplexity", "test/perplexity"):
+            run.metrics[key] = {step: value * scale for step, value in run.metrics[key].items()}
+    return runs
+
+
+@pytest.mark.parametrize("scale", [1e154, 1e305])
+def test_perplexities_of_diverging_runs_are_compared_in_few_digits(scale):
+    means = compare(diverging(scale), ["model", "truncation"]).frame
+    usual = compare(diverging(1.0), ["model", "truncation"]).frame
+    for column in ("valid/perplexity best", "valid/perplexity best ±"):
+        assert means[column].tolist() == pytest.approx((usual[column] * scale).tolist(), rel=1e-12)
+    report = Report(diverging(scale), ["model", "truncation"], "grid", "diverging")
+    assert max(map(len, report.screen().splitlines())) < 120
+    assert "e+" in report.latex()
+    assert len(report.figures) == 4
+    assert report.html()
 
 
 def test_markdown_and_html_show_the_best_row_and_escape_names():

@@ -13,6 +13,7 @@ from scipy.stats import t
 
 from experiments.comparison import figures
 from experiments.config.paths import HOME
+from experiments.sweep import parent as parent_module
 from experiments.sweep import search as search_module
 from experiments.tracking.memory import MemoryBackend, MemoryStore
 
@@ -53,6 +54,20 @@ def test_a_sweep_has_a_parent_run_and_its_jobs_have_tags_that_name_it(sweep):
     assert (last["sweep/ended"], last["sweep/failed"]) == (4, 0)
     assert last["best/loss"] == pytest.approx(best["train/loss best"], rel=1e-12)  # a mean over two seeds
     assert last["best/perplexity"] == pytest.approx(best["train/perplexity best"], rel=1e-12)
+
+
+def test_a_table_that_cannot_be_computed_fails_no_sweep(sweep, monkeypatch):
+    def compare(*_, **__):
+        raise OverflowError("numerical result out of range")
+
+    monkeypatch.setattr(parent_module, "compare", compare)
+    monkeypatch.setattr(parent_module.Report, "screen", compare)
+    swept = sweep(*GRID)
+    assert swept.code == 0, swept.error
+    assert (swept.parent.status, swept.parent.tags["outcome"]) == ("FINISHED", "completed")
+    assert "the runs could not be compared: numerical result out of range" in swept.out + swept.error
+    points = {point.key: point.value for point in ended(swept)[swept.parent.name][0].points}
+    assert points == {"sweep/ended": 4, "sweep/failed": 0}
 
 
 def test_the_parents_table_agrees_with_its_childrens_journals(sweep, text):

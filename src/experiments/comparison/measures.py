@@ -99,10 +99,10 @@ def mean(values: Sequence[float | None]) -> Mean:
     known = [value for value in values if value is not None and math.isfinite(value)]
     if not known or len(known) < len(values):
         return Mean(math.nan, math.nan)
-    n, middle = len(known), statistics.fmean(known)
+    n, middle = len(known), statistics.mean(known)  # neither a sum nor a square overflows, here and below
     if n == 1:
         return Mean(middle, math.nan)
-    deviation = math.sqrt(math.fsum((value - middle) ** 2 for value in known) / (n - 1))
+    deviation = math.hypot(*(value - middle for value in known)) / math.sqrt(n - 1)
     return Mean(middle, quantile_of_t(n - 1) * deviation / math.sqrt(n), n)
 
 

@@ -12,6 +12,7 @@ from .columns import BEST, HALF_WIDTH
 from .table import Table
 
 Cell = float | str
+MOST_WHOLE = 1e15  # from which on digits up to the decimal point say nothing, and perplexities may have hundreds
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
@@ -46,8 +47,10 @@ def rounded(table: Table) -> Texts:
 
 def with_width(cell: Cell, width: float) -> str:
     """A cell and its half width, if it has one: that with two digits, and the mean with as many decimals."""
-    if not width or math.isnan(width) or isinstance(cell, str):
+    if not width or not math.isfinite(width) or isinstance(cell, str):
         return plain(cell)
+    if abs(cell) >= MOST_WHOLE:
+        return f"{cell:.4g} ± {width:.2g}"
     decimals = max(0, 1 - math.floor(math.log10(width)))
     return f"{cell:,.{decimals}f} ± {width:,.{decimals}f}"
 
@@ -58,7 +61,7 @@ def plain(cell: Cell) -> str:
         return cell
     if math.isnan(cell):
         return ""
-    return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
+    return f"{cell:,.0f}" if 1000 <= abs(cell) < MOST_WHOLE else f"{cell:.4g}"
 
 
 def legend(table: Table) -> str:

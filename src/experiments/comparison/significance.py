@@ -25,6 +25,8 @@ def p_value(one: Sequence[float], other: Sequence[float]) -> float:
         return float(one[0] == other[0])
     from scipy.stats import t  # slow, and needed where there is a test
 
+    scale = max(map(abs, (*one, *other)))  # p does not depend on it, but squares of large scores overflow
+    one, other = ([score / scale for score in scores] for scores in (one, other))
     squares = [statistics.variance(values) / len(values) for values in (one, other)]
     parts = [square**2 / (len(values) - 1) for square, values in zip(squares, (one, other))]
     distance = (statistics.fmean(one) - statistics.fmean(other)) / math.sqrt(sum(squares))

@@ -1,5 +1,6 @@
 """The parent run of a sweep: its tags, its progress, its best value, its table and figures."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,9 @@ class Parent:
 
     def _log_best(self, runs: Sequence[RunRecord]) -> None:
         """Log the counts with the best of these runs, unless that was the last that was logged."""
-        metrics = self._counts | best_metrics(runs, self._axes, self._objective)
+        metrics: dict[str, float] = {**self._counts}
+        with contextlib.suppress(Exception):  # of numbers that cannot be compared `report` says why
+            metrics |= best_metrics(runs, self._axes, self._objective)
         if metrics != self._logged:
             self._logged, self._step = metrics, self._step + 1
             self.run.log_metrics(metrics, self._step)

@@ -20,5 +20,6 @@ def summary_line(metrics: Mapping[str, float], task: Task) -> str:
 
 
 def in_one_line(metrics: Mapping[str, float], formats: Mapping[str, str]) -> str:
-    """What there is of the formats, each with its name."""
-    return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in formats.items() if key in metrics)
+    """What there is of the formats, each with its name; a diverging perplexity without its hundred digits."""
+    there = {key: spec if metrics[key] < 1e15 else ".4g" for key, spec in formats.items() if key in metrics}
+    return " ".join(f"{key} {metrics[key]:{spec}}" for key, spec in there.items())
