@@ -163,6 +163,16 @@ def test_alternatives_are_ranked_and_the_screen_has_a_table(train, scored, monke
     assert out.splitlines()[-1].startswith("total: 8 tokens (1 unknown, 12.5%)  ln p -")
 
 
+def test_a_line_without_a_scored_token_has_no_rank(command, train, scored):
+    run = train("epochs=1", "threads=1")
+    (row,) = scored(run, "runner.show=ranking", "runner.text=h\nhello")
+    assert (row["text"], row["tokens"]) == ("hello", "4")  # the first symbol is only read
+    weights = (f"checkpoint={run.folder}", "tracker=memory")
+    refused = command("runner=score", *weights, "runner.show=ranking", "runner.text=h\ne")
+    assert "no line to rank: give at least one with two symbols, or a runner.context" in refused.error
+    assert len(scored(run, "runner.show=ranking", "runner.text=h\ne", "runner.context=l")) == 2
+
+
 def test_a_context_is_read_and_not_scored(train, scored):
     run = train(*SMALL, *options_of("torch_lstm"))
     whole = scored(run, "runner.text=the cat sat", "runner.context=")

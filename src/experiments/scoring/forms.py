@@ -48,10 +48,10 @@ def class_parts(texts: Iterable[ClassifiedText], labels: Sequence[str], to: str,
 
 
 def ranked(lines: Iterable[ScoredLine]) -> list[ScoredLine]:
-    """The lines that have a token, the most probable first."""
-    there = [line for line in lines if line.text.strip()]
+    """The lines that have a text and a token that is scored, the most probable first."""
+    there = [line for line in lines if line.text.strip() and line.likelihood.tokens]
     if not there:
-        raise ValueError("there is no line to rank: give at least one that is not empty")
+        raise ValueError("there is no line to rank: give at least one with two symbols, or a runner.context")
     return sorted(there, key=lambda line: -line.likelihood.log_probability)
 
 
