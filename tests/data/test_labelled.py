@@ -146,6 +146,26 @@ def test_numbers_have_one_spelling_where_all_labels_are_numbers(build, tmp_path)
     assert set(words.labels) == {*labels, "n/a"}
 
 
+def test_a_held_out_table_is_spelled_as_the_training_table(build, tmp_path):
+    for name, trained, held_out, expected in (
+        ("words", ["1.0", "n/a"], ["1.0"], ["1.0", "n/a"]),
+        ("numbers", ["1", "2.50"], ["1.0", "2.5"], ["1", "2.5"]),
+    ):
+        for split, labels in (("train", trained), ("test", held_out)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            as_csv(tmp_path / name / f"{split}.csv", [(f"a text {k}", label) for k in range(4) for label in labels])
+        data = build(tmp_path / name, valid_fraction=0.0)
+        assert data.labels == tuple(expected)
+        assert {label for _, label in texts(data, "test")} == set(expected[: len(held_out)])
+
+
+def test_a_held_out_table_may_have_a_row_for_each_label(build, tmp_path):
+    labels = [f"intent {k}" for k in range(30)]
+    as_csv(tmp_path / "train.csv", [(f"text {k}", label) for label in labels for k in range(10)])
+    as_csv(tmp_path / "valid.csv", [("text", label) for label in labels])
+    assert len(build(tmp_path).labels) == 30
+
+
 def test_the_classes_are_named_with_their_training_texts(build, tmp_path, caplog):
     with caplog.at_level("INFO", "experiments"):
         build(as_csv(tmp_path / "a.csv", [*ROWS, ("film", "bad")]), valid_fraction=0.0, test_fraction=0.0)

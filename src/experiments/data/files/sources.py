@@ -83,13 +83,13 @@ def label_name(value: str | int | float | bool) -> str:
     return str(value).strip()
 
 
-def one_spelling(labels: list[str]) -> list[str]:
-    """Labels that are all numbers without zeros at the end, so that 1.0 and 1 are one label; others as they are."""
-    different = set(labels)
-    if not all(NUMBER.fullmatch(label) for label in different):
+def one_spelling(labels: list[str], trained: Iterable[str]) -> list[str]:
+    """Where all labels of training are numbers: numbers without zeros at the end, so that 1.0 and 1 are one label."""
+    if not all(map(NUMBER.fullmatch, trained)):
         return labels
-    shortest = {label: label.rstrip("0").rstrip(".") if "." in label else label for label in different}
-    return [shortest[label] for label in labels]
+    decimals = {label for label in labels if "." in label and NUMBER.fullmatch(label)}
+    shortest = {label: label.rstrip("0").rstrip(".") for label in decimals}
+    return [shortest.get(label, label) for label in labels]
 
 
 def decode_text(content: bytes, where: str, encoding: str) -> str:

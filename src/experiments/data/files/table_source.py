@@ -1,7 +1,7 @@
 """Labelled texts in tables: one file, or a folder with a file for each split."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,12 +49,13 @@ class LabelTables:
     def texts(self) -> Iterator[tuple[Key, str]]:
         """Every text with the label of its row."""
         options, columns, left_out = self._options, None, 0
-        known = list(options.labels or ())
+        known, trained = list(options.labels or ()), None
         for split, file in self._files.items():  # train is the first
             table = read_table(file, kind_of(file), options.encoding)
             columns = choose_columns(table, options, file) if columns is None else columns.checked(table, file)
-            labels = labels_of(table, columns.label, file)
-            if split == "train":
+            labels = labels_of(table, columns.label, file, trained)
+            if trained is None:
+                trained = set(labels)
                 known = known or in_order(labels)
             elif options.labels is None:
                 check_known(labels, known, file)
@@ -162,12 +163,15 @@ def texts_of(table: Table, column: str, file: Path) -> Iterator[str]:
         yield value
 
 
-def labels_of(table: Table, column: str, file: Path) -> list[str]:
-    """The column of labels as text. ValueError for missing ones, lists, and a column of something else."""
+def labels_of(table: Table, column: str, file: Path, trained: Set[str] | None) -> list[str]:
+    """The column of labels as text, spelled as the labels of training; None: these are they.
+
+    ValueError for missing ones, lists, and a column of training that holds something else.
+    """
     labels = [_label(value, f"{place} of {file}", column) for value, place in zip(table.column(column), table.places)]
-    labels = one_spelling(labels)
+    labels = one_spelling(labels, set(labels) if trained is None else trained)
     number = len(set(labels))
-    if len(labels) > FEW and number > len(labels) // 2:
+    if trained is None and len(labels) > FEW and number > len(labels) // 2:
         raise ValueError(
             f"the column {column!r} of {file} has {number:,} different values in {len(labels):,} rows, so it is no "
             "column of labels: give data.label_column=NAME"
