@@ -229,6 +229,12 @@ def test_a_rare_label_stays_in_training(build, tmp_path):
     assert counts == {"train": [18, 18, 2, 18], "valid": [2, 2, 0, 2]}
 
 
+@pytest.mark.parametrize("labels", [("drug_test", "other"), ("dev", "ops"), ("train", "bus"), ("dev_test", "law")])
+def test_a_label_may_be_named_like_a_split(build, tmp_path, labels):
+    rows = [(f"a text {k}", label) for k in range(20) for label in labels]
+    assert build(as_folders(tmp_path / "folder", rows)).labels == tuple(sorted(labels))
+
+
 def test_labels_have_an_order_and_may_be_chosen(build, tmp_path, caplog):
     rows = [(text, int(k % 11)) for k, (text, _) in enumerate(ROWS)]
     assert build(as_jsonl(tmp_path / "a.jsonl", rows)).labels == tuple(map(str, range(11)))
@@ -552,6 +558,11 @@ WRONG = {
         r"test has no folder 'so-so', which train has: data.labels=\[bad,good\] reads these labels alone",
     ),
     "no training texts": (folders(split="test"), {}, "holds test but no folder train"),
+    "splits without labels": (
+        lambda p: as_folders(p / "folder", [("a text", "train"), ("a text", "test")]),
+        {},
+        "train holds no folder of a label; the layout is",
+    ),
     "two folders for valid": (
         folders(lambda f: (add("val/bad/0.txt")(f), add("dev/bad/0.txt")(f)), "train"),
         {},
@@ -568,12 +579,12 @@ WRONG = {
     "tables without a split": (
         two_tables("a.csv", "b.csv"),
         {},
-        "a.csv is named for no split: give one file, data.",
+        "a.csv is named for no split or for several: give one file, data.",
     ),
     "a table for two splits": (
         two_tables("train.csv", "train-test.csv"),
         {},
-        "train-test.csv is named for more than one split: test, train",
+        "train-test.csv is named for no split or for several: give one file, data.",
     ),
     "two tables for train": (two_tables("train.csv", "train.tsv"), {}, "two tables for train: train.csv and train.tsv"),
     "only a test table": (two_tables("valid.csv", "test.csv"), {}, "holds valid.csv, test.csv|test.csv, valid.csv"),

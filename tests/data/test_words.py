@@ -101,11 +101,11 @@ def test_a_folder_has_a_file_per_split(words, tmp_path):
     (folder / "my-val.txt").unlink()
     (folder / "wiki.test.tokens").rename(folder / "train-test.txt")
     (folder / "wiki.train.tokens").unlink()
-    with pytest.raises(ValueError, match=r"train-test.txt is named for more than one split"):
+    with pytest.raises(FileNotFoundError, match="no file with train, and no other split, in its name"):
         words(path=str(folder))
-    (folder / "train-test.txt").unlink()
-    with pytest.raises(FileNotFoundError, match="no file with train in its name"):
-        words(path=str(folder))
+    (folder / "train.txt").write_text("the train <unk>\n")
+    (folder / "train_test_split.py").write_text("a script\n")
+    assert words(path=str(folder)).splits == ("train", "valid")
 
 
 def test_blocks_do_not_change_the_words(words, monkeypatch):

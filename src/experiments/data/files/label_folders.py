@@ -76,14 +76,19 @@ def visible(folder: Path) -> list[Path]:
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
-    """The folders named for a split. ValueError if two are named for the same, or one is without train."""
+    """The folders named for a split; none where they are labels beside others, with texts and no folders in them.
+
+    ValueError if two are named for the same split, FileNotFoundError if one is without train.
+    """
+    folders = [path for path in visible(folder) if path.is_dir()]
+    named = [(split, path) for path in folders if (split := split_of(path.name))]
+    if len(named) < len(folders) and not any(inner.is_dir() for _, path in named for inner in visible(path)):
+        return {}
     found: dict[str, Path] = {}
-    for path in visible(folder):
-        split = split_of(path.name) if path.is_dir() else None
+    for split, path in named:
         if split in found:
             raise ValueError(f"{folder} holds two folders for {split}: {found[split].name} and {path.name}")
-        if split:
-            found[split] = path
+        found[split] = path
     if found and "train" not in found:
         names = ", ".join(path.name for path in found.values())
         raise FileNotFoundError(f"{folder} holds {names} but no folder train; the layout is {LAYOUT}")

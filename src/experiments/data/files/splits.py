@@ -29,8 +29,7 @@ class Part(NamedTuple):
 def files_of_splits(folder: Path) -> dict[str, Path]:
     """The file of each split in a folder, by its name; only train must be there. Hidden files are skipped.
 
-    Logs the names of files that are not read. Raises ValueError if a split is there twice or a file is named for
-    several.
+    Logs the names of files that are not read. Raises ValueError if a split is there twice.
     """
     found: dict[str, Path] = {}
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
@@ -42,22 +41,19 @@ def files_of_splits(folder: Path) -> dict[str, Path]:
         if named:
             found[split] = named[0]
     if "train" not in found:
-        raise FileNotFoundError(f"{folder} holds no file with train in its name, as in train.txt or wiki.train.tokens")
+        raise FileNotFoundError(
+            f"{folder} holds no file with train, and no other split, in its name, as in train.txt or wiki.train.tokens"
+        )
     if others := [file.name for file in files if file not in found.values()]:
-        log.info("not read, as no part of the name is train, valid or test: %s in %s", ", ".join(others), folder)
+        log.info("not read, as the name is not that of one split: %s in %s", ", ".join(others), folder)
     return found
 
 
 def split_of(name: str) -> str | None:
-    """The split that a file or a folder is named for, as in train, valid.csv, wiki.test.tokens; or None.
-
-    ValueError if it is named for several.
-    """
+    """The split that a file or a folder is named for, as in train, valid.csv, wiki.test.tokens; None if for several."""
     parts = re.split(r"[._\-\s]+", name.lower())
     splits = {SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES}
-    if len(splits) > 1:
-        raise ValueError(f"{name} is named for more than one split: {', '.join(sorted(splits))}")
-    return next(iter(splits), None)
+    return splits.pop() if len(splits) == 1 else None
 
 
 def whole(file: Path) -> Part:

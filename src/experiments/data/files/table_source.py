@@ -106,7 +106,7 @@ def tables_in(folder: Path) -> dict[str, Path]:
         split = split_of(path.name)
         if split is None:
             raise ValueError(
-                f"{folder} holds several tables, and {path.name} is named for no split: give one file, "
+                f"{folder} holds several tables, and {path.name} is named for no split or for several: give one file, "
                 f"{typed(path)}, or name them train, valid and test"
             )
         if split in found:
