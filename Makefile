@@ -2,7 +2,7 @@
 # make test       style, types and the default tests     make test-slow   the recipes against their published numbers, and faults
 # make test-long  the recipes that train for minutes on all cores
 # make test-faults    faults at random moments: signals to runs and sweeps, locks, requests to a server (long)
-# make test-browser   the dashboard in a headless Chromium, which must be installed
+# make test-browser   the dashboard and the site in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
 # make site       docs/ and the references as a site, build/site/index.html, which needs no network to be read
 # make bench      what docs/speed.md says about speed and memory, measured again (half an hour)
@@ -39,7 +39,7 @@ test-faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults.requests 100
 
 test-browser: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser,docs]'
 	$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
 # Ray's launcher wants older releases of two packages, so this environment is another one.

@@ -108,3 +108,20 @@ def reviews(tmp_path) -> Path:
     (tmp_path / "aclImdb" / "train" / "unsup").mkdir()
     (tmp_path / "aclImdb" / "train" / "unsup" / "0_0.txt").write_text("unlabelled reviews are skipped")
     return tmp_path / "aclImdb"
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """A headless Chromium that talks to nobody else."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (binary and driver):
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    flags = ["headless", "no-sandbox", "disable-gpu", "window-size=1500,950", f"user-data-dir={tmp_path / 'profile'}"]
+    for flag in [*flags, "disable-background-networking", "disable-component-update", "disable-sync"]:
+        options.add_argument(f"--{flag}")
+    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chromium
+    chromium.quit()

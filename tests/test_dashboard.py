@@ -1,7 +1,6 @@
 """The dashboard: a real server, and in a test of its own a real browser."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -69,23 +68,6 @@ def test_a_port_in_use_is_an_error(command, store):
 
 def test_a_store_without_a_page_is_an_error(command):
     assert "tracker=memory has no page" in command("runner=dashboard", "tracker=memory").error
-
-
-@pytest.fixture
-def browser(tmp_path):
-    """A headless Chromium that talks to nobody else."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (binary and driver):
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    flags = ["headless", "no-sandbox", "disable-gpu", "window-size=1500,950", f"user-data-dir={tmp_path / 'profile'}"]
-    for flag in [*flags, "disable-background-networking", "disable-component-update", "disable-sync"]:
-        options.add_argument(f"--{flag}")
-    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chromium
-    chromium.quit()
 
 
 def text(browser) -> str:

@@ -91,16 +91,40 @@ def test_the_api_pages_have_all_public_names():
     assert "::: experiments.interfaces.model.Model" in pages["interfaces.md"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mkdocstrings") is None, reason="the extra docs is not installed")
-def test_the_site_is_built_strictly_and_takes_nothing_from_another_host(tmp_path):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site, built strictly."""
+    if importlib.util.find_spec("mkdocstrings") is None:
+        pytest.skip("the extra docs is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(command, cwd=HOME, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    pages = sorted(tmp_path.rglob("*.html"))
+    return folder
+
+
+def test_the_site_takes_nothing_from_another_host(site):
+    pages = sorted(site.rglob("*.html"))
     assert {"index.html", "reference/model.html", "api/models.html", "architecture.html"} <= {
-        page.relative_to(tmp_path).as_posix() for page in pages
+        page.relative_to(site).as_posix() for page in pages
     }
     assert not [found for page in pages for found in FROM_ELSEWHERE.findall(page.read_text())]
-    for sheet in tmp_path.rglob("*.css"):
+    for sheet in site.rglob("*.css"):
         assert not re.search(r"url\(['\"]?(?:https?:)?//", sheet.read_text()), sheet
+
+
+BROKEN = "return [...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.src)"
+TOO_WIDE = "return document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1500, 500])
+def test_every_page_renders_in_a_browser_with_its_pictures_and_no_error(site, browser, width):
+    browser.set_window_size(width, 950)
+    for page in sorted(site.rglob("*.html")):
+        browser.get(page.as_uri())
+        errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+        broken, too_wide = browser.execute_script(BROKEN), browser.execute_script(TOO_WIDE)
+        assert (errors, broken, max(too_wide, 0)) == ([], [], 0), page
+        assert browser.find_element("tag name", "h1").text, page
