@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from experiments.tracking.provenance import different_code
+from experiments.tracking import source_code
+from experiments.tracking.provenance import code_diff, different_code
 from experiments.tracking.records import records_in
-from experiments.tracking.source_code import SourceCode
+from experiments.tracking.source_code import SourceCode, git_state
 
 from .test_extending import FILES, mine  # noqa: F401 - a fixture
 
@@ -99,6 +100,39 @@ def test_the_repository_of_ones_own_code_is_recorded_with_what_was_not_committed
     dirty = train(*mine, *RUN)
     assert dirty.tags["code.model.git_dirty"] == "true"
     assert "+        self.table = torch.nn.Parameter(3 * scale" in (dirty.folder / "code.patch").read_text()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A git repository with one commit, and two folders that are not in git."""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run([*git, *arguments], check=True)
+    for name in ("models", "layers"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").write_text("first")
+    return tmp_path
+
+
+def test_two_versions_of_a_file_that_is_not_in_git_are_told_apart(repository):
+    before = git_state(repository / "models")
+    assert before == git_state(repository / "layers")
+    (repository / "layers" / "layers.py").write_text("second")
+    after = git_state(repository / "models")
+    assert before["git_dirty"] == after["git_dirty"] == "true"
+    assert before["git_diff"] != after["git_diff"]
+
+
+def test_the_changes_of_a_repository_are_written_once(repository, monkeypatch):
+    monkeypatch.setattr("experiments.tracking.provenance.IS_CHECKOUT", False)
+    diff = code_diff([repository / "models", repository / "layers"])
+    assert [line.split()[5] for line in diff.splitlines()] == ["layers/layers.py", "models/models.py"]
+
+
+def test_a_git_that_does_not_answer_in_time_leaves_unknown_whether_there_are_changes(repository, monkeypatch):
+    git = source_code._git
+    monkeypatch.setattr(source_code, "_git", lambda folder, *words: None if "status" in words else git(folder, *words))
+    assert git_state(repository)["git_dirty"] == "unknown"
 
 
 def test_runs_of_different_commits_or_changes_are_said_to_be_so():

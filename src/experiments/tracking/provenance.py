@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config.paths import HOME
-from .source_code import git_diff, git_state
+from .source_code import git_diff, git_root, git_state
 
 IS_CHECKOUT = (HOME / ".git").exists()
 LIBRARIES = ("recurrent-experiments", "torch", "numpy", "hydra-core", "mlflow")
@@ -37,7 +37,8 @@ def different_code(runs: Iterable[Mapping[str, str]]) -> str | None:
 
 def code_diff(folders: Iterable[Path]) -> str:
     """What differs from the last commit in the repositories of these folders and of this package; "" if nothing."""
-    return "\n".join(filter(None, map(git_diff, {*folders, *([HOME] if IS_CHECKOUT else [])})))
+    roots = dict.fromkeys(map(git_root, [*folders, *([HOME] if IS_CHECKOUT else [])]))
+    return "\n".join(filter(None, (git_diff(root) for root in roots if root is not None)))
 
 
 def _user() -> str:

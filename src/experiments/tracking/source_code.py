@@ -45,21 +45,44 @@ class SourceCode:
 
 
 def git_state(folder: Path) -> dict[str, str]:
-    """git_commit and git_dirty of the repository that holds a folder, and git_diff, a hash, if it is dirty; else {}."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+    """git_commit and git_dirty of the repository that holds a folder, and git_diff, a hash, if it is dirty; else {}.
+
+    git_dirty is "unknown" where git does not answer in time.
+    """
+    commit, root = _git(folder, "rev-parse", "HEAD"), git_root(folder)
+    if commit is None or root is None:
         return {}
-    if not _git(folder, "status", "--porcelain"):
-        return {"git_commit": commit, "git_dirty": "false"}
-    digest = hashlib.blake2b(git_diff(folder).encode(), digest_size=8).hexdigest()
+    changes = _git(root, "status", "--porcelain")
+    if not changes:
+        return {"git_commit": commit, "git_dirty": "unknown" if changes is None else "false"}
+    digest = hashlib.blake2b(_diff(root).encode(), digest_size=8).hexdigest()
     return {"git_commit": commit, "git_dirty": "true", "git_diff": digest}
 
 
-def git_diff(folder: Path) -> str:
-    """What differs from the last commit in the repository that holds a folder, new files included; "" if nothing."""
-    new = (_git(folder, "ls-files", "--others", "--exclude-standard", "--full-name") or "").splitlines()
-    untracked = "".join(f"new file, not in git: {name}\n" for name in new)
-    return (untracked + (_git(folder, "diff", "HEAD") or ""))[:MAX_DIFF]
+def git_root(folder: Path) -> Path | None:
+    """The uppermost folder of the repository that holds a folder; None if there is none."""
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    return None if root is None else Path(root)
+
+
+def git_diff(root: Path) -> str:
+    """What differs from the last commit in a repository, at most MAX_DIFF characters; "" if nothing."""
+    return _diff(root)[:MAX_DIFF]
+
+
+def _diff(root: Path) -> str:
+    """The names of new files, of code with a digest so that its versions are told apart, and the changes of others."""
+    names = (_git(root, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
+    new = [f"new file, not in git: {name}{_version(root / name)}\n" for name in names if name]
+    return "".join(new) + (_git(root, "diff", "HEAD") or "")
+
+
+def _version(file: Path) -> str:
+    """A digest of a Python file, as it stands behind its name; other files may be large, and are what runs write."""
+    try:
+        return f" {hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()}" if file.suffix == ".py" else ""
+    except OSError:  # a link to nothing
+        return ""
 
 
 def _with_imports(file: Path, folder: Path) -> set[Path]:
