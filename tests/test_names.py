@@ -3,8 +3,12 @@
 import pytest
 from mlflow import MlflowClient
 
+from experiments.config.settings import check_tags
+from experiments.tracking.description import NOTE
 from experiments.tracking.memory import MemoryStore
 from experiments.tracking.naming import name_of_run
+from experiments.tracking.record import DIED
+from experiments.tracking.records import records_in
 
 QUICK = ("epochs=1", "threads=1", "tracker=memory")
 PTB = {"runner": "train", "data": "ptb", "model": "torch_lstm"}
@@ -22,6 +26,7 @@ PTB = {"runner": "train", "data": "ptb", "model": "torch_lstm"}
         ({"runner": "evaluate"}, {"checkpoint": "x/best.pt", "runner.split": "test"}, "evaluate-ptb-lstm-best"),
         ({}, {"data.labels": "[../a,b]"}, "ptb-lstm-labels_.._a_b"),
         ({}, {"model.one": "x" * 90, "seed": "3"}, "ptb-lstm-seed3"),
+        ({}, {"model.one": "\U00020000" * 60, "seed": "3"}, "ptb-lstm-seed3"),  # of four bytes each
     ],
 )
 def test_a_name_says_what_was_typed(choices, typed, name):
@@ -42,8 +47,12 @@ def test_runs_of_one_command_have_names_of_their_own(train, tmp_path):
         ("name=..", "type name=NAME"),
         ("name=a b", "type name=a_b"),
         (f"name={'a' * 101}", "at most 100"),
+        (f"name={'가' * 81}", f"240 bytes, the first a letter or digit), got '{'가' * 81}': type name={'가' * 80}\n"),
+        ("name=latest", "type name=my_latest"),
+        ("name=auto", "type name=my_auto"),
         ("tags.outcome=mine", "type another, as in tags.my_outcome=VALUE"),
         ("tags.mlflow.user=me", "tags.my_mlflow.user=VALUE"),
+        ("tags.embedding_digest=x", "tags.my_embedding_digest=VALUE"),
         ("tags=text", "tags must be"),
     ],
 )
@@ -52,6 +61,29 @@ def test_what_cannot_be_a_name_or_tag_is_refused(command, tmp_path, typed, messa
     assert refused.code == 1
     assert message in refused.error
     assert not (tmp_path / "runs").exists()
+
+
+def test_no_tag_that_a_run_has_of_its_own_can_be_typed_and_every_other_can(command, tmp_path):
+    evaluated = ("checkpoint=one", "runner.split=train", "tracker=memory")
+    for line in (
+        ("name=one", *QUICK),
+        ("resume=one", "epochs=2", "tracker=memory"),
+        ("name=two", "runner.max_targets=20", *QUICK),
+        *((f"runner={runner}", *evaluated) for runner in ("evaluate", "gradients", "states", "trace")),
+        ("-m", "truncation=5,7", *QUICK),
+    ):
+        done = command(*line)
+        assert done.code == 0, done.error
+    written = {tag for record in records_in(tmp_path / "runs") for tag in record.tags}
+    assert {"evaluated", "evaluation", "ended_by", "sweep", "seconds", "processes"} <= written
+    for tag in sorted(written | {DIED, "embedding_digest", "git_diff", NOTE}):
+        with pytest.raises(ValueError, match="runs have such a tag already"):
+            check_tags([tag])
+    check_tags(["username", "error_type", "hostname", "commander", "datasets", "sweeping", "git_branch"])
+
+
+def test_a_name_as_long_as_it_may_be_is_the_name_of_a_folder(train):
+    assert train(f"name={'가' * 80}", "epochs=1").folder.is_dir()
 
 
 def test_the_store_shows_name_note_and_tags(command, store):

@@ -11,12 +11,15 @@ from .published import Published
 
 SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 
-# What a run's own tags begin with; a store's page and the package read them.
-OWN_TAGS: tuple[str, ...] = ("mlflow.", "sweep", "dataset", "choice.", "code.", "version.", "git_")
-OWN_TAGS += ("outcome", "identity", "command", "runner", "error", "seconds", "checkpoint", "started_from", "heartbeat")
-OWN_TAGS += ("died_at", "num_parameters", "threads", "processes", "device", "host", "pid", "user", "platform", "python")
-OWN_TAGS += ("ended_by",)
-MAX_NAME = 100  # characters, so that a folder of this name can be made everywhere
+# The tags that runs have of their own, and what families of them begin with; a store's page and the package read them.
+OWN_TAGS: tuple[str, ...] = ("runner", "command", "identity", "outcome", "error", "seconds", "ended_by", "died_at")
+OWN_TAGS += ("checkpoint", "started_from", "embedding_digest", "evaluated", "evaluation", "num_parameters", "heartbeat")
+OWN_TAGS += ("dataset_fingerprint", "sweep", "threads", "processes", "device", "host", "pid", "user", "platform")
+OWN_TAGS += ("git_commit", "git_dirty", "git_diff")
+FAMILIES = ("mlflow.", "sweep.", "dataset.", "choice.", "code.", "version.")
+MAX_NAME = 100  # characters
+MAX_NAME_BYTES = 240  # so that a folder of this name, or with -2 after it, can be made everywhere
+RESERVED = ("latest", "auto")  # as in checkpoint=latest and resume=auto
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,14 +88,21 @@ class Settings:
 
 def check_name(name: str | None) -> None:
     """ValueError unless this is null or can be the name of a folder everywhere."""
-    if name is not None and not re.fullmatch(rf"\w[\w.-]{{0,{MAX_NAME - 1}}}", name):
-        safe = re.sub(r"[^\w.-]+", "_", name).strip("-_.")[:MAX_NAME] or "NAME"
-        letters = f"letters, digits, _ . and - (at most {MAX_NAME}, the first a letter or digit)"
-        raise ValueError(f"name must consist of {letters}, got {name!r}: type name={safe}")
+    if name is None:
+        return
+    if name in RESERVED:
+        raise ValueError(f"name={name} would have two meanings in checkpoint= or resume=: type name=my_{name}")
+    if not re.fullmatch(rf"\w[\w.-]{{0,{MAX_NAME - 1}}}", name) or len(name.encode()) > MAX_NAME_BYTES:
+        safe = re.sub(r"[^\w.-]+", "_", name).strip("-_.")[:MAX_NAME].encode()[:MAX_NAME_BYTES]
+        size = f"at most {MAX_NAME}, and {MAX_NAME_BYTES} bytes"
+        letters = f"letters, digits, _ . and - ({size}, the first a letter or digit)"
+        raise ValueError(
+            f"name must consist of {letters}, got {name!r}: type name={safe.decode(errors='ignore') or 'NAME'}"
+        )
 
 
 def check_tags(tags: Iterable[str]) -> None:
     """ValueError for a tag that runs have already."""
     for tag in tags:
-        if tag.startswith(OWN_TAGS):
-            raise ValueError(f"tags.{tag}: runs have tags {tag}... already, type another, as in tags.my_{tag}=VALUE")
+        if tag in OWN_TAGS or tag.startswith(FAMILIES):
+            raise ValueError(f"tags.{tag}: runs have such a tag already, type another, as in tags.my_{tag}=VALUE")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..config.recorded_form import NOT_IDENTITY
-from ..config.settings import SECTIONS
+from ..config.settings import MAX_NAME_BYTES, SECTIONS
 
 LETTERS = {"truncation": "T", "batch_size": "B", "embedding_size": "E", "hidden_size": "H", "num_layers": "L"}
 FILES = ("data.path", "checkpoint", "model.embedding_from")  # no part of an identity, as their content is
@@ -19,7 +19,7 @@ def name_of_run(choices: Mapping[str, str], typed: Mapping[str, str]) -> str:
     for part in _parts(choices, typed):
         text = re.sub(r"([^\w.-]|_)+", "_", part).strip("-_.")
         longer = f"{name}-{text}" if name else text
-        if not text or len(longer) > MAX_LENGTH:
+        if not text or len(longer) > MAX_LENGTH or len(longer.encode()) > MAX_NAME_BYTES:
             continue
         name = longer
     return name or "run"
