@@ -103,6 +103,22 @@ def test_a_masked_password_is_used():
     assert client_of(checked_uri(f"{uri}/")).tracking_uri == revealed(uri)
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://me:pa/ss@host/db", "postgresql://me:***@host/db"),
+        ("mysql+pymysql://me:p@ss@host:3306/db", "mysql+pymysql://me:***@host:3306/db"),
+        ("postgresql://me:/?#@host/db?password=p/w", "postgresql://me:***@host/db?password=***"),
+        ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),  # a part of the path
+        ("sqlite:////folder:a/b@c.db", "sqlite:////folder:a/b@c.db"),
+    ],
+)
+def test_a_password_is_masked_whatever_is_in_it(address, expected):
+    assert masked(address) == expected
+    assert revealed(masked(address)) == address
+
+
 def test_text_with_spaces_is_not_masked():
     config = {"uri": "http://a:b@host", "text": "see http://a:b@host there", "list": ["'http://a:b@host'"]}
     expected = {"uri": "http://a:***@host", "text": "see http://a:b@host there", "list": ["'http://a:***@host'"]}

@@ -11,6 +11,7 @@ from typing import Any
 ADDRESSES = "EXPERIMENTS_ADDRESSES"  # masked address -> address, as JSON; the jobs of a sweep inherit it
 ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"]+")
 USER_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]+(?=@)")
+DATABASE_PASSWORD = re.compile(r"(?i)((?<!http)(?<!https)://[^/\s:@]*:)[^\s@]+(?=@)")  # SQLAlchemy takes a / in it
 OPTION_PASSWORD = re.compile(r"(?i)([?&](?:password|passwd|pwd|token)=)[^&]+")
 MASK = "***"
 
@@ -36,7 +37,9 @@ def revealed(address: str) -> str:
 
 def _masked_address(found: re.Match[str]) -> str:
     address = found[0]
-    hidden = OPTION_PASSWORD.sub(rf"\1{MASK}", USER_PASSWORD.sub(rf"\1{MASK}", address))
+    hidden = address
+    for password in (USER_PASSWORD, DATABASE_PASSWORD, OPTION_PASSWORD):
+        hidden = password.sub(rf"\1{MASK}", hidden)
     if hidden != address:
         os.environ[ADDRESSES] = json.dumps(_addresses() | {hidden.rstrip("/"): address.rstrip("/")})
     return hidden
