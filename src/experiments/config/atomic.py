@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,22 +11,47 @@ from pathlib import Path
 def atomic_write(path: Path, *, durable: bool = False, keep: Path | None = None) -> Iterator[Path]:
     """A temporary path beside `path`, which takes its place when the block ends; after an exception it is removed.
 
-    Readers find the old file or the new one. `durable` makes that last through a loss of power; the old file is kept
-    under the name `keep`, if that is given. Raises OSError as the file system does.
+    Readers find the old file or the new one, and another writer of this file waits. `durable` makes that last through a
+    loss of power; the old file is kept under the name `keep`, if that is given. Raises OSError as the file system does.
     """
     temporary = path.with_name(f"{path.name}.building")
+    with _held(temporary):
+        try:
+            yield temporary
+            if durable:
+                sync(temporary)
+            if keep is not None and path.exists():
+                os.replace(path, keep)
+            os.replace(temporary, path)
+            if durable:
+                sync(path.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep other processes and threads from this file, made or emptied, until the block ends.
+
+    The system frees it however a process dies, so what one that was killed left behind is used again.
+    """
+    while True:
+        with path.open("ab") as file:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(path, file.fileno()):  # else who had it has renamed it meanwhile
+                file.truncate(0)
+                yield
+                return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether this open file is the one of this name."""
     try:
-        yield temporary
-        if durable:
-            sync(temporary)
-        if keep is not None and path.exists():
-            os.replace(path, keep)
-        os.replace(temporary, path)
-        if durable:
-            sync(path.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def sync(path: Path) -> None:

@@ -54,7 +54,7 @@ def create_store(database: Path) -> None:
     temporary file.
     """
     with atomic_write(database) as temporary:
-        for leftover in database.parent.glob(f"{temporary.name}*"):  # of a process that was killed here
+        for leftover in database.parent.glob(f"{temporary.name}-*"):  # of a process that was killed here
             leftover.unlink()
         store = SqlAlchemyStore(sqlite_uri(temporary), artifacts_of(database))  # type: ignore[no-untyped-call]  # MLflow
         store.engine.dispose()
