@@ -444,7 +444,8 @@ class Utf8(MemoryBackend):
         super().log_parameters({key: text.encode("utf-8").decode() for key, text in parameters.items()})
 
 
-def test_a_run_ends_whatever_the_name_of_the_file_that_its_error_names(tmp_path):
+def test_a_run_ends_whatever_the_name_of_the_file_that_its_error_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("experiments"), "propagate", False)  # pytest-xdist cannot send such a line
     run = a_run(tmp_path, Utf8)
     with pytest.raises(FileNotFoundError), run:  # noqa: PT012
         run.log_parameters({"data.path": NOT_UTF8})
