@@ -34,7 +34,7 @@ def test_every_recipe_can_be_summarized_with_another_model(command, recipe, tmp_
     config = command(f"recipe={recipe}", "--cfg", "job").out
     data = [f"data.path={tmp_path}", "data.held_out=false"] if "PennTreebank" in config else []
     data = [f"data.path={reviews}", "data.skip_top=0"] if "Imdb" in config else data
-    if recipe.startswith("char_"):
+    if "experiments.data.Characters" in config:
         (tmp_path / "text.txt").write_text("some text of one line\n" * 300)
         data = ["data.path=text.txt"]
     model = "bag_of_words" if "BagOfWords" in config else "torch_gru"  # which has no counterpart

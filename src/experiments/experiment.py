@@ -18,6 +18,7 @@ from .config.binding import Bound, bind, bind_settings
 from .config.composition import Composition
 from .config.errors import ConfigError
 from .config.launch import Launch, launch
+from .config.parameter_budget import leave_size_to_budget
 from .config.recorded_form import todays_form
 from .config.settings import SECTIONS, Settings
 from .interfaces.data import DATA_KINDS, Dataset
@@ -62,6 +63,7 @@ class Experiment:
     runner: Bound[Any]
     processes: Processes  # that train together
     recorded: list[Path] = dataclasses.field(default_factory=list, init=False)  # folders of the runs that it opened
+    solved: dict[str, Any] = dataclasses.field(default_factory=dict, init=False)  # options that its model chose itself
 
     @classmethod
     def of(cls, composition: Composition, job: JobContext | None = None) -> "Experiment":
@@ -138,6 +140,7 @@ class Experiment:
         sizes = {name: getattr(dataset, name) for name in SIZES}
         others = {name: getattr(dataset, name) for name in OF_DATA if self.model.takes(name)}
         model = self.model.build(others, **sizes)
+        self.solved.update({f"model.{option}": value for option, value in model.solved_options.items()})
         check_compatible(model, dataset, self.settings)
         if model.needs_symbol_counts:
             counts = dataset.symbol_counts
@@ -198,6 +201,7 @@ def bind_all(
     """Root keys, device and sections, checked one by one and together."""
     settings = bind_settings(config, typed)
     sections = {key: bind(config, key, late_arguments(config, key), typed) for key in SECTIONS if key != "tracker"}
+    leave_size_to_budget(sections["model"], typed)
     path = sections["data"].options.get("path")
     if isinstance(path, str):
         path = os.path.abspath(os.path.expanduser(path))  # a checkpoint may be used in another folder

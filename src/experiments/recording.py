@@ -71,7 +71,7 @@ def open_run(
         experiment.recorded.append(run.folder)
         if device.type == "cuda" and not experiment.settings.deterministic:
             log.info("sums on a GPU may differ in their last bits from run to run; deterministic=true repeats them")
-        run.log_parameters(experiment.description.parameters() | facts)
+        run.log_parameters(experiment.description.parameters() | experiment.solved | facts)
         if resumed is None:
             run.log_dataset(_data_name(experiment), fingerprint, facts)
         for file, text in experiment.description.texts():

@@ -8,6 +8,7 @@ from experiments.models.torch.network import TorchNetwork
 OPTIONS = {
     "cell": "lstm",
     "hidden_size": 6,
+    "parameters": None,
     "num_layers": 1,
     "bidirectional": False,
     "pooling": "last",

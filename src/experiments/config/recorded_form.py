@@ -71,8 +71,9 @@ ADDED["experiments.models.ContextNetwork"] = EMBEDDING_AS_BEFORE
 OUTPUT_AS_BEFORE = {"num_samples": 1000, "cutoffs": None, "tail_divisor": 4.0}  # no effect on output: softmax
 REGULARIZED_AS_BEFORE = {"locked_dropout": False, "weight_dropout": 0.0}
 REGULARIZED_AS_BEFORE |= {"activation_penalty": 0.0, "temporal_penalty": 0.0}
+SIZED_AS_BEFORE: dict[str, Any] = {"input_bias": 0.0, "parameters": None}
 ADDED |= {
-    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | REGULARIZED_AS_BEFORE | {"input_bias": 0.0}
+    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | REGULARIZED_AS_BEFORE | SIZED_AS_BEFORE
     for name in ("TorchNetwork", "NumpyNetwork")
 }
 

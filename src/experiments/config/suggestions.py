@@ -10,6 +10,7 @@ CUTOFF = 0.7  # of difflib's ratio
 KEYS: dict[str, tuple[str, ...]] = {
     "optimizer.lr": ("lr", "learning_rate", "learningrate", "rate", "eta", "alpha", "step_size"),
     "model.hidden_size": ("units", "hidden", "hidden_dim", "hidden_units", "n_hidden", "nhid", "num_units", "wordvec"),
+    "model.parameters": ("num_parameters", "n_parameters", "num_params", "n_params", "params", "parameter_budget"),
     "model.num_layers": ("layers", "n_layers", "nlayers", "depth", "num_layer"),
     "model.embedding_size": ("embedding_dim", "embed_dim", "emb_dim", "emsize", "embedding", "wordvec_size"),
     "model.dropout": ("dropout_rate", "drop", "dropout_ratio", "keep_prob"),

@@ -1,8 +1,9 @@
 """What every model is: a base class with two kinds, one trained by gradients and one that counts."""
 
 import inspect
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,6 +53,7 @@ class Model(torch.nn.Module):
     )
     share: Share | None = None  # the training loop sets which columns of a window `learn` is given; None: all
     sparse_gradients = False  # the training loop sets this to whether the optimizer accepts row-sparse gradients
+    solved_options: Mapping[str, Any] = MappingProxyType({})  # that it chose itself, as a hidden size for a budget
 
     @property
     def input_vectors(self) -> Tensor | None:

@@ -4,15 +4,15 @@ Because both hold the same weights under the same names, drawn in the same order
 network, and a checkpoint of one is a checkpoint of the other.
 """
 
-import functools
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ..config.checks import at_least, probabilities
 from ..interfaces.model import Model, State, SummaryRow
 from .combinations import check_dropouts, check_output, check_real_numbers
+from .dropout import unit_masks, weight_masks
+from .hidden_size import set_hidden_size
 from .initialization import initialize
 from .layer_rows import layer_rows
 from .numpy.cells import CELLS
@@ -45,6 +45,7 @@ class RecurrentNetwork(Model):
     """
 
     divides_columns = True
+    hidden_size: int  # H
 
     def __init__(
         self,
@@ -52,7 +53,8 @@ class RecurrentNetwork(Model):
         num_outputs: int,
         *,
         cell: Literal["tanh", "relu", "lstm", "gru"],
-        hidden_size: int,
+        hidden_size: int | None,
+        parameters: float | None,
         num_layers: int,
         bidirectional: bool,
         pooling: Literal["last", "mean", "max", "mean_max"],
@@ -87,22 +89,23 @@ class RecurrentNetwork(Model):
         super().__init__()
         self.num_inputs, self.num_outputs, self.num_layers, self.tied = num_inputs, num_outputs, num_layers, tied
         self.real_inputs, self.real_targets = real_inputs, real_targets
-        self.cell, self.embedding_size, self.hidden_size = cell, embedding_size, hidden_size
+        self.cell, self.embedding_size = cell, embedding_size
         self.bidirectional, self.pooling, self.logistic, self.loss = bidirectional, pooling, output == "logistic", loss
         self.needs_whole_sequences = bidirectional
         self.labels_only = pooling != "last" or (bidirectional and not labelled_steps)
         self.output_kind, self.num_samples, self.cutoffs, self.tail_divisor = output, num_samples, cutoffs, tail_divisor
         of_input = {"word_dropout": word_dropout, "channel_dropout": channel_dropout, "input_dropout": input_dropout}
-        self._input_dropouts, self._dropout, self._output_dropout = of_input, dropout, output_dropout
-        self._weight_dropout, self._locked_dropout = weight_dropout, locked_dropout
+        self.dropouts = of_input | {"dropout": dropout, "output_dropout": output_dropout}
+        self.weight_dropout, self.locked_dropout = weight_dropout, locked_dropout
         self.penalties = activation_penalty, temporal_penalty
         at_least(0, activation_penalty=activation_penalty, temporal_penalty=temporal_penalty)
         self.penalizes_steps = any(self.penalties)
         check_real_numbers(self)
-        at_least(1, hidden_size=hidden_size, num_layers=num_layers, embedding_size=embedding_size)
-        probabilities(**of_input, dropout=dropout, output_dropout=output_dropout, weight_dropout=weight_dropout)
+        at_least(1, num_layers=num_layers, embedding_size=embedding_size)
+        probabilities(**self.dropouts, weight_dropout=weight_dropout)
         check_dropouts(self, of_input, dropout)
         check_output(self)
+        set_hidden_size(self, hidden_size, parameters, bias)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
         set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
@@ -143,38 +146,14 @@ class RecurrentNetwork(Model):
         return state + initial_pools(self.pooling, self.output.b.new_zeros(1, batch_size, self.width))
 
     def dropout_masks(self, inputs: Tensor) -> list[Tensor | None]:
-        """Masks (T or 1, B, size or 1), scaled to keep the mean: for the input of each layer, then of the output.
-
-        Both networks draw them here, so that the same seed drops the same units in both. They are drawn for all columns
-        of a window, so that they do not depend on the share of them that this process reads.
-        """
-        word, channel, single = self._input_dropouts.values()
-        if not self.training or not (word or channel or single or self._dropout or self._output_dropout):
+        """Masks (T or 1, B, size or 1), scaled to keep the mean: for the input of each layer, then of the output."""
+        if not (self.training and any(self.dropouts.values())):
             return [None] * (self.num_layers + 1)
-        (T, B), size = inputs.shape[:2], self.input_size
-        B = B if self.share is None else self.share.total
-        drawn = self._mask((T, B, 1), word), self._mask((1, B, size), channel), self._mask((T, B, size), single)
-        parts = [part for part in drawn if part is not None]
-        T = 1 if self._locked_dropout else T
-        masks = [functools.reduce(torch.mul, parts) if parts else None]
-        masks += [self._mask((T, B, self.width), self._dropout) for _ in range(self.num_layers - 1)]
-        return [*masks, self._mask((1 if self.labels_only else T, B, self.num_features), self._output_dropout)]
+        return unit_masks(self, inputs)
 
     def weight_masks(self) -> dict[str, Tensor]:
         """Masks of each W_hh, by its name, drawn for a window after `dropout_masks`; none without weight_dropout."""
-        if not (self.training and self._weight_dropout):
-            return {}
-        named = ((name, W) for name, W in self.named_parameters() if name.endswith("W_hh"))
-        return {
-            name: torch.empty_like(W).bernoulli_(1 - self._weight_dropout).div_(1 - self._weight_dropout)
-            for name, W in named
-        }
-
-    def _mask(self, shape: tuple[int, ...], p: float) -> Tensor | None:
-        if not p:
-            return None
-        mask = self.output.b.new_empty(shape).bernoulli_(1.0 - p).div_(1.0 - p)
-        return mask if self.share is None else mask[:, self.share.columns]
+        return weight_masks(self) if self.training and self.weight_dropout else {}
 
     def summary(self, steps: int | str, batch_size: int) -> list[SummaryRow]:
         """One row per layer: name, output shape (T, B, size), number of parameters; a layer's directions together."""

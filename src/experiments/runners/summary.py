@@ -42,6 +42,9 @@ class Summary:
             total = sum(size for *_, size in rows)
         print(f"{experiment.choices['model']} on {what} ({'B, T' if self.batch_first else 'T, B'}, size)")
         print(batch_first_table(rows, steps, total) if self.batch_first else layer_table(rows, total))
+        if model.solved_options:
+            solved = " ".join(f"model.{option}={value}" for option, value in model.solved_options.items())
+            print(f"model.parameters={experiment.model.options['parameters']:.10g} allows {solved}")
         if self.batch_first and any(name.startswith("layers.") for name, *_ in rows):
             print(IN_OTHER_WORDS.format(h_n=in_brackets(model.initial_state(settings.batch_size)[0].shape)))
         if self.inputs is not None:

@@ -61,7 +61,8 @@ def best_metrics(training: Training, deciding: str) -> dict[str, float]:
 def model_line(training: Training) -> str:
     """The model with its number of parameters, and where and how precisely it is computed."""
     number = sum(weight.numel() for weight in training.model.parameters())
-    size = f"{number:,} parameters" if number else "not trained by gradients"
+    solved = [f"{option}={value}" for option, value in training.model.solved_options.items()]
+    size = ", ".join([*solved, f"{number:,} parameters" if number else "not trained by gradients"])
     device, precision = training.experiment.device
     threads = num_threads()
     computes = f"{device}, {precision}, {threads} {'thread' if threads == 1 else 'threads'}"
