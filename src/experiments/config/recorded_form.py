@@ -47,6 +47,7 @@ ADDED_KEYS: dict[str, Any] = {
     "name": None,
     "note": None,
     "tags": {},
+    "truncation_std": None,
     "published": None,
 }
 CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"

@@ -27,6 +27,7 @@ class Settings:
     """The root keys; conf/config.yaml explains each."""
 
     truncation: int | None
+    truncation_std: float | None
     steps_per_update: int | None
     reduction: Literal["mean", "sum_over_time"]
     class_weights: Literal["balanced"] | None
@@ -59,7 +60,7 @@ class Settings:
         at_least(1, batch_size=self.batch_size, eval_batch_size=self.eval_batch_size, patience=self.patience)
         at_least(1, threads=self.threads, windows_per_update=self.windows_per_update)
         at_least(0, eval_warm_up=self.eval_warm_up)
-        above(0, clip_norm=self.clip_norm)
+        above(0, clip_norm=self.clip_norm, truncation_std=self.truncation_std)
         probabilities(averaging_decay=self.averaging_decay)
         at_least(0, averaging_start=self.averaging_start)
         at_least(1, averaging_checks=self.averaging_checks)
@@ -71,6 +72,8 @@ class Settings:
             Published.of(self.published)
         if self.steps_per_update is not None:
             self._check_steps(self.steps_per_update)
+        if self.truncation_std is not None:
+            self._check_random_lengths(f"truncation_std={self.truncation_std:.10g} makes windows of random lengths")
 
     @property
     def update_windows(self) -> int:
@@ -84,6 +87,13 @@ class Settings:
         if self.truncation is None or steps % self.truncation:
             got = f"steps_per_update={steps} with truncation={self.truncation}"
             raise ValueError(f"steps_per_update must be a multiple of truncation, got {got}")
+
+    def _check_random_lengths(self, what: str) -> None:
+        if self.truncation is None or self.truncation < 5:
+            got = "null" if self.truncation is None else self.truncation
+            raise ValueError(f"{what} of at least 5 steps around truncation={got}: give truncation=70")
+        if self.update_windows != 1:
+            raise ValueError(f"{what}, but an update adds up {self.update_windows} windows: leave steps_per_update out")
 
 
 def check_name(name: str | None) -> None:

@@ -79,6 +79,11 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
             "model.activation_penalty and model.temporal_penalty are for predicting the words of a text, and this "
             "data has labels: give 0 for both"
         )
+    if settings.truncation_std is not None and (dataset.labelled or dataset.labelled_steps):
+        raise ConfigError(
+            f"truncation_std={settings.truncation_std:.10g} is for a text whose windows go on from each other, and "
+            "this data has labels: give truncation_std=null"
+        )
     check_class_weights(model, dataset, settings)
     if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(

@@ -94,4 +94,10 @@ class ResumableTraining(Training):
             self.tbptt.carry_on(carried)
 
     def _windows(self, epoch: int) -> Sequence[Window]:
-        return self.dataset.windows("train", self.settings.batch_size, self.settings.truncation, epoch)
+        settings = self.settings
+        windows = self.dataset.windows("train", settings.batch_size, settings.truncation, epoch)
+        if settings.truncation is None or settings.truncation_std is None:
+            return windows
+        from .random_windows import RandomWindows  # only who has them pays for the import
+
+        return RandomWindows(windows, settings.truncation, settings.truncation_std, (settings.seed, epoch))

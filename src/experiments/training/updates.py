@@ -28,7 +28,7 @@ class GradientTraining(ResumableTraining):
         for windows in groups(left, self.settings.update_windows):
             if self.budget.reached:
                 break
-            self._set_rate(self.epoch + self.window / len(epoch), progress)
+            self._set_rate(self.epoch + self.window / len(epoch), len(windows[-1].inputs), progress)
             logged = (self.updates + 1) % self.runner.log_interval == 0
             norm = self.tbptt.update(windows, self.metrics, self.interval, measured=logged)
             self.averaging.update(self.epoch + self.window / len(epoch))
@@ -43,12 +43,18 @@ class GradientTraining(ResumableTraining):
             self.stop.check()
         return self._finite(self.metrics) | self._summed_loss(self.metrics), self.metrics.rate()
 
-    def _set_rate(self, epochs: float, progress: Progress) -> None:
-        """Set the learning rate after so many epochs, which may be only a part of those that there is time for."""
+    def _set_rate(self, epochs: float, steps: int, progress: Progress) -> None:
+        """Set the learning rate after so many epochs, which may be only a part of those that there is time for.
+
+        Where windows have random lengths, it is that of a window of so many steps.
+        """
         if self.budget.is_limited:
             self.schedule.share = self.budget.share(epochs)
             progress.set_share(self.schedule.share)
-        self.tbptt.set_rate(self.schedule.factor(epochs))
+        factor = self.schedule.factor(epochs)
+        if self.settings.truncation is not None and self.settings.truncation_std is not None:
+            factor *= steps / self.settings.truncation
+        self.tbptt.set_rate(factor)
 
     def _finish_epoch(self) -> None:
         super()._finish_epoch()
