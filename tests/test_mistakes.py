@@ -51,7 +51,7 @@ MISTAKES = {
     "-m epochs=3": "nothing is swept: give a key several values, as in truncation=5,35 or seed=range(5)",
     # values
     "epochs=3.5": "epochs must be a whole number, got 3.5",
-    "model.hidden_size=1e2": "model.hidden_size must be a whole number, got 100.0; did you mean 100?",
+    "model.hidden_size=1e2": "must be a whole number or a list of whole numbers or null, got 100.0; did you mean 100?",
     "model.hidden_size=-5": "model: hidden_size must be at least 1, got -5",
     "truncation=None": "truncation must be a whole number or null, got 'None'; did you mean null?",
     "deterministic=yes": "deterministic must be true or false, got 'yes'; did you mean true?",

@@ -13,6 +13,7 @@ from .suggestions import WORDS, near_values
 
 NOTHING_TYPED: Mapping[str, str] = types.MappingProxyType({})
 TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+PLURALS = {int: "whole numbers", float: "numbers"}
 
 
 def check_options(
@@ -120,5 +121,6 @@ def describe(annotation: Any) -> str:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (list, tuple):
         length = "" if Ellipsis in arguments or origin is list else f"{len(arguments)} values, each "
-        return f"a list of {length}{describe(arguments[0])}"
+        items = PLURALS.get(arguments[0]) if not length else None
+        return f"a list of {length}{items or describe(arguments[0])}"
     return TYPE_NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -24,7 +24,7 @@ def unit_masks(network: "RecurrentNetwork", inputs: Tensor) -> list[Tensor | Non
     parts = [mask for mask in drawn if mask is not None]
     masks = [functools.reduce(torch.mul, parts) if parts else None]
     T = 1 if network.locked_dropout else T
-    masks += [_mask(network, (T, B, network.width), p["dropout"]) for _ in range(network.num_layers - 1)]
+    masks += [_mask(network, (T, B, width), p["dropout"]) for width in network.widths[:-1]]
     T = 1 if network.labels_only else T
     return [*masks, _mask(network, (T, B, network.num_features), p["output_dropout"])]
 

@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from .network import RecurrentNetwork
 
 
-def set_hidden_size(network: "RecurrentNetwork", hidden_size: int | None, budget: float | None, bias: str) -> None:
-    """Set the hidden size of a network without weights: the one that is given, or the one that fits the budget.
+def set_hidden_size(
+    network: "RecurrentNetwork", hidden_size: int | list[int] | None, budget: float | None, bias: str
+) -> None:
+    """Set the sizes of the layers of a network without weights: those that are given, or what fits the budget.
 
     ValueError unless one of the two is given, and for an impossible one.
     """
     if budget is None:
         if hidden_size is None:
             raise ValueError("hidden_size=null needs a budget: give model.hidden_size=100 or model.parameters=1e6")
-        at_least(1, hidden_size=hidden_size)
-        network.hidden_size = hidden_size
+        _set_sizes(network, hidden_size if isinstance(hidden_size, list) else [hidden_size] * network.num_layers)
         return
     if hidden_size is not None:
         raise ValueError(
@@ -61,7 +62,20 @@ def largest_hidden_size(network: "RecurrentNetwork", budget: float, bias: str) -
     return fits
 
 
+def _set_sizes(network: "RecurrentNetwork", sizes: list[int]) -> None:
+    """One size for each layer. ValueError for another number of them, and for a size that is none."""
+    if len(sizes) != network.num_layers:
+        raise ValueError(
+            f"hidden_size={sizes} must have a size for each layer, but num_layers is {network.num_layers}: "
+            f"give model.num_layers={max(1, len(sizes))}"
+        )
+    for size in sizes:
+        at_least(1, hidden_size=size)
+    network.layer_sizes, network.hidden_size = sizes, sizes[-1]
+
+
 def _set_width(network: "RecurrentNetwork", hidden_size: int) -> None:
-    network.hidden_size = hidden_size
+    """The same size for all layers."""
+    _set_sizes(network, [hidden_size] * network.num_layers)
     if network.tied:  # the embedding is the output's weights
         network.embedding_size = hidden_size

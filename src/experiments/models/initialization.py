@@ -46,8 +46,8 @@ def initialize(
             SCHEMES[scheme](network, name, parameter)
     if scheme == "keras" and network.cell == "lstm":
         forget_bias += 1.0
-    H = network.hidden_size
     for layer in (*network.layers, *network.reverse_layers):
+        H = layer.get_parameter("W_hh").shape[1]
         bias = layer.get_parameter("b_ih")  # of gates i, f, g, o or r, z, n
         if input_bias:
             bias[:H] += input_bias
@@ -60,7 +60,8 @@ def _as_torch(network: "RecurrentNetwork", name: str, parameter: Tensor) -> None
     if is_embedding and not network.tied:
         parameter.normal_()
         return
-    fan_in = network.hidden_size
+    own = f"{name.rpartition('.')[0]}.W_hh"  # of a recurrent layer
+    fan_in = network.get_parameter(own).shape[1] if "layers" in name else network.hidden_size
     if is_embedding or name.startswith("output"):
         fan_in = network.get_parameter("embedding.W" if network.tied else "output.W").shape[1]  # F
     elif name.startswith("tails"):

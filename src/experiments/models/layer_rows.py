@@ -17,7 +17,8 @@ def layer_rows(network: "RecurrentNetwork", steps: int | str, batch_size: int) -
     kind = "vectors" if network.real_inputs else "one-hot" if network.embedding is None else "embedding"
     rows: list[tuple[str, int | str, int, list[nn.Module | None]]] = [(kind, steps, input_size, [network.embedding])]
     for depth, layer in enumerate(network.layers):
-        rows.append((f"layers.{depth}", steps, network.width, [layer, *network.reverse_layers[depth : depth + 1]]))
+        parts = [layer, *network.reverse_layers[depth : depth + 1]]
+        rows.append((f"layers.{depth}", steps, network.widths[depth], parts))
     if network.labels_only:
         rows.append((f"pooling {network.pooling}", 1, network.num_features, []))
     if network.projection is not None:

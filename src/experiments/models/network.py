@@ -25,6 +25,8 @@ LARGE = 1 << 18  # the size of an embedding from which on a row-sparse gradient 
 class RecurrentNetwork(Model):
     """Embedding, one-hot or real input, L recurrent layers of H units in D directions, an affine layer and a loss.
 
+    H may be a list, with a size for each layer, or follow from a budget of `parameters` (hidden_size.py).
+
     num_inputs V, num_outputs K and what inputs and targets are come from the data, everything else from the config.
     `embedding_size` None means one-hot input; with `real_inputs` the first layer reads vectors of V numbers as they
     are, and with `real_targets` the one output is a number, whose loss is the squared error. `tied` takes the embedding
@@ -45,7 +47,8 @@ class RecurrentNetwork(Model):
     """
 
     divides_columns = True
-    hidden_size: int  # H
+    layer_sizes: list[int]  # H of each layer
+    hidden_size: int  # H of the last one
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class RecurrentNetwork(Model):
         num_outputs: int,
         *,
         cell: Literal["tanh", "relu", "lstm", "gru"],
-        hidden_size: int | None,
+        hidden_size: int | list[int] | None,
         parameters: float | None,
         num_layers: int,
         bidirectional: bool,
@@ -113,14 +116,15 @@ class RecurrentNetwork(Model):
     def _make_weights(self, bias: str) -> None:
         """The modules that hold the weights, in the order in which these are initialised."""
         E, H, gates = self.embedding_size, self.hidden_size, CELLS[self.cell].gates
-        self.width = H * (1 + self.bidirectional)  # D*H
+        self.widths = [size * (1 + self.bidirectional) for size in self.layer_sizes]  # D*H of each layer
+        self.width = self.widths[-1]
         self.num_features = self.width * (1 + (self.pooling == "mean_max"))  # F, what the output reads
         self.input_size = E or self.num_inputs
-        sizes = [self.input_size, *[self.width] * (self.num_layers - 1)]  # of what each layer reads
-        reverse_sizes = sizes if self.bidirectional else []
+        reads = [self.input_size, *self.widths[:-1]]
+        shapes = [(gates, read, size, bias) for read, size in zip(reads, self.layer_sizes)]
         self.embedding = None if E is None else Weights(W=(self.num_inputs, E))
-        self.layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in sizes)
-        self.reverse_layers = nn.ModuleList(RecurrentWeights(gates, size, H, bias) for size in reverse_sizes)
+        self.layers = nn.ModuleList(RecurrentWeights(*shape) for shape in shapes)
+        self.reverse_layers = nn.ModuleList(RecurrentWeights(*shape) for shape in shapes * self.bidirectional)
         self.projection = None if E is None or E == H or not self.tied else Weights(W=(E, H))
         K = 1 if self.logistic else self.num_outputs
         self.output = Weights(b=(K,)) if self.tied else Weights(W=(K, self.num_features), b=(K,))
@@ -139,9 +143,12 @@ class RecurrentNetwork(Model):
         return allowed and self.embedding is not None and self.embedding.W.numel() >= LARGE
 
     def initial_state(self, batch_size: int) -> State:
-        """Zeros (L*D, B, H): the hidden output, and for an LSTM its memory cell; then what pooling carries."""
+        """Zeros (L*D, B, H): the hidden output, and for an LSTM its memory cell; then what pooling carries.
+
+        H is the largest of all layers, of which one with fewer units has its own first and zeros after them.
+        """
         rows = self.num_layers * (1 + self.bidirectional)
-        zeros = self.output.b.new_zeros(rows, batch_size, self.hidden_size)
+        zeros = self.output.b.new_zeros(rows, batch_size, max(self.layer_sizes))
         state = tuple(zeros.clone() for _ in range(CELLS[self.cell].states))
         return state + initial_pools(self.pooling, self.output.b.new_zeros(1, batch_size, self.width))
 

@@ -69,7 +69,7 @@ class States:
         dataset = experiment.trained_dataset() if self.is_own_text and weights else experiment.build_dataset()
         model = experiment.build_model(dataset).eval()
         network = in_numpy(model, experiment.model, dataset, name)
-        check_units(self.units, network.hidden_size)
+        check_units(self.units, min(network.layer_sizes))
         windows = self._windows(experiment, dataset, network)
         fingerprint = dataset.vocabulary.fingerprint if self.is_own_text else dataset.fingerprint
         tags = {"runner": "states"} | ({} if weights is None else {"evaluated": weights.run_id})

@@ -45,7 +45,8 @@ class Summary:
         if model.solved_options:
             solved = " ".join(f"model.{option}={value}" for option, value in model.solved_options.items())
             print(f"model.parameters={experiment.model.options['parameters']:.10g} allows {solved}")
-        if self.batch_first and any(name.startswith("layers.") for name, *_ in rows):
+        is_stack = not isinstance(experiment.model.options.get("hidden_size"), list)  # one layer of other libraries
+        if self.batch_first and is_stack and any(name.startswith("layers.") for name, *_ in rows):
             print(IN_OTHER_WORDS.format(h_n=in_brackets(model.initial_state(settings.batch_size)[0].shape)))
         if self.inputs is not None:
             self._print_alternatives(experiment.model.options)

@@ -155,12 +155,19 @@ class NumpyNetwork(RecurrentNetwork):
         """State of (L*D, B, H) arrays, then what pooling carries -> one state per direction of a layer and pooling."""
         num_arrays = CELLS[self.cell].states
         pooling = [] if self.pooling == "last" else [state[num_arrays:]]
-        return [*zip(*state[:num_arrays]), *pooling]
+        sizes = [size for size in self.layer_sizes for _ in range(1 + self.bidirectional)]
+        runs = zip(sizes, zip(*state[:num_arrays]))
+        return [*(tuple(part[:, :size] for part in parts) for size, parts in runs), *pooling]
 
     def joined(self, states: States) -> CellState:
         """The inverse of `split`."""
         runs, pooling = (states, ()) if self.pooling == "last" else (states[:-1], states[-1])
-        return *(np.array(parts) for parts in zip(*runs)), *pooling
+        return *(np.array([self._filled(part) for part in parts]) for parts in zip(*runs)), *pooling
+
+    def _filled(self, part: Array) -> Array:
+        """A part of a layer's state (B, H), with zeros up to the largest H of all layers."""
+        missing = max(self.layer_sizes) - part.shape[1]
+        return np.pad(part, ((0, 0), (0, missing))) if missing else part
 
     def named_weights(self) -> list[tuple[str, Tensor]]:
         """`named_parameters` without its search through all modules every time."""

@@ -153,13 +153,14 @@ class TorchNetwork(RecurrentNetwork):
             features, pools = pool(self.pooling, hidden, live, state[len(cells) :])
             after += pools
         elif self.labels_only:  # the last output of each direction
-            features = torch.cat([*after[0][-2:]], dim=1)[None]
+            features = torch.cat([*after[0][-2:, :, : self.hidden_size]], dim=1)[None]
         else:
             features = hidden if padding is None else self._passed(hidden, cells[0], after[0], padding)
         return features, masks[-1], after, padding
 
     def _passed(self, hidden: Tensor, before: Tensor, after: Tensor, padding: Padding) -> Tensor:
         """hidden (T, B, D*H) with the states of the last layer, of (L*D, B, H), where there is padding."""
+        before, after = before[..., : self.hidden_size], after[..., : self.hidden_size]
         if not self.bidirectional:
             return padding.passed(hidden, before[-1:], after[-1:])
         onward, reverse = hidden.split(self.hidden_size, dim=2)
@@ -188,12 +189,17 @@ class TorchNetwork(RecurrentNetwork):
             outputs = []
             for is_reverse, weights in enumerate([layer, *self.reverse_layers[depth : depth + 1]]):
                 name = f"{'reverse_' * is_reverse}layers.{depth}.W_hh"
-                before = tuple(part[len(after)][None] for part in state)
+                before = tuple(part[len(after), None, :, : self.layer_sizes[depth]].contiguous() for part in state)
                 out, last = self._layer(weights, reverse(x) if is_reverse else x, before, padding, dropped.get(name))
                 outputs.append(reverse(out) if is_reverse else out)
-                after.append(last)
+                after.append(self._filled(last))
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
         return x, tuple(torch.cat(parts) for parts in zip(*after))
+
+    def _filled(self, state: State) -> State:
+        """A state of (1, B, H) of one layer, with zeros up to the largest H of all."""
+        missing = max(self.layer_sizes) - state[0].shape[2]
+        return tuple(F.pad(part, (0, missing)) for part in state) if missing else state
 
     def _layer(
         self, layer: RecurrentWeights, x: Tensor, state: State, padding: Padding | None, mask: Tensor | None
@@ -202,7 +208,7 @@ class TorchNetwork(RecurrentNetwork):
         W_hh = layer.W_hh if mask is None else layer.W_hh * mask
         weights: list[Tensor] = [layer.W_ih, W_hh, layer.b_ih, layer.b_hh]
         if padding is not None and self.cell in AT_PADDING:
-            column = torch.cat([layer.W_ih.new_full((self.hidden_size, 1), z) for z in AT_PADDING[self.cell]])
+            column = torch.cat([layer.W_ih.new_full((layer.W_hh.shape[1], 1), z) for z in AT_PADDING[self.cell]])
             x, weights[0] = padding.mark(x), torch.cat([layer.W_ih, column], dim=1)
         out, last = recurrent_layer(self.cell, x, state, weights, self.training)
         if padding is not None:
