@@ -183,7 +183,7 @@ def test_the_tab_key_offers_choices_and_root_keys_alone():
     offered = completions("experiments ")
     assert {"model=", "data=", "epochs=", "sweeps="} <= set(offered)
     assert not [offer for offer in offered if not offer.endswith("=") or "/" in offer or "hydra" in offer]
-    assert completions("experiments recipe=")[:2] == ["recipe=char_gru", "recipe=char_lstm"]
+    assert completions("experiments recipe=")[:2] == ["recipe=awd_lstm_ptb", "recipe=char_gru"]
     assert all(offer.startswith("model=") for offer in completions("experiments model="))
 
 

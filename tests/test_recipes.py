@@ -156,3 +156,16 @@ def test_the_pages_are_filled_in():
     assert not [file for file in files if re.search(r"@[A-Z]+@", file.read_text())]
     for recipe in RECIPES:
         assert f"recipe={recipe}" in page
+
+
+def test_awd_lstm_has_its_published_number_of_parameters(command):
+    shapes = command("recipe=awd_lstm_ptb", "runner=summary", "runner.inputs=10000", "runner.outputs=10000").out
+    assert re.search(r"total +24,221,600\n", shapes)
+
+
+def test_awd_lstm_trains_at_a_smaller_size_with_all_its_options(train, tmp_path):
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"ptb.{split}.txt").write_text("some words of one line <unk>\n" * 500)
+    smaller = ("model.hidden_size=[12,12,8]", "model.embedding_size=8", "optimizer.lr=1", "averaging_checks=1")
+    run = train("recipe=awd_lstm_ptb", f"data.path={tmp_path}", *smaller, "epochs=6", "threads=1")
+    assert values(run, "valid/perplexity")[-1] < values(run, "valid/perplexity")[0] < 8
