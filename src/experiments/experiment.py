@@ -12,6 +12,7 @@ import torch
 
 from .checkpoints.allowed_targets import check_targets
 from .checkpoints.initial_embedding import InitialEmbedding, with_initial_embedding
+from .checkpoints.initial_layers import InitialLayers, with_initial_layers
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
 from .checkpoints.resume import stored_run
 from .config.binding import Bound, bind, bind_settings
@@ -31,6 +32,7 @@ from .training.device import Device
 from .training.device_choice import check_several, choose_device, warn_if_slow
 from .training.dry_run import check_compatible, dry_run
 from .training.eager_optimizer import without_compiler
+from .training.layerwise import parameters_of
 from .training.process_setup import make_current, set_up_process
 from .training.processes import Processes
 
@@ -53,6 +55,7 @@ class Experiment:
     device: Device
     initial_weights: InitialWeights | None
     initial_embedding: InitialEmbedding | None
+    initial_layers: InitialLayers | None
     resumes: Path | None  # the folder of the run that resume= names
     job: JobContext | None  # what a job of a sweep knows of its sweep
     store: Store
@@ -82,7 +85,9 @@ class Experiment:
         if composition.config["checkpoint"] is not None:
             store = store_of(composition)
             composition, weights = with_initial_weights(composition, store, is_resumed=resumed is not None)
-        composition, embedding = with_initial_embedding(composition, lambda: store or store_of(composition), weights)
+        kept = (lambda: store or store_of(composition)), weights
+        composition, embedding = with_initial_embedding(composition, *kept)
+        composition, layers = with_initial_layers(composition, *kept)
         place = launch() if job is None else Launch()
         settings, device, sections = bind_all(composition.config, composition.typed_texts, place)
         config = dataclasses.asdict(settings) | {name: section.config() for name, section in sections.items()}
@@ -99,6 +104,7 @@ class Experiment:
             device=device,
             initial_weights=weights,
             initial_embedding=embedding,
+            initial_layers=layers,
             resumes=None if resumed is None else resumed.folder,
             job=job,
             store=tracker.build() if store is None else store,
@@ -135,7 +141,7 @@ class Experiment:
         return self.build_dataset() if stored is None else stored
 
     def build_model(self, dataset: Dataset) -> Model:
-        """The model for this vocabulary on its device, with the weights or vectors that it is to begin with."""
+        """The model for this vocabulary on its device, with the weights, vectors or layers that it is to begin with."""
         torch.manual_seed(self.settings.seed)
         sizes = {name: getattr(dataset, name) for name in SIZES}
         others = {name: getattr(dataset, name) for name in OF_DATA if self.model.takes(name)}
@@ -150,6 +156,8 @@ class Experiment:
             self.initial_weights.load_into(model, dataset)
         elif self.initial_embedding is not None:
             self.initial_embedding.load_into(model, dataset)
+        elif self.initial_layers is not None:
+            self.initial_layers.load_into(model, dataset)
         return model
 
     def with_weights(self, weights: InitialWeights) -> "Experiment":
@@ -161,7 +169,9 @@ class Experiment:
         return dataclasses.replace(self, initial_weights=weights, model=model, choices=choices)
 
     def build_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        return without_compiler(lambda: self.optimizer.build(params=model.parameters()))
+        """The optimizer of a model's parameters, in groups where its layers learn at different rates."""
+        groups = parameters_of(model, self.settings.layer_rate_decay, self.optimizer.options)
+        return without_compiler(lambda: self.optimizer.build(params=groups))
 
     @functools.cached_property
     def description(self) -> RunDescription:
@@ -171,7 +181,8 @@ class Experiment:
         own = {section: code for section, code in found.items() if code is not None}
         weights = None if self.initial_weights is None else self.initial_weights.run_id
         vectors = None if self.initial_embedding is None else self.initial_embedding.digest
-        return RunDescription(self.config, self.choices, self.command, own, weights, vectors)
+        layers = None if self.initial_layers is None else self.initial_layers.digest
+        return RunDescription(self.config, self.choices, self.command, own, weights, vectors, layers)
 
 
 def processes_of(place: Launch) -> Processes:

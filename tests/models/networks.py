@@ -14,6 +14,7 @@ OPTIONS = {
     "pooling": "last",
     "embedding_size": 4,
     "embedding_from": None,
+    "layers_from": None,
     "embedding_std": None,
     "embedding_frozen": False,
     "tied": False,

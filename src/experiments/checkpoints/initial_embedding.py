@@ -73,7 +73,7 @@ def with_initial_embedding(
     if weights is not None:
         if KEY in composition.typed:
             raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own embedding")
-        return _with_name(composition, None), None
+        return with_name(composition, OPTION, None), None
     which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
     embedding = find_embedding(which, store, model.get("embedding_std"))
     size = model.get("embedding_size")
@@ -84,11 +84,12 @@ def with_initial_embedding(
             f"give model.embedding_size={embedding.width}"
         )
     command = composition.command.replace(f"{KEY}=latest", f"{KEY}={embedding.name}")  # the latest run changes
-    return dataclasses.replace(_with_name(composition, embedding.name), command=command), embedding
+    return dataclasses.replace(with_name(composition, OPTION, embedding.name), command=command), embedding
 
 
-def _with_name(composition: Composition, name: str | None) -> Composition:
-    config = {**composition.config, "model": {**composition.config["model"], OPTION: name}}
+def with_name(composition: Composition, option: str, name: str | None) -> Composition:
+    """The composition with another value of an option of the model."""
+    config = {**composition.config, "model": {**composition.config["model"], option: name}}
     return dataclasses.replace(composition, config=config)
 
 
@@ -109,9 +110,16 @@ def of_checkpoint(weights: InitialWeights, std: float | None) -> InitialEmbeddin
     found = [weights.content["model"][name] for name in WEIGHTS if name in weights.content["model"]]
     if not found:
         raise ConfigError(f"{KEY}: the network of {weights.source} has no embedding: choose another run")
-    if weights.dataset is None or len(weights.dataset.vocabulary) != len(found[0]):
-        raise ConfigError(f"{KEY}: {weights.source} does not hold the symbols of its vectors: choose another run")
-    symbols, vectors = weights.dataset.vocabulary.symbols, found[0].float().numpy()
+    return with_symbols(which, weights, found[0], std, KEY)
+
+
+def with_symbols(
+    which: str, weights: InitialWeights, of_symbols: torch.Tensor, std: float | None, key: str
+) -> InitialEmbedding:
+    """Vectors (V, E) of a checkpoint's symbols. ConfigError if it does not hold these; `key` is the option."""
+    if weights.dataset is None or len(weights.dataset.vocabulary) != len(of_symbols):
+        raise ConfigError(f"{key}: {weights.source} does not hold the symbols of its vectors: choose another run")
+    symbols, vectors = weights.dataset.vocabulary.symbols, of_symbols.float().numpy()
 
     def chosen(ids: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
         rows = [k for k, symbol in enumerate(symbols) if symbol in ids]

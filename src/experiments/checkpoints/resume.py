@@ -65,7 +65,8 @@ class StoredRun:
         """What the run began with, what the config has, and the keys that differ."""
         began, now = (
             identity_options(options)
-            | {"checkpoint": options.get("checkpoint"), "model.embedding_from": options["model"].get("embedding_from")}
+            | {"checkpoint": options.get("checkpoint")}
+            | {f"model.{name}": options["model"].get(name) for name in ("embedding_from", "layers_from")}
             for options in (self.config, config)
         )
         return began, now, [key for key in {**began, **now} if began.get(key) != now.get(key)]

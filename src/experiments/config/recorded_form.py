@@ -43,12 +43,14 @@ ADDED_KEYS: dict[str, Any] = {
     "averaging_decay": 0.999,
     "averaging_start": 0.0,
     "class_weights": None,
+    "layer_rate_decay": 1.0,
     "loss_sum": False,
     "name": None,
     "note": None,
     "tags": {},
     "truncation_std": None,
     "published": None,
+    "unfreeze_every": None,
 }
 CHARACTERS, STRING, WORDS = "experiments.data.Characters", "experiments.data.String", "experiments.data.Words"
 OF_STRING = {"valid_fraction": 0.05, "test_fraction": 0.05}  # no effect, but part of the recorded form
@@ -72,9 +74,9 @@ ADDED["experiments.models.ContextNetwork"] = EMBEDDING_AS_BEFORE
 OUTPUT_AS_BEFORE = {"num_samples": 1000, "cutoffs": None, "tail_divisor": 4.0}  # no effect on output: softmax
 REGULARIZED_AS_BEFORE = {"locked_dropout": False, "weight_dropout": 0.0}
 REGULARIZED_AS_BEFORE |= {"activation_penalty": 0.0, "temporal_penalty": 0.0}
-SIZED_AS_BEFORE: dict[str, Any] = {"input_bias": 0.0, "parameters": None}
+OTHERS_AS_BEFORE: dict[str, Any] = {"input_bias": 0.0, "parameters": None, "layers_from": None}
 ADDED |= {
-    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | REGULARIZED_AS_BEFORE | SIZED_AS_BEFORE
+    f"experiments.models.{name}": EMBEDDING_AS_BEFORE | OUTPUT_AS_BEFORE | REGULARIZED_AS_BEFORE | OTHERS_AS_BEFORE
     for name in ("TorchNetwork", "NumpyNetwork")
 }
 
@@ -85,10 +87,10 @@ ADDED_TO_TRAIN |= {"gradients_interval": None, "gradients_lags": 50, "keep": "al
 ADDED[TRAIN] = {"max_seconds": None, "max_targets": None}
 
 # Options that do not change what a run computes are no part of its identity. Data enters by its fingerprint, a
-# checkpoint by its run, the vectors of an embedding by their digest.
+# checkpoint by its run, the vectors of an embedding and layers of another network by their digest.
 NOT_IDENTITY: tuple[str, ...] = ("device", "threads", "tracker", "checkpoint", "resume", "sweep", "loss_sum")
 NOT_IDENTITY += ("name", "note", "tags", "published")
-NOT_IDENTITY += ("model.embedding_from", "data.path", "data.cache", "data.url", "data.timeout")
+NOT_IDENTITY += ("model.embedding_from", "model.layers_from", "data.path", "data.cache", "data.url", "data.timeout")
 NOT_IDENTITY += ("data.encoding", "data.line_ends", "data.vocabulary_file", "data.text_column", "data.label_column")
 NOT_IDENTITY += ("runner.log_interval", "runner.checkpoint_interval", "runner.checkpoint_targets_interval")
 NOT_IDENTITY += ("runner.print_every", "runner.curve_x", "runner.curve_scale")

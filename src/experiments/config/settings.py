@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from .checks import above, at_least, probabilities
+from .checks import above, at_least, fractions, probabilities
 from .keys import flatten
 from .published import Published
 
@@ -32,6 +32,8 @@ class Settings:
     reduction: Literal["mean", "sum_over_time"]
     class_weights: Literal["balanced"] | None
     clip_norm: float | None
+    layer_rate_decay: float
+    unfreeze_every: int | None
     averaging: Literal["exponential", "uniform"] | None
     averaging_decay: float
     averaging_start: float | None
@@ -59,8 +61,10 @@ class Settings:
         at_least(1, truncation=self.truncation, steps_per_update=self.steps_per_update, epochs=self.epochs)
         at_least(1, batch_size=self.batch_size, eval_batch_size=self.eval_batch_size, patience=self.patience)
         at_least(1, threads=self.threads, windows_per_update=self.windows_per_update)
+        at_least(1, unfreeze_every=self.unfreeze_every)
         at_least(0, eval_warm_up=self.eval_warm_up)
         above(0, clip_norm=self.clip_norm, truncation_std=self.truncation_std)
+        fractions(layer_rate_decay=self.layer_rate_decay)
         probabilities(averaging_decay=self.averaging_decay)
         at_least(0, averaging_start=self.averaging_start)
         at_least(1, averaging_checks=self.averaging_checks)

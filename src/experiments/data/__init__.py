@@ -11,6 +11,8 @@ PUBLIC = {
     "PennTreebank": "ptb",
     "Imdb": "imdb",
     "LabelledTexts": "labelled_texts",
+    "ImdbStream": "running_texts",
+    "LabelledStream": "running_texts",
     "Recall": "recall",
     "CopyMemory": "copy_memory",
     "Adding": "adding",

@@ -15,7 +15,7 @@ from .windows import stream_windows, wrapped_windows
 class SymbolStreams(Dataset):
     """One stream of ids (N,) per split over one vocabulary; a new text dataset only has to build these."""
 
-    vocabulary_options = (
+    vocabulary_options: tuple[str, ...] = (
         *("alphabet", "min_count", "vocabulary_size", "vocabulary_file", "unknown"),
         *("lower_case", "end_of_line"),
     )

@@ -37,8 +37,9 @@ class RecurrentNetwork(Model):
     network's last step is that of each direction. Both make it a network for labels only (`labels_only`), except that
     a bidirectional one has an output at every step for data with `labelled_steps`.
 
-    `embedding_from` names the vectors that the embedding begins with, which `experiment.py` finds and sets, scaled to
-    a standard deviation of `embedding_std` if that is given; with `embedding_frozen` it stays as it begins.
+    `embedding_from` names the vectors that the embedding begins with, scaled to a standard deviation of `embedding_std`
+    if that is given (with `embedding_frozen` it stays so), `layers_from` a network whose layers are taken over as well;
+    `experiment.py` sets both.
 
     The dropouts are probabilities: of whole symbols, of channels of the embedding (the same in all steps of a window),
     of single numbers of it, between layers, of what the output reads (with
@@ -65,6 +66,7 @@ class RecurrentNetwork(Model):
         embedding_from: str | None,
         embedding_std: float | None,
         embedding_frozen: bool,
+        layers_from: str | None,
         tied: bool,
         bias: Literal["single", "double"],
         dropout: float,
@@ -111,7 +113,7 @@ class RecurrentNetwork(Model):
         set_hidden_size(self, hidden_size, parameters, bias)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
-        set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen)
+        set_up_embedding(self.embedding, embedding_from, embedding_std, embedding_frozen, layers_from)
 
     def _make_weights(self, bias: str) -> None:
         """The modules that hold the weights, in the order in which these are initialised."""

@@ -39,11 +39,17 @@ def num_parameters(module: nn.Module | None) -> int:
     return 0 if module is None else sum(p.numel() for p in module.parameters())
 
 
-def set_up_embedding(embedding: nn.Module | None, source: str | None, std: float | None, frozen: bool) -> None:
+def set_up_embedding(
+    embedding: nn.Module | None, source: str | None, std: float | None, frozen: bool, layers_from: str | None = None
+) -> None:
     """Fix an embedding if it is `frozen`. ValueError if options are given for one that is not there.
 
-    `source` and `std` are what its vectors begin as, which are set later.
+    `source` and `std` are what its vectors begin as, which are set later; `layers_from` brings vectors itself.
     """
+    if source is not None and layers_from is not None:
+        raise ValueError(
+            f"layers_from={layers_from} and embedding_from={source} do not go together: give model.embedding_from=null"
+        )
     above(0, embedding_std=std)
     if std is not None and source is None:
         raise ValueError(f"embedding_std={std} scales given vectors: give model.embedding_from=RUN_ID")

@@ -59,10 +59,10 @@ class Planner:
         try:
             if composition.config["checkpoint"] == "latest":
                 raise ConfigError("give the id of a run: checkpoint=latest is another one when the sweep is resumed")
-            if composition.config["model"].get("embedding_from") == "latest":
-                raise ConfigError(
-                    "give the id of a run: model.embedding_from=latest is another one when the sweep is resumed"
-                )
+            for option in ("embedding_from", "layers_from"):
+                if composition.config["model"].get(option) == "latest":
+                    why = "is another one when the sweep is resumed"
+                    raise ConfigError(f"give the id of a run: model.{option}=latest {why}")
             composition = dataclasses.replace(composition, command=composition.command + self._run_mode)
             composition.config.update(resume=None, name=None, note=None)  # those of the sweep itself
             experiment = Experiment.of(composition)

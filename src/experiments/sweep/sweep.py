@@ -95,7 +95,8 @@ def check_search(options: Options, dimensions: Sequence[Dimension], planner: Pla
         raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
 
 
-NAMES_OF_FILES = ("data.path", "checkpoint", "model.embedding_from")  # no part of an identity, but of a sweep's name
+# No part of an identity, but of a sweep's name.
+NAMES_OF_FILES = ("data.path", "checkpoint", "model.embedding_from", "model.layers_from")
 
 
 def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:

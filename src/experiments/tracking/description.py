@@ -30,6 +30,7 @@ class RunDescription:
     code: Mapping[str, SourceCode]  # the user's own, by section
     started_from: str | None  # the run whose weights it starts from
     embedding: str | None = None  # the digest of the vectors that its embedding starts from
+    layers: str | None = None  # that of the layers of another network that it starts from
 
     def identity(self, fingerprint: str) -> str:
         """16 hexadecimal digits: a hash of the data and of all options that decide what is computed."""
@@ -37,6 +38,7 @@ class RunDescription:
         what |= {"code": {section: code.digest for section, code in self.code.items()}} if self.code else {}
         what |= {"data": fingerprint, "start": self.started_from}
         what |= {} if self.embedding is None else {"embedding": self.embedding}
+        what |= {} if self.layers is None else {"layers": self.layers}
         return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def parameters(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class RunDescription:
         """Where the run comes from and how it is repeated."""
         tags = {} if self.started_from is None else {"started_from": self.started_from}
         tags |= {} if self.embedding is None else {"embedding_digest": self.embedding}
+        tags |= {} if self.layers is None else {"layers_digest": self.layers}
         tags |= {"identity": self.identity(fingerprint), "command": self.command, "dataset_fingerprint": fingerprint}
         tags |= self._tagged_choices() | provenance_tags()
         for section, code in self.code.items():
@@ -69,6 +72,10 @@ class RunDescription:
         if record.tags.get("embedding_digest") != self.embedding:
             raise ConfigError(
                 f"the run {record.name} cannot be resumed, as the vectors that it began with are others now"
+            )
+        if record.tags.get("layers_digest") != self.layers:
+            raise ConfigError(
+                f"the run {record.name} cannot be resumed, as the layers that it began with are others now"
             )
         for section, code in self.code.items():
             if record.parameters.get(f"code.{section}", code.digest) != code.digest:

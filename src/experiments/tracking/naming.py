@@ -8,7 +8,8 @@ from ..config.recorded_form import NOT_IDENTITY
 from ..config.settings import MAX_NAME_BYTES, SECTIONS
 
 LETTERS = {"truncation": "T", "batch_size": "B", "embedding_size": "E", "hidden_size": "H", "num_layers": "L"}
-FILES = ("data.path", "checkpoint", "model.embedding_from")  # no part of an identity, as their content is
+# No part of an identity, as their content is.
+FILES = ("data.path", "checkpoint", "model.embedding_from", "model.layers_from")
 LEFT_OUT = (*(key for key in NOT_IDENTITY if key not in FILES), "runner", "recipe", "sweeps", "hydra")
 MAX_LENGTH = 80  # characters; what does not fit is left out
 

@@ -15,6 +15,7 @@ from ..interfaces.data import DATA_KINDS, Dataset
 from ..interfaces.model import Model
 from .class_weights import check_class_weights
 from .eager_optimizer import without_compiler
+from .layerwise import check_layerwise, check_rate
 
 
 def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
@@ -27,6 +28,7 @@ def dry_run(bound: Mapping[str, Bound[Any]], settings: Settings) -> None:
         without_compiler(lambda: bound["optimizer"].build(params=[weight])).step()
     except (RuntimeError, TypeError) as error:
         raise ConfigError(f"optimizer: {first_line(error)}") from error
+    check_rate(bound["optimizer"].options, settings)
     bound["schedule"].build()
 
 
@@ -85,6 +87,7 @@ def check_compatible(model: Model, dataset: Dataset | type[Dataset], settings: S
             "this data has labels: give truncation_std=null"
         )
     check_class_weights(model, dataset, settings)
+    check_layerwise(model, settings)
     if model.needs_whole_sequences and settings.truncation is not None:
         raise ConfigError(
             "the state of a bidirectional network cannot be carried from window to window: "

@@ -11,7 +11,9 @@ from ..tracking.interruption import Stop
 from ..tracking.run import Run
 from .averaging import Averaging
 from .budget import Budget
+from .layerwise import GradualUnfreezing
 from .loop import Training
+from .progress import Progress
 from .random_state import RandomState
 from .system_metrics import SystemMetrics
 from .tbptt import TruncatedBptt
@@ -37,6 +39,8 @@ class ResumableTraining(Training):
             processes=self.processes,
         )
         self.averaging = Averaging(model, self.settings)
+        every = self.settings.unfreeze_every
+        self.unfreezing = None if every is None else GradualUnfreezing(model, every)
         self.system = SystemMetrics(experiment.device.torch_device)
         limits = runner.max_seconds, runner.max_targets
         self.budget = Budget(self.num_epochs, *limits, self.processes)
@@ -51,6 +55,8 @@ class ResumableTraining(Training):
     def train(self, run: Run, stop: Stop) -> None:
         self.metrics.start()
         self.interval.start()
+        if self.unfreezing is not None:
+            self.unfreezing.announce(self.num_epochs)
         super().train(run, stop)
         if self.budget.is_limited:
             run.set_tags({"ended_by": str(self.ended_by)})
@@ -62,6 +68,11 @@ class ResumableTraining(Training):
 
     def evaluated_weights(self) -> contextlib.AbstractContextManager[None]:
         return self.averaging.applied()
+
+    def _epoch(self, progress: Progress) -> None:
+        if self.unfreezing is not None:
+            self.unfreezing.begin(self.epoch)
+        super()._epoch(progress)
 
     def _observe(self, loss: float) -> None:
         super()._observe(loss)

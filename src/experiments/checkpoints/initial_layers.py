@@ -1,0 +1,116 @@
+"""The option `model.layers_from=`: a network that begins with the embedding and recurrent layers of another one."""
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config.composition import Composition
+from ..config.errors import ConfigError
+from ..config.recorded_form import todays_form
+from ..interfaces.data import Dataset
+from ..interfaces.model import Model
+from ..tracking.store import Store
+from .initial_embedding import InitialEmbedding, with_name, with_symbols
+from .initial_weights import InitialWeights, find_weights
+from .resume import in_yaml
+
+log = logging.getLogger("experiments")
+
+OPTION = "layers_from"
+KEY = f"model.{OPTION}"
+FORM = ("cell", "bidirectional", "num_layers", "hidden_size", "embedding_size", "bias")  # what must be the same
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialLayers:
+    """The embedding, matched by the text of its symbols, and the weights of the recurrent layers as they are."""
+
+    embedding: InitialEmbedding
+    weights: Mapping[str, Tensor]  # of the recurrent layers, by name; without those that read one-hot symbols
+    task: str  # what they were trained for, for messages
+
+    @property
+    def name(self) -> str:
+        """By which it is found again: a path or a run id."""
+        return self.embedding.name
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits over the symbols and all weights, part of the identity of a run."""
+        digest = hashlib.blake2b(self.embedding.digest.encode(), digest_size=8)
+        for name, weight in self.weights.items():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weight.float().numpy(), "<f4").data)
+        return digest.hexdigest()
+
+    @torch.no_grad()
+    def load_into(self, model: Model, dataset: Dataset) -> None:
+        """Set the layers, and the rows of the embedding whose symbols are known; the output stays as it is.
+
+        ConfigError if no symbol is known.
+        """
+        self.embedding.load_into(model, dataset)
+        parameters = dict(model.named_parameters())
+        for name, weight in self.weights.items():
+            parameters[name].copy_(weight)  # in place: the NumPy network shares the memory
+        layers = ", ".join(dict.fromkeys(name.rpartition(".")[0] for name in self.weights))
+        log.info("layers: %s as in %s, %s; the output is new", layers, self.embedding.source, self.task)
+
+
+def with_initial_layers(
+    composition: Composition, store: Callable[[], Store], weights: InitialWeights | None
+) -> tuple[Composition, InitialLayers | None]:
+    """The composition with the name of the layers that lasts, and the layers; None without the option.
+
+    Weights of a checkpoint hold their own layers. ConfigError if the layers do not fit the network.
+    """
+    model = composition.config["model"]
+    which = model.get(OPTION) if isinstance(model, Mapping) else None
+    if which is None:
+        return composition, None
+    if weights is not None:
+        if KEY in composition.typed:
+            raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own layers")
+        return with_name(composition, OPTION, None), None
+    which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
+    found = find_weights(which, store(), KEY)
+    layers = layers_of(which, found)
+    refuse_another_form(model, todays_form(found.content["config"])["model"], found.source)
+    command = composition.command.replace(f"{KEY}=latest", f"{KEY}={layers.name}")  # the latest run changes
+    return dataclasses.replace(with_name(composition, OPTION, layers.name), command=command), layers
+
+
+def layers_of(which: str, weights: InitialWeights) -> InitialLayers:
+    """The layers of a checkpoint. ConfigError if it is of no recurrent network over symbols."""
+    stored: Mapping[str, Tensor] = weights.content["model"]
+    layers = {name: W for name, W in stored.items() if name.startswith(("layers.", "reverse_layers."))}
+    if "layers.0.W_hh" not in layers:
+        raise ConfigError(
+            f"{KEY}: the network of {weights.source} has no recurrent layers: choose a run of a language model, as of "
+            "model=torch_lstm or model=numpy_rnn"
+        )
+    # Where symbols are read as one-hot vectors, the columns of W_ih are theirs.
+    vectors = stored["embedding.W"] if "embedding.W" in stored else layers.pop("layers.0.W_ih").T
+    embedding = with_symbols(which, weights, vectors, None, KEY)
+    is_labelled = weights.dataset is not None and weights.dataset.labelled
+    return InitialLayers(embedding, layers, "a network for labels" if is_labelled else "a language model")
+
+
+def refuse_another_form(model: Mapping[str, Any], stored: Mapping[str, Any], source: str) -> None:
+    """ConfigError that names what to type if the network has another form than that of the stored layers."""
+    differing = [name for name in FORM if name in model and model[name] != stored.get(name, model[name])]
+    if differing:
+        here = ", ".join(f"{name} {_typed(stored[name])} (here {_typed(model[name])})" for name in differing)
+        line = " ".join(f"model.{name}={_typed(stored[name])}" for name in differing)
+        raise ConfigError(f"{KEY}: the layers in {source} have {here}: give {line}")
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed."""
+    return in_yaml(value).replace(" ", "")
