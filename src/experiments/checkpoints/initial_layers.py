@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config.composition import Composition
+from ..config.composition import Composition, stated_options
 from ..config.errors import ConfigError
 from ..config.recorded_form import todays_form
 from ..interfaces.data import Dataset
@@ -79,11 +79,22 @@ def with_initial_layers(
             raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own layers")
         return with_name(composition, OPTION, None), None
     which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
-    found = find_weights(which, store(), KEY)
+    found = find(which, store(), composition)
     layers = layers_of(which, found)
     refuse_another_form(model, todays_form(found.content["config"])["model"], found.source)
     command = composition.command.replace(f"{KEY}=latest", f"{KEY}={layers.name}")  # the latest run changes
     return dataclasses.replace(with_name(composition, OPTION, layers.name), command=command), layers
+
+
+def find(which: str, store: Store, composition: Composition) -> InitialWeights:
+    """As `find_weights`; a run that has the name of a recipe is one that this recipe leaves. ConfigError without it."""
+    try:
+        return find_weights(which, store, KEY)
+    except ConfigError:
+        if not stated_options(composition.folders, "recipe", which):
+            raise
+        line = f"type experiments recipe={which} first, or give {KEY}=RUN"
+        raise ConfigError(f"{KEY}={which}: there is no run of this recipe in {store.folder}: {line}") from None
 
 
 def layers_of(which: str, weights: InitialWeights) -> InitialLayers:
