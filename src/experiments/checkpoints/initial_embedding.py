@@ -110,12 +110,10 @@ def of_checkpoint(weights: InitialWeights, std: float | None) -> InitialEmbeddin
     found = [weights.content["model"][name] for name in WEIGHTS if name in weights.content["model"]]
     if not found:
         raise ConfigError(f"{KEY}: the network of {weights.source} has no embedding: choose another run")
-    return with_symbols(which, weights, found[0], std, KEY)
+    return with_symbols(weights, found[0], std, KEY)
 
 
-def with_symbols(
-    which: str, weights: InitialWeights, of_symbols: torch.Tensor, std: float | None, key: str
-) -> InitialEmbedding:
+def with_symbols(weights: InitialWeights, of_symbols: torch.Tensor, std: float | None, key: str) -> InitialEmbedding:
     """Vectors (V, E) of a checkpoint's symbols. ConfigError if it does not hold these; `key` is the option."""
     if weights.dataset is None or len(weights.dataset.vocabulary) != len(of_symbols):
         raise ConfigError(f"{key}: {weights.source} does not hold the symbols of its vectors: choose another run")

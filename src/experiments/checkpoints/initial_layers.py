@@ -80,7 +80,7 @@ def with_initial_layers(
         return with_name(composition, OPTION, None), None
     which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
     found = find(which, store(), composition)
-    layers = layers_of(which, found)
+    layers = layers_of(found)
     refuse_another_form(model, todays_form(found.content["config"])["model"], found.source)
     command = composition.command.replace(f"{KEY}=latest", f"{KEY}={layers.name}")  # the latest run changes
     return dataclasses.replace(with_name(composition, OPTION, layers.name), command=command), layers
@@ -97,7 +97,7 @@ def find(which: str, store: Store, composition: Composition) -> InitialWeights:
         raise ConfigError(f"{KEY}={which}: there is no run of this recipe in {store.folder}: {line}") from None
 
 
-def layers_of(which: str, weights: InitialWeights) -> InitialLayers:
+def layers_of(weights: InitialWeights) -> InitialLayers:
     """The layers of a checkpoint. ConfigError if it is of no recurrent network over symbols."""
     stored: Mapping[str, Tensor] = weights.content["model"]
     layers = {name: W for name, W in stored.items() if name.startswith(("layers.", "reverse_layers."))}
@@ -108,7 +108,7 @@ def layers_of(which: str, weights: InitialWeights) -> InitialLayers:
         )
     # Where symbols are read as one-hot vectors, the columns of W_ih are theirs.
     vectors = stored["embedding.W"] if "embedding.W" in stored else layers.pop("layers.0.W_ih").T
-    embedding = with_symbols(which, weights, vectors, None, KEY)
+    embedding = with_symbols(weights, vectors, None, KEY)
     is_labelled = weights.dataset is not None and weights.dataset.labelled
     return InitialLayers(embedding, layers, "a network for labels" if is_labelled else "a language model")
 
