@@ -20,6 +20,7 @@ from experiments.tracking.memory import MemoryBackend, MemoryStore
 from experiments.tracking.record import RunRecord
 from experiments.tracking.records import records_in, unfinished_in
 from experiments.tracking.run import Run
+from experiments.tracking.unrecorded import UnrecordedRun
 
 
 class Flaky(MemoryBackend):
@@ -60,6 +61,11 @@ def sent(run) -> MemoryBackend:
 def sent_status(store) -> tuple[str, str]:
     """Status and outcome that the store was sent last."""
     return store.backends[-1].status, store.backends[-1].tags["outcome"]
+
+
+def test_a_run_that_another_process_records_drops_whatever_is_logged():
+    logging_methods = {name for name in vars(Run) if name.startswith("log_")} | {"set_tags", "__enter__", "__exit__"}
+    assert logging_methods <= vars(UnrecordedRun).keys()
 
 
 def test_every_point_is_journalled_before_it_is_delivered(tmp_path):

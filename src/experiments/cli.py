@@ -153,7 +153,7 @@ def composed_options(*, _root_: DictConfig) -> str:
 
 
 def job(cfg: DictConfig) -> float | None:
-    """Run one composed config. (The jobs of a sweep are run by experiments.sweep.job.)"""
+    """Run one composed config. (The jobs of a sweep are run by experiments.sweep.worker.)"""
     log_to_screen()
     try:
         return run(resolve(cfg), cast(DictConfig, HydraConfig.get()))

@@ -189,7 +189,7 @@ def processes_of(place: Launch) -> Processes:
     """What trains: this process alone, or with others."""
     if place.size == 1:
         return Processes()
-    from .training.process_group import ProcessGroup  # only who needs torch.distributed pays for it
+    from .training.process_group import ProcessGroup  # imports torch.distributed, which takes time
 
     return ProcessGroup(place)
 

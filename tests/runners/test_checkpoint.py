@@ -6,8 +6,9 @@ import pickle
 import pytest
 import torch
 
-from experiments.checkpoints import checkpoint
+from experiments.checkpoints import checkpoint, training_state
 from experiments.checkpoints.initial_weights import find_weights
+from experiments.config.errors import ConfigError
 from experiments.tracking.memory import MemoryStore
 
 
@@ -76,3 +77,9 @@ def test_weights_of_a_run_are_found_again_by_its_id_although_a_folder_here_has_i
     monkeypatch.chdir(tmp_path / "runs")
     assert find_weights("run", store).which == str(tmp_path / "runs" / "run")
     assert find_weights("run/best.pt", store).which == str(tmp_path / "runs" / "run" / "best.pt")
+
+
+def test_a_training_state_of_another_network_is_no_reason_to_delete_the_run(tmp_path):
+    checkpoint.save(tmp_path / "last.pt", WHOLE | {"model": {"W": torch.ones(3)}})
+    with pytest.raises(ConfigError, match=r"^resume: .* are of another network: W is \(3,\), the model's is \(2,\)$"):
+        training_state.read(tmp_path, {"W": torch.ones(2)})

@@ -11,6 +11,7 @@ import yaml
 
 from ..config.composition import Composition, merge
 from ..config.errors import ConfigError, first_line
+from ..config.keys import in_yaml
 from ..config.recorded_form import identity_options, todays_form
 from ..tracking.folder import DELIVERED, JOURNAL, read_delivered
 from ..tracking.record import RunRecord
@@ -107,11 +108,6 @@ def nearest_to(config: Mapping[str, Any], unfinished: Sequence[RunRecord]) -> st
     shown = ", ".join(changes[:MAX_CHANGES]) or "its data or code"
     more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
     return f"a new run begins: the nearest unfinished one, {name}, differs in {shown}{more}; resume={name} resumes it"
-
-
-def in_yaml(value: Any) -> str:
-    """A value as YAML has it."""
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def find_run(folder: Path, which: str) -> Path:

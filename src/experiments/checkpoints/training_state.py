@@ -55,6 +55,8 @@ def read(folder: Path, weights: Mapping[str, Any]) -> Mapping[str, Any] | None:
         states = in_current_format(content)
         checkpoint.check_weights(weights, states["model"], str(folder / LAST))
         return states
+    except ConfigError as error:  # whole, but of another network
+        raise ConfigError(f"resume: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(error, folder) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 from .arguments import WITH_VALUE
 from .catalog import KINDS, Option, files, first_comment, options
 from .errors import ConfigError, unknown
+from .keys import in_yaml
 from .suggestions import MAX_SUGGESTIONS, key_for, leaf, near_keys
 
 LAUNCHER = "hydra/launcher"  # where the jobs of a sweep run
@@ -103,7 +104,7 @@ def as_typed(value: Any) -> str:
     """A value as it is typed."""
     if isinstance(value, list | tuple):
         return f"[{','.join(map(as_typed, value))}]"
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+    return in_yaml(value)
 
 
 def commented(text: str, comment: str) -> str:

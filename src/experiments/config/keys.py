@@ -1,4 +1,4 @@
-"""Keys of nested configs as dotted paths."""
+"""Keys of nested configs as dotted paths, and their values as YAML has them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,3 +19,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return flat
+
+
+def in_yaml(value: Any) -> str:
+    """A value as YAML has it."""
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))

@@ -131,7 +131,7 @@ class Train:
     def _gradient_course(self, experiment: Experiment, dataset: Dataset, model: Model) -> "GradientCourse | None":
         if self.gradients_interval is None or not experiment.processes.is_first:
             return None
-        from ..understanding.gradient_course import GradientCourse  # only who measures pays for the import
+        from ..understanding.gradient_course import GradientCourse  # imports much that training does not need
 
         return GradientCourse(
             model,

@@ -31,7 +31,7 @@ class Delivery:
     def __init__(self, folder: RunFolder, connect: Callable[[], Backend], delivered: Delivered, may_exist: bool):
         """`delivered` is how far the store has received the journal; a run without an id there `may_exist` in it.
 
-        `connect` makes the backend; it may take seconds, and is called by whoever delivers first.
+        `connect` makes the backend; it may take seconds, and is called by the first delivery.
         """
         self._connect = connect
         self._backend: Backend | None = None

@@ -204,5 +204,5 @@ def points_of(path: Path) -> Iterator[Point]:
 
 
 def read_journal(path: Path) -> list[Point]:
-    """All of `points_of` at once: of a long run they take a lot of memory."""
+    """All of `points_of` at once, for benchmarks and tests: of a long run they take a lot of memory."""
     return list(points_of(path))

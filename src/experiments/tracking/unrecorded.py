@@ -29,7 +29,13 @@ class UnrecordedRun(Run):
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         pass
 
+    def log_dataset(self, name: str, digest: str, sizes: Mapping[str, str]) -> None:
+        pass
+
     def log_file(self, path: Path) -> None:
+        pass
+
+    def log_model(self, path: Path) -> None:
         pass
 
     def log_text(self, name: str, text: str) -> None:
