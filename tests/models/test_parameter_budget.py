@@ -127,3 +127,12 @@ def test_mistakes_are_answered_with_what_to_type(command, typed, part):
 def test_without_memory_it_is_solved_too():
     with torch.device("meta"):
         assert of_budget("torch", 5e6).hidden_size > 900
+
+
+def test_its_layers_are_taken_over_by_their_size(train, command):
+    run = train(*SMALL)
+    solved = run.parameters["model.hidden_size"]
+    taking = (*SMALL[:-1], f"model.layers_from={run.name}")
+    outcome = command(*taking, "model.parameters=1e4", "tracker=memory")
+    assert f"give model.hidden_size={solved} model.parameters=null" in outcome.error
+    train(*taking, f"model.hidden_size={solved}")

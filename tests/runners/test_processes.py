@@ -32,6 +32,7 @@ MORE = {
     "row-sparse": ("model=torch_gru", *TEXT, "batch_size=4", "epochs=1", "optimizer=sgd", "model.embedding_size=13200"),
     "numbers": ("data=adding", "model=torch_rnn", "data.length=9", "data.num_train=30", "batch_size=7", "epochs=2"),
     "limited": ("model=torch_gru", *TEXT, "batch_size=4", "epochs=9", "schedule=linear", "runner.max_targets=500"),
+    "random lengths": ("model=torch_lstm", *TEXT, "batch_size=4", "epochs=2", "truncation_std=2"),
     "one column each": ("model=torch_lstm", *TEXT, *DROPOUTS, "batch_size=3", "epochs=1"),
 }
 

@@ -24,7 +24,15 @@ log = logging.getLogger("experiments")
 
 OPTION = "layers_from"
 KEY = f"model.{OPTION}"
-FORM = ("cell", "bidirectional", "num_layers", "hidden_size", "embedding_size", "bias")  # what must be the same
+FORM = (
+    "cell",
+    "bidirectional",
+    "num_layers",
+    "hidden_size",
+    "parameters",
+    "embedding_size",
+    "bias",
+)  # must be the same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +89,7 @@ def with_initial_layers(
     which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
     found = find(which, store(), composition)
     layers = layers_of(found)
-    refuse_another_form(model, todays_form(found.content["config"])["model"], found.source)
+    refuse_another_form(model, form_of(found), found.source)
     command = composition.command.replace(f"{KEY}=latest", f"{KEY}={layers.name}")  # the latest run changes
     return dataclasses.replace(with_name(composition, OPTION, layers.name), command=command), layers
 
@@ -111,6 +119,17 @@ def layers_of(weights: InitialWeights) -> InitialLayers:
     embedding = with_symbols(weights, vectors, None, KEY)
     is_labelled = weights.dataset is not None and weights.dataset.labelled
     return InitialLayers(embedding, layers, "a network for labels" if is_labelled else "a language model")
+
+
+def form_of(weights: InitialWeights) -> Mapping[str, Any]:
+    """The options of a checkpoint's network; sizes that a budget of parameters decided as they came out."""
+    stored: Mapping[str, Any] = todays_form(weights.content["config"])["model"]
+    if stored.get("parameters") is None:
+        return stored
+    found: Mapping[str, Tensor] = weights.content["model"]
+    solved = {"parameters": None, "hidden_size": found["layers.0.W_hh"].shape[1]}
+    solved |= {"embedding_size": found["embedding.W"].shape[1]} if "embedding.W" in found else {}
+    return {**stored, **solved}
 
 
 def refuse_another_form(model: Mapping[str, Any], stored: Mapping[str, Any], source: str) -> None:
