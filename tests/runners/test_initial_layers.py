@@ -91,6 +91,7 @@ def test_a_one_hot_network_takes_the_columns_of_its_symbols(train, language_mode
         (("model.bidirectional=true",), "give model.bidirectional=false"),
         (("model.embedding_size=null",), "give model.embedding_size=6"),
         (("model=torch_gru",), "give model.cell=lstm"),
+        (("model.hidden_size=null", "model.parameters=5000"), "give model.hidden_size=8 model.parameters=null"),
         (("model.embedding_from=latest",), "there is no checkpoint"),
     ],
 )
@@ -102,6 +103,15 @@ def test_layers_of_another_form_are_refused_with_the_line_to_type(command, langu
     assert line in outcome.error
     assert outcome.error.count("\n") <= 1
     assert len(MemoryStore.ended) == before
+
+
+def test_layers_of_different_sizes_are_taken_too(train, command, language_model, reviews):
+    sizes = ("model.num_layers=2", "model.hidden_size=[8,5]")
+    run, old = language_model("numpy_gru", *sizes)
+    new = checkpoint.load(train(*still(reviews, "torch_gru", run, *sizes)).folder / "best.pt")
+    assert all(torch.equal(new["model"][name], W) for name, W in old["model"].items() if name.startswith("layers"))
+    outcome = command(*still(reviews, "torch_gru", run, "model.num_layers=2", "tracker=memory"))
+    assert "give model.hidden_size=[8,5]" in outcome.error
 
 
 def test_sources_without_layers_are_refused(command, train, language_model, reviews):
