@@ -182,6 +182,37 @@ def test_the_texts_of_both_splits_are_those_of_the_labelled_data(reviews, tmp_pa
         assert stream.statistics[split].tokens == len(stream.streams[split])
 
 
+def test_texts_of_ones_own_are_read_as_one_text(command, train, tmp_path):
+    for label, word in (("a", "good"), ("b", "bad")):
+        folder = tmp_path / "own" / label
+        folder.mkdir(parents=True)
+        for k in range(20):
+            (folder / f"{k}.txt").write_text(f"a {word} film")
+    line = ("data=labelled_stream", "data.path=own", *SIZES, "epochs=1", "truncation=5")
+    content = checkpoint.load(train(*line, "model=torch_rnn").folder / "best.pt")
+    assert content["dataset"]["vocabulary"]["symbols"][-1] == "<eos>"
+    assert not content["dataset"]["labelled"]
+    for text in (tmp_path / "own").rglob("*.txt"):
+        text.write_text("a <eos> in the text")
+    assert "finds it as a word" in command(*line, r"data.pattern=\S+", "tracker=memory").error
+
+
+def test_a_vocabulary_without_an_end_of_texts_is_refused(command, train, reviews):
+    run = train("data=imdb", f"data.path={reviews}", *SIZES, "epochs=1")
+    outcome = command("data=imdb_stream", f"data.path={reviews}", f"checkpoint={run.folder}", "tracker=memory")
+    assert "have no <eos>" in outcome.error
+
+
+def test_a_sweep_over_layers_has_a_run_for_each(command, language_model, reviews):
+    run, _ = language_model()
+    before = len(MemoryStore.ended)
+    options = (*still(reviews, "torch_lstm", run)[:-3], f"model.layers_from=null,{run.folder}", "epochs=1")
+    outcome = command("-m", *options, "tracker=memory")
+    assert outcome.code == 0, outcome.error
+    losses = {values(each, "valid/loss")[-1] for each in MemoryStore.ended[before:] if values(each, "valid/loss")}
+    assert len(losses) == 2
+
+
 def test_a_classifier_that_begins_with_a_language_model_of_its_texts_learns(train, language_model, reviews):
     run, _ = language_model("torch_lstm", "epochs=3", "optimizer.lr=0.02")
     options = ("data=imdb", f"data.path={reviews}", *SIZES, "model=torch_lstm", f"model.layers_from={run.folder}")
