@@ -12,13 +12,13 @@ from torch import Tensor
 
 from ..config.composition import Composition, stated_options
 from ..config.errors import ConfigError
+from ..config.keys import in_yaml
 from ..config.recorded_form import todays_form
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..tracking.store import Store
 from .initial_embedding import InitialEmbedding, with_name, with_symbols
 from .initial_weights import InitialWeights, find_weights
-from .resume import in_yaml
 
 log = logging.getLogger("experiments")
 
