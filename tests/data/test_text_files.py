@@ -1,5 +1,6 @@
 """Files of one's own: encodings, line ends, folders, compressed and remembered files, and what is no text."""
 
+import codecs
 import gzip
 import json
 import logging
@@ -95,6 +96,15 @@ def test_what_is_no_text_is_refused_and_leaves_no_entry(build, tmp_path, unit, c
         build(unit, tmp_path / "file.txt")
     entries = tmp_path / "cache" / "texts"
     assert not entries.exists() or all(name.endswith(".lock") for name in os.listdir(entries))
+
+
+def test_a_text_without_training_symbols_is_refused(build, tmp_path, unit):
+    (tmp_path / "mark.txt").write_bytes(codecs.BOM_UTF8)
+    (tmp_path / "empty.txt.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "one.txt").write_bytes(b"a")
+    for name in ("mark.txt", "empty.txt.gz", "one.txt"):
+        with pytest.raises(ValueError, match=rf"{name} holds (no|1) \S+s; at least 2 are needed"):
+            build(unit, tmp_path / name, valid_fraction=0.6, test_fraction=0.0)
 
 
 def test_a_compressed_text_is_read_and_a_damaged_one_is_refused(build, tmp_path, unit):

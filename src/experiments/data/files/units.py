@@ -177,8 +177,8 @@ class CharacterUnit(Unit):
         if self.unknown != AUTO:
             return self.unknown, self.min_count
         too_many = self.vocabulary_size is not None and len(counts) > self.vocabulary_size
-        is_learned = too_many or min(counts.values()) < self.min_count
-        if has_others and not is_learned and max(counts.values()) > 1:
+        is_learned = too_many or any(count < self.min_count for count in counts.values())
+        if has_others and not is_learned and any(count > 1 for count in counts.values()):
             return REPLACEMENT, 2
         return (REPLACEMENT if has_others or is_learned else None), self.min_count
 
