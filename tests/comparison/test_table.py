@@ -215,6 +215,13 @@ def test_columns_are_chosen_added_and_refused():
         compare(runs, ["x", "seed"], Layout(("valid/perplexty",)))
 
 
+@pytest.mark.parametrize("asked", [{"columns": ("+trunction",)}, {"sort": "trunction"}])
+def test_a_column_that_is_not_there_is_refused_with_the_option_that_names_it(asked):
+    (option,) = asked
+    with pytest.raises(ConfigError, match=rf"^runner\.{option}: .*trunction.*truncation"):
+        compare(sweep(), ["model", "truncation"], Layout(**asked))
+
+
 def test_a_metric_decides_and_its_direction_is_known():
     runs = [a_run(f"r{k}", {"x": k}, 3.0 + k) for k in range(3)]
     runs[2].metrics["test/perplexity"] = {5000: 0.5}

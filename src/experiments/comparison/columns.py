@@ -60,9 +60,9 @@ def _cells(
     """What makes the cells of a new column from a row's runs."""
     if any(name in run.metrics for run in runs):
         return lambda _, measured: with_half_width(name, mean([run.last(name) for run in measured]))
-    tag, option = name.removeprefix("tags."), name.removeprefix("params.")
-    if any(option in run.parameters or f"choice.{option}" in run.parameters for run in runs):
-        return lambda members, _: {name: listed([value_on(run, option) for run in members])}
+    tag, parameter = name.removeprefix("tags."), name.removeprefix("params.")
+    if any(parameter in run.parameters or f"choice.{parameter}" in run.parameters for run in runs):
+        return lambda members, _: {name: listed([value_on(run, parameter) for run in members])}
     if any(tag in run.tags for run in runs):
         return lambda members, _: {name: listed([parsed(run.tags.get(tag, "")) for run in members])}
     named = {key for run in runs for key in (*run.metrics, *run.parameters, *run.tags)}
