@@ -32,6 +32,7 @@ def values(*typed, **named):
         ("seed=range(1,6,2)", ["seed=1", "seed=3", "seed=5"]),
         ("optimizer.lr=range(0.1,0.5,0.1)", [f"optimizer.lr={lr}" for lr in (0.1, 0.2, 0.3, 0.4)]),
         ("optimizer.lr=1,1.0,3e-1,0.30", ["optimizer.lr=1", "optimizer.lr=0.3"]),
+        ("data.text=07,7,infinity,inf", [f"data.text={text}" for text in ("07", "7", "infinity", "inf")]),
         ("truncation=sort(5,1,3)", ["truncation=1", "truncation=3", "truncation=5"]),
         ("clip_norm=null,1", ["clip_norm=null", "clip_norm=1"]),
         ("data.text='a,b','c d'", ["data.text='a,b'", "data.text='c d'"]),

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from experiments.config.errors import ConfigError
 from experiments.sweep.dimensions import Dimension, Exclusion, Span, key_of
 
 CASES = "hydra.sweeper.cases"  # stands for the keys of its axis
+NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # 07 and infinity are texts
 UNSWEPT = ("tracker", "resume", "sweeps")
 
 
@@ -136,10 +138,7 @@ def _distinct(axis: Dimension) -> Dimension:
     distinct: dict[float | str, tuple[str, ...]] = {}
     for (override,) in axis.alternatives:
         value = override.partition("=")[2]
-        try:
-            distinct.setdefault(float(value), (override,))
-        except ValueError:
-            distinct[value] = (override,)
+        distinct.setdefault(float(value) if NUMBER.fullmatch(value) else value, (override,))
     return Dimension(axis.keys, tuple(distinct.values()))
 
 
