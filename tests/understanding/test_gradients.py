@@ -1,6 +1,7 @@
 """Gradients through time: norms by lag, what truncation keeps, and the runner."""
 
 import csv
+import io
 import math
 
 import numpy as np
@@ -11,7 +12,10 @@ from experiments.interfaces.data import IGNORE, PADDING, Window
 from experiments.models.numpy.cells import CELLS
 from experiments.tracking.memory import MemoryStore
 from experiments.training.device import Device
+from experiments.understanding.gradient_course import course_metrics
+from experiments.understanding.gradient_figures import draw_norms
 from experiments.understanding.lag_norms import (
+    LagNorms,
     chosen_steps,
     factor_per_step,
     half_life,
@@ -185,6 +189,14 @@ def test_half_life_of_an_exponential_decay(ratio):
     norms = 7.0 * ratio ** np.arange(30)
     assert half_life(norms) == pytest.approx(math.log(0.5) / math.log(ratio))
     assert factor_per_step(norms) == pytest.approx(ratio)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("means", [[1.0, 1e200, math.inf], [math.inf, math.inf], [0.0, 0.0]])
+def test_norms_that_overflow_or_are_all_zero_can_be_drawn(means):
+    norms = LagNorms(["h"], np.array([means]), np.ones(len(means), int))
+    draw_norms(norms, "exploding").savefig(io.BytesIO())
+    assert all(map(math.isfinite, course_metrics(norms).values()))
 
 
 def test_half_life_of_other_courses():

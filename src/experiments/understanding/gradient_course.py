@@ -77,5 +77,5 @@ def _metrics(norms: LagNorms) -> Iterator[tuple[str, float]]:
         yield f"gradients/{part}/to_1_percent", fall_to(0.01, means)
         yield f"gradients/{part}/lag_1", float(means[0])
         for lag in LAGS[1:]:
-            if lag <= len(means) and means[0] > 0.0:
+            if lag <= len(means) and 0.0 < means[0] < math.inf:
                 yield f"gradients/{part}/lag_{lag}_relative", float(means[lag - 1] / means[0])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TITLES = {START: "at the start", TRAINED: "after training"}
 STYLES = {START: "--", TRAINED: "-"}
 PART_STYLES = {"h": "-", "c": "--"}
-FLOOR = 1e-12  # relative norms below it are not drawn
+FLOOR, MOST = 1e-12, 1e300  # relative norms below are not drawn; above, an axis would have no end
 
 
 def draw_lag_norms(studies: Sequence[Study], title: str) -> "Figure":
@@ -49,8 +49,8 @@ def draw_norms(norms: LagNorms, title: str) -> "Figure":
     draw_study(plot, Study("", TRAINED, norms, [], []), [""])
     plot.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
     plot.set(xlabel="lag k (steps)", ylabel="norm relative to k = 1 (log scale)", yscale="log")
-    largest = max(float(np.nanmax(means / means[0])) for means in norms.means)
-    plot.set_ylim(FLOOR / 2, max(2.0, 2.0 * largest))  # the same in all pictures of a training that does not explode
+    largest = max(np.nan_to_num(relative(means)).max() for means in norms.means)
+    plot.set_ylim(FLOOR / 2, min(max(2.0, 2.0 * largest), MOST))  # the same unless gradients explode
     plot.grid(alpha=0.3)
     legend_below(plot, "steps until half / 1 % of k = 1")
     figure.suptitle(f"gradient of loss(t) by state(t-k)\n{title}", fontsize="medium")
@@ -63,13 +63,21 @@ def draw_study(plot: "Axes", study: Study, networks: Sequence[str]) -> None:
     drawn = [name for name in names if name.startswith("layer")] if single else []
     for name in drawn or [name for name in names if name in PARTS]:
         means = study.norms.means[names.index(name)]
-        lags, relative = np.arange(1, len(means) + 1), means / means[0]
-        is_drawn = relative > FLOOR
+        lags, heights = np.arange(1, len(means) + 1), relative(means)
+        is_drawn = heights > FLOOR
         number = int(name.split()[1]) - 1 if drawn else networks.index(study.network)
         label = f"{name if single else f'{study.network} {name}'}: {course(means)}"
         style, colour = PART_STYLES[name[-1]], COLOURS[number % len(COLOURS)]
-        plot.plot(lags[is_drawn], relative[is_drawn], style, color=colour, label=label)
+        plot.plot(lags[is_drawn], heights[is_drawn], style, color=colour, label=label)
     round_numbers(plot.xaxis)
+
+
+def relative(norms: np.ndarray) -> np.ndarray:
+    """Norms (K,) -> relative to lag 1; NaN where that is no number, as where gradients overflow or are all zero."""
+    with np.errstate(all="ignore"):
+        ratios = norms / norms[0]
+    found: np.ndarray = np.where(np.isfinite(ratios), ratios, np.nan)
+    return found
 
 
 def course(norms: np.ndarray) -> str:

@@ -136,6 +136,6 @@ def factor_per_step(norms: np.ndarray) -> float:
     Numbers of zero at the end, too small for the precision, are left out.
     """
     norms = np.trim_zeros(norms[~np.isnan(norms)], "b")
-    if len(norms) < 2 or norms[0] == 0.0:
+    if len(norms) < 2 or norms[0] == 0.0 or not np.isfinite(norms).all():
         return math.nan
     return float((norms[-1] / norms[0]) ** (1.0 / (len(norms) - 1)))
