@@ -3,14 +3,13 @@
 import base64
 import dataclasses
 import functools
-import io
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ..config.figure import COLOURS, empty_figure
+from ..config.figure import COLOURS, empty_figure, encoded, names_in_any_script
 from .latex import to_latex
 from .paired import Difference, difference
 from .rendering import Section, to_html, to_markdown
@@ -95,8 +94,8 @@ class PairedReport:
 
     def drawn(self, form: str) -> dict[str, bytes]:
         """File name -> content in this form: png, pdf or svg."""
-        self.draw().savefig(buffer := io.BytesIO(), format=form)
-        return {f"differences.{form}": buffer.getvalue()}
+        with names_in_any_script():
+            return {f"differences.{form}": encoded(self.draw(), form)}
 
     def draw(self) -> "Figure":
         """Along a text the mean difference of consecutive targets; of sequences how often each difference occurs."""

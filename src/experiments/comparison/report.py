@@ -3,14 +3,13 @@
 import base64
 import dataclasses
 import functools
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from ..config.atomic import atomic_write
-from ..config.figure import names_in_any_script
+from ..config.figure import encoded, names_in_any_script
 from ..interfaces.task import Task
 from ..tracking.record import RunRecord
 from . import figures as drawing
@@ -52,12 +51,8 @@ class Part:
         with names_in_any_script():
             drawn = drawing.draw(self.runs, self.axes, self.search, layout.metric, layout.one_by_one)
             for name, figure in drawn.items():
-                figure.savefig(buffer := io.BytesIO(), format=form, metadata=None if form == "png" else UNDATED[form])
-                files[f"{name.replace('/', '-')}.{form}"] = buffer.getvalue()
+                files[f"{name.replace('/', '-')}.{form}"] = encoded(figure, form)
         return files
-
-
-UNDATED: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}  # equal files if repeated
 
 
 @dataclasses.dataclass(frozen=True)

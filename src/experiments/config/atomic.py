@@ -1,7 +1,6 @@
 """Files that are written whole or not at all."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +22,12 @@ def atomic_write(path: Path, *, durable: bool = False, keep: Path | None = None)
             if keep is not None and path.exists():
                 os.replace(path, keep)
             os.replace(temporary, path)
-            if durable:
-                sync(path.parent)
-        finally:
+        except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            raise
+        if durable:
+            sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -36,6 +36,11 @@ def _held(path: Path) -> Iterator[None]:
 
     The system frees it however a process dies, so what one that was killed left behind is used again.
     """
+    try:
+        import fcntl
+    except ImportError:  # Windows, which renames no file that is open
+        yield
+        return
     while True:
         with path.open("ab") as file:
             with contextlib.suppress(OSError):  # a file system without locks

@@ -1,12 +1,16 @@
 """What the pictures of a run and of a comparison share: empty figures, colours, scales of their axes."""
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from .atomic import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +34,8 @@ DECADE = 10.0  # values that span this factor or more are drawn on a logarithmic
 FEW_EPOCHS = 3  # up to which training is drawn by its interval/* points
 X_LABELS = {"epochs": "epoch", "targets": "training targets seen"}
 
+UNDATED: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
 Scale = Literal["auto", "linear", "log"]
 XAxis = Literal["epochs", "targets"]
 
@@ -45,6 +51,18 @@ def names_in_any_script() -> Iterator[None]:
     with mpl.rc_context({"font.family": families}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         yield
+
+
+def encoded(figure: "Figure", form: str) -> bytes:
+    """A figure as png, pdf or svg; equal figures are equal files."""
+    figure.savefig(buffer := io.BytesIO(), format=form, metadata=UNDATED.get(form))
+    return buffer.getvalue()
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encoded(figure, "png"))
 
 
 def empty_figure(width: float, height: float) -> tuple["Figure", "Axes"]:

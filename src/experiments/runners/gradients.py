@@ -8,6 +8,7 @@ from typing import Literal
 from ..checkpoints.initial_weights import find_weights
 from ..config.checks import at_least
 from ..config.errors import ConfigError
+from ..config.figure import save_figure
 from ..experiment import Experiment
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
@@ -120,7 +121,7 @@ class Gradients:
             "truncations.png": figures.draw_truncations(studies, title),
         }
         for name, figure in drawn.items():
-            figure.savefig(run.folder / name)
+            save_figure(figure, run.folder / name)
             run.log_file(run.folder / name)
 
 

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from ..config.checks import at_least
 from ..config.errors import ConfigError
+from ..config.figure import names_in_any_script, save_figure
 from ..experiment import Experiment
 from ..interfaces.vocabulary import Vocabulary
 from ..recording import open_run
@@ -65,7 +66,7 @@ class Neighbors:
         self._record(experiment, near, answers, around)
 
     def _ids(self, vocabulary: Vocabulary, asked: str | list[str] | None, option: str) -> list[int]:
-        """The ids of the symbols of an option, each once. ConfigError with a near one if the vocabulary lacks one."""
+        """The ids of the symbols of an option, in their order. ConfigError with a near one if the vocabulary lacks one."""
         texts = [asked] if isinstance(asked, str) else asked or []
         symbols = [symbol for text in texts for symbol in vocabulary.split(text)]
         try:
@@ -104,7 +105,8 @@ class Neighbors:
                 run.log_text(name, as_csv(found))
             if around is not None:
                 title = f"{experiment.choices['model']}, {experiment.choices['data']}: words and their neighbours"
-                draw_map(around, title).savefig(run.folder / "map.png")
+                with names_in_any_script():
+                    save_figure(draw_map(around, title), run.folder / "map.png")
                 run.log_file(run.folder / "map.png")
         print(text)
         if around is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..config.checks import above, at_least
 from ..config.errors import ConfigError
-from ..config.figure import names_in_any_script
+from ..config.figure import names_in_any_script, save_figure
 from ..experiment import Experiment
 from ..interfaces.data import IGNORE, Dataset, Window
 from ..recording import open_run
@@ -155,7 +155,7 @@ class Report:
         pictures = []
         with names_in_any_script():
             for name, figure in self._figures():
-                figure.savefig(run.folder / name)
+                save_figure(figure, run.folder / name)
                 run.log_file(run.folder / name)
                 pictures.append(name)
         return pictures

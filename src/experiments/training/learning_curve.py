@@ -14,6 +14,7 @@ from ..config.figure import (
     empty_panels,
     epochs_at,
     names_in_any_script,
+    save_figure,
     scale_scores,
     scale_x,
 )
@@ -72,7 +73,7 @@ def draw_learning_curve(points: Iterable[Point], path: Path, title: str, task: T
     """Write `learning_curve` as a PNG, if there is one."""
     with names_in_any_script():
         if (figure := learning_curve(points, title, task, x, scale)) is not None:
-            figure.savefig(path)
+            save_figure(figure, path)
 
 
 def learning_curve(points: Iterable[Point], title: str, task: Task, x: XAxis, scale: Scale) -> "Figure | None":

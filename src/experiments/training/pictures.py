@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config.figure import empty_figure, names_in_any_script
+from ..config.figure import empty_figure, names_in_any_script, save_figure
 
 MOST_NAMED, LONGEST = 30, 30  # classes whose names are drawn, and their letters
 
@@ -36,4 +36,4 @@ def _draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], path: Path,
             for label in axes.get_xticklabels():
                 label.set(rotation=30, ha="right")
         axes.set_yticks(range(len(names)), shown)
-    figure.savefig(path)
+    save_figure(figure, path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ..config.errors import ConfigError
+from ..config.figure import save_figure
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model
 from ..training.device import Device
@@ -57,7 +58,7 @@ class GradientCourse:
         finally:
             model.train(was_training)
         when = "before training" if updates == 0 else f"after {updates:,} updates"
-        draw_norms(norms, f"{self.name}, {when}").savefig(picture)
+        save_figure(draw_norms(norms, f"{self.name}, {when}"), picture)
         return course_metrics(norms)
 
     def _reach(self, steps: int) -> int:

@@ -16,8 +16,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | int | float]], num
 
 
 def as_csv(rows: Iterable[Row]) -> str:
-    """Rows with the same keys, at least one, as CSV, every digit."""
+    """Rows with the same keys as CSV, every digit; of no rows "", since nothing names the columns."""
     rows = [*rows]
+    if not rows:
+        return ""
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()
