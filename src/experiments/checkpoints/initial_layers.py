@@ -24,15 +24,8 @@ log = logging.getLogger("experiments")
 
 OPTION = "layers_from"
 KEY = f"model.{OPTION}"
-FORM = (
-    "cell",
-    "bidirectional",
-    "num_layers",
-    "hidden_size",
-    "parameters",
-    "embedding_size",
-    "bias",
-)  # must be the same
+# What must be the same.
+FORM = ("cell", "bidirectional", "num_layers", "hidden_size", "parameters", "embedding_size", "bias")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,28 +114,23 @@ def layers_of(weights: InitialWeights) -> InitialLayers:
     return InitialLayers(embedding, layers, "a network for labels" if is_labelled else "a language model")
 
 
-def form_of(weights: InitialWeights) -> dict[str, Any]:
-    """The options of a stored network that decide its form, with the sizes that its weights have."""
-    stored, model = weights.content["model"], todays_form(weights.content["config"])["model"]
-    sizes = [stored[f"layers.{k}.W_hh"].shape[1] for k in range(model["num_layers"])]
-    embedding_size = stored["embedding.W"].shape[1] if "embedding.W" in stored else None
-    own = {name: model[name] for name in FORM if name in model}
-    return own | {"hidden_size": _one_size(sizes), "embedding_size": embedding_size}
+def form_of(weights: InitialWeights) -> Mapping[str, Any]:
+    """The options of a checkpoint's network, with the sizes that its weights have: a budget may have decided them."""
+    found, options = weights.content["model"], todays_form(weights.content["config"])["model"]
+    sizes = [found[f"layers.{k}.W_hh"].shape[1] for k in range(options["num_layers"])]
+    embedding_size = found["embedding.W"].shape[1] if "embedding.W" in found else None
+    solved = {"parameters": None, "hidden_size": _one_size(sizes), "embedding_size": embedding_size}
+    return {**options, **solved}
 
 
-def refuse_another_form(model: Mapping[str, Any], form: Mapping[str, Any], source: str) -> None:
+def refuse_another_form(model: Mapping[str, Any], stored: Mapping[str, Any], source: str) -> None:
     """ConfigError that names what to type if the network has another form than that of the stored layers."""
     here = {name: _one_size(model[name]) for name in FORM if name in model}
-    differing = [name for name in here if here[name] != form.get(name, here[name])]
-    if not differing and model.get("parameters") is None:
-        return
-    line = {f"model.{name}": form[name] for name in differing}
-    if model.get("parameters") is not None:  # they would decide the sizes
-        line["model.parameters"] = None
-    was = "".join(f" {name} {_typed(form[name])} (here {_typed(here[name])})," for name in differing).rstrip(",")
-    is_other = f"have{was}" if was else "have sizes of their own"
-    typed = " ".join(f"{key}={_typed(value)}" for key, value in line.items())
-    raise ConfigError(f"{KEY}: the layers in {source} {is_other}: give {typed}")
+    differing = [name for name in here if here[name] != stored.get(name, here[name])]
+    if differing:
+        named = ", ".join(f"{name} {_typed(stored[name])} (here {_typed(here[name])})" for name in differing)
+        line = " ".join(f"model.{name}={_typed(stored[name])}" for name in differing)
+        raise ConfigError(f"{KEY}: the layers in {source} have {named}: give {line}")
 
 
 def _one_size(size: Any) -> Any:
