@@ -126,9 +126,10 @@ def test_what_a_recipe_states_wrongly_is_refused(change, said):
         Published.of({**STATED, **change})
 
 
-def test_every_recipe_says_what_it_reproduces():
+def test_every_recipe_says_what_it_reproduces_or_that_it_is_not_yet_run():
     found = published_recipes()
-    assert len(found) == len([*(reproduce.HOME / "conf" / "recipe").glob("*.yaml")])
+    others = [path for path in (reproduce.HOME / "conf" / "recipe").glob("*.yaml") if path.stem not in found]
+    assert all("not yet run" in path.read_text() for path in others)
     minutes = sum((each.minutes or 0) * each.seeds for each in found.values() if each.tier == "ci")
     assert minutes <= 20
 

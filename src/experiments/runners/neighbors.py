@@ -66,7 +66,7 @@ class Neighbors:
         self._record(experiment, near, answers, around)
 
     def _ids(self, vocabulary: Vocabulary, asked: str | list[str] | None, option: str) -> list[int]:
-        """The ids of the symbols of an option, in their order. ConfigError with a near one if the vocabulary lacks one."""
+        """The ids of the symbols of an option, in order. ConfigError with a near one if the vocabulary lacks one."""
         texts = [asked] if isinstance(asked, str) else asked or []
         symbols = [symbol for text in texts for symbol in vocabulary.split(text)]
         try:
