@@ -19,6 +19,9 @@ import time
 from experiments.models import TorchNetwork
 
 
+LEAKED = []  # outlives the jobs of a worker; loky ends workers that grow by 300 MB
+
+
 class Bad(TorchNetwork):
     def __init__(self, num_inputs, num_outputs, *, what: str, **options):
         options.pop("sentence_end", None)
@@ -29,7 +32,8 @@ class Bad(TorchNetwork):
         if self.training:
             hang = lambda: time.sleep(10_000)
             hang_in_c = lambda: re.match(r"(a+)+$", "a" * 60 + "b")  # exponential, and no other Python code runs
-            deeds = {"abort": os.abort, "exit": lambda: sys.exit(7), "hang": hang, "hang_in_c": hang_in_c}
+            leak = lambda: None if self in LEAKED else LEAKED.extend([self, b"x" * 200_000_000])  # once in a job
+            deeds = {"leak": leak, "abort": os.abort, "exit": lambda: sys.exit(7), "hang": hang, "hang_in_c": hang_in_c}
             {"nothing": lambda: None, "slow": lambda: time.sleep(0.4), **deeds}[self.what]()
         return super().score(inputs, targets, state)
 """
@@ -84,6 +88,16 @@ def test_a_job_that_aborts_the_process_of_a_serial_sweep_cannot_block_it(bad_job
 def test_a_job_that_aborts_a_worker_fails_alone(bad_jobs):
     code, _, outcomes = bad_jobs("model.what=abort,nothing", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert (code, outcomes) == (1, {"abort": "failed", "nothing": "completed"})
+
+
+@pytest.mark.slow
+def test_workers_that_leak_do_every_job_once(bad_jobs, tmp_path):
+    code, out, _ = bad_jobs("model.what=leak", "seed=range(6)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    runs = [record for record in records_in(tmp_path / "runs") if record.tags["runner"] == "train"]
+    assert (code, sorted(run.parameters["seed"] for run in runs)) == (0, [*"012345"]), out
+    assert {run.outcome for run in runs} == {"completed"}
+    assert "6 completed" in out
+    assert "Warning" not in out
 
 
 LIMIT = "hydra.sweeper.job_timeout=12"
