@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "experiment": {*PARTS, *UNDER},
     "comparison": {"tracking", *UNDER},
     "scoring": {"data", "training", *UNDER},
-    "understanding": {"comparison", "models", "training", *UNDER},
+    "understanding": {"models", "training", *UNDER},
     "training": {"checkpoints", "tracking", *UNDER},
     "checkpoints": {"tracking", *UNDER},
     "tracking": UNDER,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..config.errors import ConfigError, unknown
+from ..config.figure import is_share
 from ..interfaces.task import SYMBOLS, UNITS, Task
 from ..tracking.record import RunRecord
 
@@ -32,7 +33,7 @@ class Criterion(NamedTuple):
     @property
     def bounds(self) -> tuple[float, float]:
         """The least and the most that the metric can be."""
-        if self.metric.endswith(("accuracy", "f1", "share")):
+        if is_share(self.metric):
             return 0.0, 1.0
         return (1.0 if self.metric.startswith("perplexity") else 0.0), math.inf
 

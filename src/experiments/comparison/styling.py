@@ -5,10 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..config.figure import COLOURS as COLOURS
-from ..config.figure import MARKERS as MARKERS
-from ..config.figure import MAX_MARKERS
-from ..config.figure import plain_numbers as plain_numbers
+from ..config.figure import COLOURS, MARKERS, MAX_MARKERS, plain_numbers
 from .grouping import Combination, Value, logarithmic, numbers
 from .measures import Criterion, Mean
 

@@ -14,6 +14,7 @@ from ..config.composition import Composition
 from ..config.errors import ConfigError
 from ..config.recorded_form import identity_options
 from ..tracking.interruption import interruptible
+from ..tracking.naming import FILES
 from ..tracking.run import Run
 from ..tracking.store import Store
 from ..training.final_report import program, run_rows
@@ -95,10 +96,6 @@ def check_search(options: Options, dimensions: Sequence[Dimension], planner: Pla
         raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
 
 
-# No part of an identity, but of a sweep's name.
-NAMES_OF_FILES = ("data.path", "checkpoint", "model.embedding_from", "model.layers_from")
-
-
 def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:
     """The name by which the same command finds its sweep again: a title, and a hash of what all its jobs share.
 
@@ -106,7 +103,7 @@ def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composit
     """
     keys = [key for dimension in dimensions for key in dimension.shared_keys or dimension.keys if key != "seed"]
     axes = keys if options.search == "grid" else [repr(dimension) for dimension in dimensions]
-    typed = sorted(text for text in base.overrides if text.partition("=")[0] in NAMES_OF_FILES)
+    typed = sorted(text for text in base.overrides if text.partition("=")[0] in FILES)  # no part of an identity
     shared = [store, options.search, options.pruner, options.seed, options.name, axes, typed]
     if options.search != "grid" and options.objective != LOWEST_LOSS:  # of a grid it only marks the best row
         shared += options.objective

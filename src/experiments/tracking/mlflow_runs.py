@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from .mlflow_address import SERVERS, is_missing
 from .mlflow_connection import client_of, open_experiment
 from .mlflow_database import MlflowDatabase
-from .mlflow_source import MlflowSource, search, without_collection
+from .mlflow_source import MlflowSource, search, without_garbage_collection
 from .mlflow_view import view_of
 from .selection import Selection, select
 
@@ -32,7 +32,7 @@ class MlflowRuns:
 
     def select(self, which: Sequence[str]) -> Selection:
         """See `Store.select`."""
-        with without_collection():
+        with without_garbage_collection():
             client = self._client()
             source = MlflowSource if self._uri.startswith(SERVERS) else MlflowDatabase
             return select(which, source(client, self._experiment_id(client), self._uri))

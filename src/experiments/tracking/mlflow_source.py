@@ -70,7 +70,7 @@ def with_metrics(runs: Sequence[RunRecord], values: Iterable[Value]) -> list[Run
 
 
 @contextlib.contextmanager
-def without_collection() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """In it no garbage is collected: over many thousand new objects that takes longer than reading them."""
     was_enabled = gc.isenabled()
     gc.disable()

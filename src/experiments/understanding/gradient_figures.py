@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison.styling import COLOURS, MARKERS, plain_numbers
-from ..config.figure import round_numbers
+from ..config.figure import COLOURS, MARKERS, plain_numbers, round_numbers
 from .gradient_study import START, TRAINED, Study, steps_text
 from .lag_norms import PARTS, LagNorms, factor_per_step, fall_to
 from .truncated_gradient import Kept

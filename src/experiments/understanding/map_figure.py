@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..comparison.styling import COLOURS, MARKERS
+from ..config.figure import COLOURS, MARKERS
 from .neighbours import Map
 
 if TYPE_CHECKING:

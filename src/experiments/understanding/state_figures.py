@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison.styling import COLOURS, MARKERS
+from ..config.figure import COLOURS, MARKERS
 from .numpy_layers import SIGMOIDS, LayerValues
 from .saturation import bounded_values, grouped
 from .state_study import Recording
