@@ -451,7 +451,8 @@ class Utf8(MemoryBackend):
 
 
 def test_a_run_ends_whatever_the_name_of_the_file_that_its_error_names(tmp_path, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("experiments"), "propagate", False)  # pytest-xdist cannot send such a line
+    monkeypatch.setattr(logging.getLogger("experiments"), "propagate", False)  # pytest-xdist cannot send such a line,
+    monkeypatch.setattr(logging.getLogger("experiments"), "handlers", [])  # nor what an earlier test's handler prints
     run = a_run(tmp_path, Utf8)
     with pytest.raises(FileNotFoundError), run:  # noqa: PT012
         run.log_parameters({"data.path": NOT_UTF8})
