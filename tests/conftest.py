@@ -58,6 +58,29 @@ def train(command):
     return run
 
 
+@pytest.fixture
+def die(command, monkeypatch):
+    """Train, and be interrupted just before the n-th update."""
+
+    def run(at: int, *arguments: str) -> None:
+        from experiments.training.tbptt import TruncatedBptt
+
+        original, calls = TruncatedBptt.update, []
+
+        def dying(*given, **named):
+            calls.append(1)
+            if len(calls) == at:
+                raise KeyboardInterrupt
+            return original(*given, **named)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(TruncatedBptt, "update", dying)
+            assert command(*arguments, "tracker=memory").code != 0
+        assert len(calls) == at
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """A fresh MLflow store, made once: making one takes seconds, copying it does not."""

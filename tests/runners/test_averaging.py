@@ -88,20 +88,11 @@ def test_it_begins_when_the_loss_is_above_the_best_but_for_the_last_checks(train
 
 
 @pytest.mark.parametrize("start", ["0.5", "null"])
-def test_a_resumed_run_goes_on_averaging(train, command, options, monkeypatch, start):
+def test_a_resumed_run_goes_on_averaging(train, die, options, start):
     options = (*options, "averaging=uniform", f"averaging_start={start}", "averaging_checks=1", "optimizer.lr=1")
     options = (*options, "epochs=6", "runner.checkpoint_targets_interval=1", "model=torch_lstm")
-    undisturbed, original, calls = train(*options), tbptt.TruncatedBptt.update, []
-
-    def dying(*given, **named):
-        calls.append(1)
-        if len(calls) == 90:
-            raise KeyboardInterrupt
-        return original(*given, **named)
-
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", dying)
-    assert command(*options, "tracker=memory", "name=died").code != 0
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", original)
+    undisturbed = train(*options)
+    die(90, *options, "name=died")
     again = train("resume=died")
     assert checkpoint.load(again.folder / "last.pt")["averaging"]["count"] > 0
     assert_same(exact(again.folder), exact(undisturbed.folder))

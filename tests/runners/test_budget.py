@@ -90,20 +90,10 @@ def test_a_limit_beyond_the_epochs_changes_no_number(train, options):
 
 
 @pytest.mark.parametrize("at", [5, 25])
-def test_a_resumed_run_goes_on_counting(train, command, options, clock, monkeypatch, at):
+def test_a_resumed_run_goes_on_counting(train, die, options, clock, at):
     limited = (*options, "runner.max_seconds=7.5", "schedule=linear", "name=stopped")
-    calls, original = [], tbptt.TruncatedBptt.update
-
-    def dying(*given, **named):
-        calls.append(1)
-        if len(calls) == at:
-            raise KeyboardInterrupt
-        return original(*given, **named)
-
     undisturbed = train(*options, "runner.max_seconds=7.5", "schedule=linear")
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", dying)
-    assert command(*limited, "tracker=memory", "runner.checkpoint_targets_interval=1").code != 0
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", original)
+    die(at, *limited, "runner.checkpoint_targets_interval=1")
     clock.now += 1e6
     again = train(*limited, "resume=auto")
     assert again.tags["ended_by"] == "max_seconds"

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from experiments.checkpoints import checkpoint
-from experiments.training import tbptt
 from experiments.training.layerwise import GradualUnfreezing, layers_of, parameters_of
 
 from ..models.networks import network, window
@@ -125,21 +124,11 @@ def test_both_networks_train_layer_by_layer_alike(train, options, trajectory):  
 
 
 @pytest.mark.parametrize("at", [3, 50, 90])
-def test_a_resumed_run_has_every_bit(train, command, options, monkeypatch, at):  # noqa: F811
+def test_a_resumed_run_has_every_bit(train, die, options, at):  # noqa: F811
     options = (*options, *TWO, "model=torch_lstm", "unfreeze_every=1", f"layer_rate_decay={DECAY}", "optimizer=adam")
     options = (*options, "runner.checkpoint_targets_interval=1", "schedule=linear")
-    undisturbed, original, calls = train(*options), tbptt.TruncatedBptt.update, []
-
-    def dying(*given, **named):
-        calls.append(1)
-        if len(calls) == at:
-            raise KeyboardInterrupt
-        return original(*given, **named)
-
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", dying)
-    assert command(*options, "tracker=memory", "name=died").code != 0
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", original)
-    assert len(calls) == at
+    undisturbed = train(*options)
+    die(at, *options, "name=died")
     assert_same(exact(train("resume=died").folder), exact(undisturbed.folder))
 
 

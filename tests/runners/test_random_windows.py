@@ -121,19 +121,10 @@ def test_the_rate_of_a_window_is_scaled_by_its_length(train, text, updates, mode
 
 
 @pytest.mark.parametrize("model", ["torch_lstm", "numpy_lstm"])
-def test_a_stopped_run_resumes_to_the_same_bits(train, command, text, monkeypatch, model):
+def test_a_stopped_run_resumes_to_the_same_bits(train, die, text, model):
     options = (*text, *RANDOM, f"model={model}", "model.output_dropout=0.3")
-    undisturbed, original, calls = train(*options), tbptt.TruncatedBptt.update, []
-
-    def dying(*given, **named):
-        calls.append(1)
-        if len(calls) == 17:
-            raise KeyboardInterrupt
-        return original(*given, **named)
-
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", dying)
-    assert command(*options, "tracker=memory", "name=died").code != 0
-    monkeypatch.setattr(tbptt.TruncatedBptt, "update", original)
+    undisturbed = train(*options)
+    die(17, *options, "name=died")
     assert_same(exact(train("resume=died").folder), exact(undisturbed.folder))
 
 

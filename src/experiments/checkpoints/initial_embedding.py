@@ -66,15 +66,10 @@ def with_initial_embedding(
 
     Weights of a checkpoint hold their own embedding. ConfigError if the vectors cannot be used.
     """
-    model = composition.config["model"]
-    which = model.get(OPTION) if isinstance(model, Mapping) else None
+    composition, which = source_named(composition, OPTION, weights, "embedding")
     if which is None:
         return composition, None
-    if weights is not None:
-        if KEY in composition.typed:
-            raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own embedding")
-        return with_name(composition, OPTION, None), None
-    which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
+    model = composition.config["model"]
     embedding = find_embedding(which, store, model.get("embedding_std"))
     size = model.get("embedding_size")
     if size != embedding.width:
@@ -83,14 +78,34 @@ def with_initial_embedding(
             f"the vectors in {embedding.source} have {embedding.width} numbers, but model.embedding_size is {now}: "
             f"give model.embedding_size={embedding.width}"
         )
-    command = composition.command.replace(f"{KEY}=latest", f"{KEY}={embedding.name}")  # the latest run changes
-    return dataclasses.replace(with_name(composition, OPTION, embedding.name), command=command), embedding
+    return with_name(composition, OPTION, embedding.name), embedding
+
+
+def source_named(
+    composition: Composition, option: str, weights: InitialWeights | None, held: str
+) -> tuple[Composition, str | None]:
+    """What an option of the model names, as it was typed; None if nothing is to be taken from elsewhere.
+
+    Weights of a checkpoint hold their own (`held`, for the message): the composition no longer names any then, and it
+    is a ConfigError to type both.
+    """
+    key, model = f"model.{option}", composition.config["model"]
+    which = model.get(option) if isinstance(model, Mapping) else None
+    if which is None:
+        return composition, None
+    if weights is None:
+        return composition, which if isinstance(which, str) else composition.typed_texts.get(key, str(which))
+    if key in composition.typed:
+        raise ConfigError(f"checkpoint= and {key}= do not go together: a checkpoint holds its own {held}")
+    return with_name(composition, option, None), None
 
 
 def with_name(composition: Composition, option: str, name: str | None) -> Composition:
-    """The composition with another value of an option of the model."""
-    config = {**composition.config, "model": {**composition.config["model"], option: name}}
-    return dataclasses.replace(composition, config=config)
+    """The composition with another value of an option; its command names the run, since the latest changes."""
+    key, config = f"model.{option}", {**composition.config, "model": {**composition.config["model"], option: name}}
+    return dataclasses.replace(
+        composition, config=config, command=composition.command.replace(f"{key}=latest", f"{key}={name}")
+    )
 
 
 def find_embedding(which: str, store: Callable[[], Store], std: float | None) -> InitialEmbedding:

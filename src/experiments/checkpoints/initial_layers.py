@@ -17,7 +17,7 @@ from ..config.recorded_form import todays_form
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..tracking.store import Store
-from .initial_embedding import InitialEmbedding, with_name, with_symbols
+from .initial_embedding import InitialEmbedding, source_named, with_name, with_symbols
 from .initial_weights import InitialWeights, find_weights
 
 log = logging.getLogger("experiments")
@@ -71,20 +71,13 @@ def with_initial_layers(
 
     Weights of a checkpoint hold their own layers. ConfigError if the layers do not fit the network.
     """
-    model = composition.config["model"]
-    which = model.get(OPTION) if isinstance(model, Mapping) else None
+    composition, which = source_named(composition, OPTION, weights, "layers")
     if which is None:
         return composition, None
-    if weights is not None:
-        if KEY in composition.typed:
-            raise ConfigError(f"checkpoint= and {KEY}= do not go together: a checkpoint holds its own layers")
-        return with_name(composition, OPTION, None), None
-    which = which if isinstance(which, str) else composition.typed_texts.get(KEY, str(which))
     found = find(which, store(), composition)
     layers = layers_of(found)
-    refuse_another_form(model, form_of(found), found.source)
-    command = composition.command.replace(f"{KEY}=latest", f"{KEY}={layers.name}")  # the latest run changes
-    return dataclasses.replace(with_name(composition, OPTION, layers.name), command=command), layers
+    refuse_another_form(composition.config["model"], form_of(found), found.source)
+    return with_name(composition, OPTION, layers.name), layers
 
 
 def find(which: str, store: Store, composition: Composition) -> InitialWeights:
