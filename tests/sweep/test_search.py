@@ -317,3 +317,20 @@ def test_a_search_that_learns_launches_one_batch_at_a_time(sweep, monkeypatch, s
     batch = () if search == "random" else ("hydra.sweeper.batch=2",)
     assert sweep("optimizer.lr=interval(0.001,0.1)", "epochs=1", *how, *batch).code == 0
     assert launched == [at_once] * (4 // at_once)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("oracle+cx_oracle://me:hidden@host/db", "No module named 'cx_Oracle'"),
+        ("nothing://host/db", "Can't load plugin"),
+        ("sqlite:////nowhere/study.db", "unable to open database file"),
+        ("rubbish", "Could not parse"),
+    ],
+)
+def test_a_database_of_trials_that_cannot_be_used_is_refused_before_there_is_a_sweep(command, tmp_path, url, why):
+    search = ("-m", "optimizer.lr=interval(0.001,0.1)", "hydra.sweeper.search=tpe", f"hydra.sweeper.storage={url}")
+    code, _, error = command(*search)
+    assert code == 1
+    assert f"hydra.sweeper.storage={url.replace('hidden', '***')} cannot be used: {why}" in error
+    assert not [*tmp_path.iterdir()]

@@ -12,8 +12,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
-from ..config.errors import ConfigError
+from ..config.errors import ConfigError, first_line
 from ..config.secrets import revealed
 from ..tracking.record import RunRecord
 from .dimensions import Dimension
@@ -27,7 +28,10 @@ SQLITE_TIMEOUT = {"connect_args": {"timeout": 60}}  # seconds to wait while anot
 
 
 class Search:
-    """Trials of an Optuna study that is kept on disk: a trial that did not end is proposed again at the next start."""
+    """Trials of an Optuna study that is kept on disk: a trial that did not end is proposed again at the next start.
+
+    ConfigError if the database of `options.storage` cannot be used.
+    """
 
     def __init__(self, options: Options, dimensions: Sequence[Dimension], planner: Planner, folder: Path, epochs: int):
         self._options, self._planner = options, planner
@@ -44,6 +48,8 @@ class Search:
         self._where |= {"objective": options.objective}
         self._is_first = True
         self._has_replicated = False
+        if options.storage is not None:
+            self._connect()  # before the sweep has a run
 
     @functools.cached_property
     def _study(self) -> optuna.Study:
@@ -54,6 +60,14 @@ class Search:
             direction=self._options.objective.direction,
             load_if_exists=True,
         )
+
+    def _connect(self) -> None:
+        """ConfigError in one sentence if the study's database cannot be used."""
+        try:
+            self._study  # noqa: B018 - made now
+        except (ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            why = first_line(error.__cause__ or error)  # the reason, without what the libraries put around it
+            raise ConfigError(f"hydra.sweeper.storage={self._url} cannot be used: {why}") from error
 
     def propose(self, batch: int | None) -> list[Job]:
         """At most `batch` new trials; after the last trial the replicates of the best point; then nothing.
