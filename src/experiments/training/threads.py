@@ -13,10 +13,10 @@ from ..interfaces.model import Model
 from ..tracking.record import RunRecord
 
 # Operations of the largest product of an update from which on several threads are worth their price. Every product is
-# shared out and waited for anew; one of 12 million operations takes a core a quarter of a millisecond. Below it one
-# thread is as fast or faster for every cell, in torch and in NumPy, and takes half of the processor time or less
-# (python -m benchmarks threads).
-MANY_OPERATIONS = 12e6
+# shared out and waited for anew; one of 5 million operations takes a core less than a tenth of a millisecond. Below it
+# two threads take at most a tenth off an update, and one and a half to two times its processor time, for every cell, in
+# torch and in NumPy (python -m benchmarks threads).
+MANY_OPERATIONS = 5.5e6
 THREADS = torch.get_num_threads()  # torch's choice
 _pools = ThreadpoolController()  # those of torch and NumPy; libraries that are imported later have their own
 _limited: threadpool_limits | None = None  # the threads of NumPy's products, if this process has set them
