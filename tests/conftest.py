@@ -5,12 +5,13 @@ import random
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in the processes that tests start
 
 # isort: split
 import pytest
+from hydra._internal.hydra import Hydra
 
 from experiments import cli
 from experiments.tracking.memory import MemoryBackend, MemoryStore
@@ -18,6 +19,20 @@ from experiments.tracking.memory import MemoryBackend, MemoryStore
 os.environ["HYDRA_FULL_ERROR"] = "0"
 for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # the store of the user who runs the tests
     os.environ.pop(variable, None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def composed_once():
+    """Hydra composes everything a first time only to see whether a YAML file asks for a sweep: few of ours do."""
+    original = Hydra.get_mode
+
+    def mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+        may_be_sweep = any(text.startswith(("sweeps=", "recipe=", "hydra.mode=")) for text in overrides)
+        return original(self, config_name, overrides) if may_be_sweep or "--config-dir" in sys.argv else None
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Hydra, "get_mode", mode)
+        yield
 
 
 class Outcome(NamedTuple):

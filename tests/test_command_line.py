@@ -193,7 +193,7 @@ def test_the_tab_key_offers_choices_and_root_keys_alone():
         ("experiments model=torch_l", ["model=torch_lstm"]),
         ("experiments model.hidden", ["model.hidden_size="]),
         ("experiments recipe=char", ["recipe=char_gru", "recipe=char_lstm"]),
-        ("experiments sweeps=t", ["sweeps=truncation"]),
+        ("experiments sweeps=t", ["sweeps=truncation", "sweeps=truncation_cells"]),
         ("experiments model=ngram model.", ["model.discounts=", "model.order="]),
         ("experiments optimizer=sgd optimizer.", [f"optimizer.{name}=" for name in SGD]),
         ("experiments r", ["recipe=", "reduction=", "resume=", "runner.", "runner="]),

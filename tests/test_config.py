@@ -108,3 +108,11 @@ def test_a_bad_root_key_is_refused_in_one_sentence(change, sentence):
 
 def test_a_key_of_a_section_typed_at_the_root_is_found_there():
     assert unknown("key", "lr", ["epochs", "optimizer.lr"]) == "there is no key lr; did you mean optimizer.lr?"
+
+
+def test_what_a_recipe_says_of_its_training_is_left_out_with_another_runner(command):
+    ours = ("recipe=ptb_10min", "data=string")
+    assert command(*ours, "tracker=memory", "runner.max_seconds=0.1").code == 0
+    assert "total" in command(*ours, "runner=summary").out
+    refused = command(*ours, "runner=summary", "runner.max_seconds=5")
+    assert "runner.max_seconds is no option of the chosen runner but of train" in refused.error

@@ -172,6 +172,12 @@ def test_methods_are_shown_and_recorded_one_after_the_other(command, trained):
         assert f"{name}: perplexity {perplexity:.2f} (" in text
 
 
+def test_in_an_ensemble_a_network_and_its_cache_are_one_member(command, trained):
+    outcome = evaluated(command, trained.network, "runner.method=[cache,ensemble]", f"runner.others=[{trained.counts}]")
+    assert outcome.code == 0, outcome.error
+    assert f"weights static-cache 0.500, {trained.counts} 0.500" in outcome.out + outcome.error
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -43,6 +43,11 @@ def test_the_link_to_the_view_is_printed(command, store):  # noqa: ARG001 - wher
     assert view_of("1").endswith(f"viewStateShareKey={KEY}")
 
 
+def test_the_dashboards_command_repeats_only_where_the_store_is(command, store):
+    done = command("epochs=1", f"tracker.uri={store}", "tracker.interval=1", "tracker.required=true")
+    assert f"runner=dashboard tracker.uri={store}\n" in done.out
+
+
 def test_a_run_has_its_dataset_as_an_input(command, store, tmp_path):
     (tmp_path / "book.txt").write_text("the cat sat on the mat\n" * 200)
     done = command("data=characters", "data.path=book.txt", "epochs=1", "model.hidden_size=8")

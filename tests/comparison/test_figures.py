@@ -163,6 +163,16 @@ def test_of_few_epochs_training_is_drawn_within_them(tmp_path):
     assert list(within[0].get_ydata()) == [600, 1100, 1600, 2100]
 
 
+def test_runs_of_a_store_have_no_journal_not_even_one_that_lies_here(tmp_path, monkeypatch):
+    point = {"key": "interval/perplexity", "value": 100.0, "step": 500, "timestamp": 0}
+    (tmp_path / "journal.jsonl").write_text(json.dumps(point) + "\n")
+    monkeypatch.chdir(tmp_path)
+    plot = axes_of(
+        draw(with_epochs([a_run(f"r{k}", {"x": k}, 3.0, "diverged") for k in range(2)]), ["x"], "grid")["curves"]
+    )
+    assert "within epochs" not in plot.get_title()
+
+
 def test_of_many_curves_the_best_are_named_and_the_others_grey():
     runs = grid({"x": list(range(12))}, 1, lambda point: 3 + point["x"])
     figure = draw(runs, ["x"], "grid")["curves"]

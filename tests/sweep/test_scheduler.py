@@ -12,7 +12,7 @@ import pytest
 from experiments.sweep import job_processes
 from experiments.sweep import scheduler as module
 from experiments.sweep.job import STOP
-from experiments.sweep.options import Options
+from experiments.sweep.options import SweepOptions
 from experiments.sweep.plan import Grid, Job
 from experiments.sweep.scheduler import Incomplete, Scheduler, TimeOver
 from experiments.tracking.folder import Busy
@@ -109,7 +109,7 @@ def run_jobs(tmp_path):
         pretended = Pretended(folder, {name: deed.split() for name, deed in deeds.items()}, workers)
         pretended.busy = busy
         jobs = [Job(name, f"x={name}", 0, 1, {"of": name}) for name in deeds if name in (only or deeds)]
-        scheduler = Scheduler(Options(**DEFAULTS | options), folder, pretended, pretended, pretended.stop)
+        scheduler = Scheduler(SweepOptions(**DEFAULTS | options), folder, pretended, pretended, pretended.stop)
         raised = None
         try:
             scheduler.run(search or Grid(jobs))
@@ -250,7 +250,7 @@ def test_a_signal_while_a_launcher_works_reaches_other_processes_through_the_sto
     slow = Slow(folder, {})
     job = Job("a", "x=a", 0, 1, {"of": "a"})
     with pytest.raises(Interrupted, match="SIGTERM"):
-        Scheduler(Options(**DEFAULTS), folder, slow, slow, slow.stop).run(Grid([job, job]))
+        Scheduler(SweepOptions(**DEFAULTS), folder, slow, slow, slow.stop).run(Grid([job, job]))
     assert seen == [True]
 
 

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from experiments.sweep import search as module
 from experiments.sweep.dimensions import Dimension, Span
-from experiments.sweep.options import Options
+from experiments.sweep.options import SweepOptions
 from experiments.sweep.plan import Job
 from experiments.sweep.scheduler import Scheduler
 from experiments.sweep.search import Search
@@ -59,7 +59,7 @@ def begin(tmp_path, monkeypatch):
     def make(name: str = "sweep-1", dimensions=SPACE, **options) -> Search:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        return Search(Options(**DEFAULTS | options), dimensions, Planner(), folder, epochs=3)
+        return Search(SweepOptions(**DEFAULTS | options), dimensions, Planner(), folder, epochs=3)
 
     return make
 

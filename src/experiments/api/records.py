@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..comparison.grouping import parsed
 from ..comparison.report import Report
 from ..comparison.table import EVERYTHING
 from ..experiment import store_of
@@ -13,7 +14,7 @@ from ..tracking.record import RunRecord
 from ..tracking.records import records_in
 from .composing import Options, composition_of_options, errors_as_sentences
 
-WORDS = {"None": None, "True": True, "False": False}
+WORDS = {"null": None, "true": True, "false": False}
 
 
 def metrics_of(record: RunRecord) -> pd.DataFrame:
@@ -54,14 +55,8 @@ def row_of(record: RunRecord) -> dict[str, Any]:
 
 def value_of(text: str) -> Any:
     """A recorded parameter as the value that it was."""
-    if text in WORDS:
-        return WORDS[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    value = parsed(text)
+    return WORDS.get(value, value) if isinstance(value, str) else value
 
 
 def compare(*which: str, options: Options = "") -> Report:

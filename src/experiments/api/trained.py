@@ -8,7 +8,7 @@ from ..experiment import Experiment
 from ..interfaces.data import IGNORE, Dataset, Window
 from ..interfaces.model import Model
 from ..runners.sample import Sample
-from ..scoring.classes import Reading, classify_lines
+from ..scoring.classes import TextLimit, classify_lines
 from ..scoring.likelihood import score_lines
 from ..scoring.lines import end_of_line, read_lines, symbols_of
 from ..scoring.tokens import token_rows
@@ -53,8 +53,8 @@ class Trained:
             lines, options = self._lines(text), self.experiment.data.options
             place = self.experiment.device
             if self.dataset.labelled:
-                reading = Reading(options.get("max_length"), options.get("cut", "start"))
-                found = classify_lines(self.model, place, self.vocabulary, lines, reading)
+                limit = TextLimit.of(options)
+                found = classify_lines(self.model, place, self.vocabulary, lines, limit)
                 labels = self.dataset.labels
                 return pd.DataFrame({"text": each.text, **dict(zip(labels, each.probabilities))} for each in found)
             symbols = symbols_of(self.vocabulary, lines, carry=False)

@@ -72,8 +72,7 @@ def placed(run: RunRecord, values: Mapping[int, float], x: XAxis) -> dict[float,
 
 def within_epochs(run: RunRecord, metric: str) -> dict[int, float]:
     """The interval/* points of a metric, which only the run's journal has; nothing where that is not here."""
-    journal = run.folder / JOURNAL
-    points = points_of(journal) if journal.is_file() else ()
+    points = points_of(run.folder / JOURNAL) if run.has_journal else ()
     return {point.step: point.value for point in points if point.key == f"interval/{metric}"}
 
 

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from ..config.keys import in_yaml
 from ..tracking.record import RunRecord
 
 # Options that change no result, or that only set others. Where data and weights come from is compared: it may matter.
@@ -53,7 +54,7 @@ def parsed(text: str) -> Value:
             continue
         if math.isfinite(number):  # "nan" and "inf" stay words: they have no place on an axis
             return number
-    return {"None": "null", "True": "true", "False": "false"}.get(text, text)
+    return in_yaml(text)
 
 
 def sort_key(part: Value) -> tuple[bool, float, str]:
@@ -105,21 +106,22 @@ def logarithmic(values: Sequence[float]) -> bool:
 
 def compared_axes(runs: Sequence[RunRecord], axes: Sequence[str] | None) -> list[str]:
     """The axes without the seed, and the user's own code where it was changed; None: all on which the runs differ."""
-    found = differing(runs)
-    return found if axes is None else [*without_seed(axes), *(axis for axis in found if axis.startswith("code."))]
+    return differing(runs) if axes is None else [*without_seed(axes), *differing(runs, "code.")]
 
 
-def differing(runs: Sequence[RunRecord]) -> list[str]:
-    """The axes on which these runs differ, choices first.
+def differing(runs: Sequence[RunRecord], prefix: str = "") -> list[str]:
+    """The axes on which these runs differ, of those that begin with a prefix; choices first.
 
     An option of a section counts if it differs between runs of the same choice: the axis `model` already says that an
     LSTM has other options than an n-gram model.
     """
-    keys = sorted({key for run in runs for key in run.parameters}, key=lambda key: (not key.startswith("choice."), key))
-    return [key.removeprefix("choice.") for key in keys if _compared(key) and _differs(runs, key)]
+    found = {key for run in runs for key in run.parameters if key.startswith(prefix)}
+    keys = sorted(found, key=lambda key: (not key.startswith("choice."), key))
+    return [key.removeprefix("choice.") for key in keys if may_decide(key) and _differs(runs, key)]
 
 
-def _compared(key: str) -> bool:
+def may_decide(key: str) -> bool:
+    """Whether an option may decide a result."""
     ignored = any(f"{key}.".startswith(f"{out}.") for out in NOT_COMPARED)
     return not ignored and not key.endswith("._target_")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..config.recorded_form import ADDED_KEYS
 from ..tracking.record import RunRecord
-from .grouping import NOT_COMPARED, parsed
+from .grouping import may_decide, parsed
 
 MAX_NAMED = 3  # datasets, commands or commits that are all named
 
@@ -49,9 +49,8 @@ def fixed_options(runs: Sequence[RunRecord]) -> dict[str, str]:
     """
     first, fixed = runs[0].parameters, {}
     for key in sorted(first, key=lambda key: (not key.startswith("choice."), "." in key, key)):
-        ignored = any(f"{key}.".startswith(f"{out}.") for out in NOT_COMPARED) or key.endswith("._target_")
-        ignored = ignored or (key in ADDED_KEYS and parsed(first[key]) == parsed(str(ADDED_KEYS[key])))
-        if not ignored and all(run.parameters.get(key) == first[key] for run in runs):
+        is_as_before = key in ADDED_KEYS and parsed(first[key]) == parsed(str(ADDED_KEYS[key]))
+        if may_decide(key) and not is_as_before and all(run.parameters.get(key) == first[key] for run in runs):
             fixed[key.removeprefix("choice.")] = str(parsed(first[key]))
     return fixed
 

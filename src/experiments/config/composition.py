@@ -79,6 +79,18 @@ def stated_options(folders: Sequence[Path], kind: str, choice: str) -> dict[str,
     return {}
 
 
+def without_another_runners(composition: Composition) -> Composition:
+    """Without what a recipe says of the runner that it is for, as `max_seconds`, where another runner is typed."""
+    runner, recipe = composition.config["runner"], composition.choices.get("recipe")
+    if recipe is None or "runner" not in composition.typed or not isinstance(runner, dict):
+        return composition
+    meant = stated_options(composition.folders, "recipe", recipe).get("runner") or {}
+    own = stated_options(composition.folders, "runner", composition.choices["runner"])
+    foreign = {key for key in meant if key not in own and f"runner.{key}" not in composition.typed}
+    kept = {key: value for key, value in runner.items() if key not in foreign}
+    return dataclasses.replace(composition, config=composition.config | {"runner": kept})
+
+
 def plain(cfg: Any) -> dict[str, Any]:
     """A config of OmegaConf's as plain dicts and values, interpolations as they stand."""
     return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))

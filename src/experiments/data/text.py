@@ -6,7 +6,7 @@ from typing import Literal
 from ..config.checks import at_least
 from ..interfaces.vocabularies import check_kind
 from ..interfaces.vocabulary import Vocabulary
-from .files.corpus import WHOLE, Source, cached_corpus
+from .files.corpus import WHOLE, TextSource, cached_corpus
 from .files.reading import TextFormat, check_encoding, check_fractions
 from .files.splits import files_of_splits
 from .files.units import Unit
@@ -43,7 +43,7 @@ class Text(SymbolStreams):
         check_encoding(encoding)
         fractions = check_fractions(valid_fraction, test_fraction)
         files = self.files(Path(path), held_out) if Path(path).is_dir() else {WHOLE: Path(path)}
-        source = Source(files, fractions, held_out, TextFormat(encoding, line_ends), corpus_size)
+        source = TextSource(files, fractions, held_out, TextFormat(encoding, line_ends), corpus_size)
         corpus = cached_corpus(source, unit, vocabulary, Path(cache))
         super().__init__(
             corpus.vocabulary,

@@ -28,6 +28,7 @@ from ..tracking.provenance import different_code
 from ..tracking.record import RunRecord
 from ..tracking.selection import Selection
 from ..training.device_choice import choose_device
+from .requirements import check_split
 
 log = logging.getLogger("experiments")
 
@@ -82,8 +83,7 @@ class Compare:
         first, second = (of_checkpoint(experiment, run) for run in pair)
         with without_messages():  # the screen or the file that a table is written to is to have nothing else
             dataset = first.build_dataset()
-        if split not in dataset.splits:
-            raise ConfigError(f"runner.paired={split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        check_split(dataset, split, "paired")
         if dataset.real_targets:
             raise ConfigError("runner.paired needs symbols or labels as targets: numbers have no probability")
         is_other = len({run.tags.get("dataset_fingerprint") for run in pair}) > 1

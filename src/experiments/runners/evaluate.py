@@ -10,7 +10,7 @@ from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
 from ..interfaces.task import task_of
 from ..recording import open_run
-from ..scoring.methods import Methods, Options, OtherModel, checked
+from ..scoring.methods import MethodOptions, Methods, OtherModel, checked
 from ..scoring.protocols import Protocol, protocol_of
 from ..scoring.target_losses import losses_of_split
 from ..scoring.target_probabilities import Reader
@@ -18,6 +18,7 @@ from ..tracking.interruption import Stop
 from ..training.evaluation import Evaluation
 from ..training.summary_line import summary_line
 from ..training.text_statistics import announce, predicts_symbols, recorded
+from .requirements import check_split, required_weights
 
 log = logging.getLogger("experiments")
 
@@ -50,16 +51,13 @@ class Evaluate:
         self.split, self.protocol, self.others = split, protocol, others
         self.methods = checked([method] if isinstance(method, str) else method, others)
         tried = (dynamic_rates, dynamic_decays, dynamic_epsilon, dropout_samples, cache_sizes, cache_flatness)
-        self.options = Options(tuning_targets, dynamic_steps, *tried)
+        self.options = MethodOptions(tuning_targets, dynamic_steps, *tried)
 
     def run(self, experiment: Experiment) -> float:
-        weights = experiment.initial_weights
-        if weights is None:
-            raise ConfigError("runner=evaluate needs weights: give checkpoint=latest, a run id or a file")
+        weights = required_weights(experiment)
         others = {name: experiment.with_weights(find_weights(name, experiment.store)) for name in self.others}
         dataset = experiment.build_dataset()
-        if self.split not in dataset.splits:
-            raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        check_split(dataset, self.split)
         trained = () if weights.dataset is None else weights.dataset.label_counts
         evaluation = Evaluation(dataset, experiment.settings, experiment.device, exact=False, label_counts=trained)
         evaluation.windows(self.split)  # raises if the batch has more columns than the split fills

@@ -20,6 +20,7 @@ from ..understanding import gradient_study as tables
 from ..understanding.gradient_study import START, TRAINED, Measurement, Study
 from ..understanding.lag_norms import check_has_gradients
 from ..understanding.tables import as_csv
+from .requirements import check_split
 
 log = logging.getLogger("experiments")
 
@@ -81,8 +82,7 @@ class Gradients:
 
     def _windows(self, experiment: Experiment, dataset: Dataset) -> Sequence[Window]:
         """Windows twice as long as the longest lag; of labelled sequences in the order of an epoch, not by length."""
-        if self.split not in dataset.splits:
-            raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        check_split(dataset, self.split)
         epoch = 0 if dataset.labelled else None
         try:
             return dataset.windows(self.split, experiment.settings.batch_size, 2 * self.lags, epoch)

@@ -14,11 +14,13 @@ from ..config.figure import names_in_any_script, save_figure
 from ..experiment import Experiment
 from ..interfaces.vocabulary import Vocabulary
 from ..recording import open_run
+from ..scoring.tokens import shown
 from ..understanding import neighbours as rows
-from ..understanding.map_figure import draw_map, shown
-from ..understanding.neighbours import Map, Neighbour, Row, SymbolVectors
-from ..understanding.tables import as_csv
+from ..understanding.map_figure import draw_map
+from ..understanding.neighbours import Map, Neighbour, SymbolVectors
+from ..understanding.tables import Row, as_csv
 from ..understanding.vector_files import write_vectors
+from .requirements import required_weights
 
 log = logging.getLogger("experiments")
 
@@ -49,8 +51,7 @@ class Neighbors:
         self.word, self.analogy, self.number, self.to, self.output = word, analogy, number, to, output
 
     def run(self, experiment: Experiment) -> None:
-        if experiment.initial_weights is None:
-            raise ConfigError("runner=neighbors needs weights: give checkpoint=latest, a run id or a file")
+        required_weights(experiment)
         vocabulary, vectors = trained_vectors(experiment)
         if self.to != "screen":
             path = Path(self.output or "vectors.txt")

@@ -14,6 +14,7 @@ from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..training.device import Device
 from ..training.sampling import SamplingOptions, first_ids, generate
+from .requirements import required_weights
 
 
 class Sample:
@@ -36,8 +37,7 @@ class Sample:
         self.options = SamplingOptions(temperature, top_k, top_p)
 
     def run(self, experiment: Experiment) -> None:
-        if experiment.initial_weights is None:
-            raise ConfigError("runner=sample needs weights: give checkpoint=latest, a run id or a file")
+        required_weights(experiment)
         dataset = experiment.trained_dataset()
         model = experiment.build_model(dataset).eval()
         for pieces in self.texts(model, experiment.device, dataset, experiment.settings.seed):

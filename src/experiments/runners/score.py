@@ -13,10 +13,11 @@ from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
 from ..interfaces.vocabulary import Vocabulary
-from ..scoring.classes import Reading, classify_lines
+from ..scoring.classes import TextLimit, classify_lines
 from ..scoring.forms import class_parts, likelihood_parts
 from ..scoring.likelihood import score_lines
 from ..scoring.lines import end_of_line, read_lines, symbols_of
+from .requirements import required_weights
 
 
 class Score:
@@ -41,9 +42,7 @@ class Score:
         self.show, self.to, self.output = show, to, output
 
     def run(self, experiment: Experiment) -> None:
-        weights = experiment.initial_weights
-        if weights is None:
-            raise ConfigError("runner=score needs weights: give checkpoint=latest, a run id or a file")
+        weights = required_weights(experiment)
         dataset = experiment.trained_dataset()
         if dataset.real_inputs or dataset.labelled_steps:
             kind = "inputs that are vectors" if dataset.real_inputs else "a label at every step"
@@ -63,10 +62,8 @@ class Score:
             if self.show == "ranking":
                 raise ConfigError("runner.show=ranking is for language models, and this one has labels")
             data = experiment.data.options
-            reading = Reading(data.get("max_length"), data.get("cut", "start"))
-            return class_parts(
-                classify_lines(model, device, vocabulary, lines, reading), dataset.labels, self.to, title
-            )
+            limit = TextLimit.of(data)
+            return class_parts(classify_lines(model, device, vocabulary, lines, limit), dataset.labels, self.to, title)
         symbols = symbols_of(vocabulary, lines, carry=self.carry)
         scored = score_lines(model, device, vocabulary, symbols, self._context(vocabulary), carry=self.carry)
         return likelihood_parts(scored, self.show, self.to, title, vocabulary.unknown)

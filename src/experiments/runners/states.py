@@ -23,6 +23,7 @@ from ..understanding.saturation import saturation_metrics, saturation_rows, satu
 from ..understanding.state_study import Recording, record, value_rows, varying_units, windows_read
 from ..understanding.tables import Row, as_csv
 from ..understanding.text_properties import properties_of
+from .requirements import check_split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,8 +105,7 @@ class States:
 
     def _split_windows(self, dataset: Dataset, truncation: int | None) -> Sequence[Window]:
         """Of labelled sequences in the order of an epoch, not by length."""
-        if self.split not in dataset.splits:
-            raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        check_split(dataset, self.split)
         try:
             return dataset.windows(self.split, 1, truncation, 0 if dataset.labelled else None)
         except ValueError as error:

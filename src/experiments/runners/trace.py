@@ -30,6 +30,7 @@ from ..understanding.trace_text import (
     trace_rows,
     weight_lines,
 )
+from .requirements import check_split
 
 MOST = 20_000_000  # numbers of the gradients of all steps together, beyond which nothing is computed
 
@@ -130,8 +131,7 @@ class Trace:
         raise ConfigError(f"runner.window={self.window} is not there: there are {len(windows):,} of {self.steps} steps")
 
     def _windows(self, dataset: Dataset) -> Sequence[Window]:
-        if self.split not in dataset.splits:
-            raise ConfigError(f"runner.split={self.split} is not in this dataset; it has {', '.join(dataset.splits)}")
+        check_split(dataset, self.split)
         try:
             return dataset.windows(self.split, 1, self.steps, 0 if dataset.labelled else None)
         except ValueError as error:

@@ -1,7 +1,7 @@
 """A classifier's probability of every class of a text."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,22 +22,27 @@ class ClassifiedText(NamedTuple):
     probabilities: np.ndarray  # (K,) float64
 
 
-class Reading(NamedTuple):
+class TextLimit(NamedTuple):
     """How much of a text the network reads, as in training."""
 
     max_length: int | None  # symbols; None: all
     cut: str  # the end that a longer text loses: start | end
 
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "TextLimit":
+        """As the options of the data say it."""
+        return cls(options.get("max_length"), options.get("cut", "start"))
+
 
 @torch.no_grad()
 def classify_lines(
-    model: Model, device: Device, vocabulary: Vocabulary, lines: Iterable[str], reading: Reading
+    model: Model, device: Device, vocabulary: Vocabulary, lines: Iterable[str], limit: TextLimit
 ) -> Iterator[ClassifiedText]:
     """Every line as a text of its own. What the vocabulary lacks is its symbol for unknown, or left out without one."""
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\n")
         symbols = vocabulary.split(text)
-        window = _window(ids_read(vocabulary, symbols, reading))
+        window = _window(ids_read(vocabulary, symbols, limit))
         inputs, _ = device.tensors(window)
         with device.autocast():
             log_probs, _ = model.predict(inputs, model.initial_state(1))
@@ -46,13 +51,13 @@ def classify_lines(
         yield ClassifiedText(number, text, len(symbols), unknown, probabilities)
 
 
-def ids_read(vocabulary: Vocabulary, symbols: Sequence[str], reading: Reading) -> np.ndarray:
+def ids_read(vocabulary: Vocabulary, symbols: Sequence[str], limit: TextLimit) -> np.ndarray:
     """The ids (n,) that are read of a text."""
     if vocabulary.unknown is None:
         symbols = [symbol for symbol in symbols if symbol in vocabulary]
     ids = vocabulary.encode(symbols)
-    longest = len(ids) if reading.max_length is None else reading.max_length
-    return ids[:longest] if reading.cut == "end" else ids[max(0, len(ids) - longest) :]
+    longest = len(ids) if limit.max_length is None else limit.max_length
+    return ids[:longest] if limit.cut == "end" else ids[max(0, len(ids) - longest) :]
 
 
 def _window(ids: np.ndarray) -> Window:

@@ -28,7 +28,7 @@ ROWS = 512  # steps of a window where weights do not move: bounds memory, does n
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class MethodOptions:
     """What is tried on the validation split; the best is taken."""
 
     tuning_targets: int | None  # from the beginning of the validation split; None: all
@@ -89,7 +89,7 @@ class Methods:
     def __init__(
         self,
         names: Sequence[str],
-        options: Options,
+        options: MethodOptions,
         reader: Reader,
         dataset: Dataset,
         others: Mapping[str, OtherModel],
@@ -103,24 +103,26 @@ class Methods:
         """What each method makes of a split."""
         read, chosen = self._tuned_reading()
         tuning, measured = read(self._tuning_windows()), read(self._windows(split))
-        name = self.reading
-        yield Stage(name, chosen, measured.nats)
+        name, members = self.reading, [self.reading]
+        stage = Stage(name, chosen, measured.nats)
+        yield stage
         parts, own = [tuning.nats], [measured.nats]
         if "cache" in self.names:
             size, flatness, found = self._tuned_cache(tuning)
             parts.append(found)
             own.append(cache_of(measured, size, flatness))
-            weights, name = fitted_weights(np.stack(parts)), f"{name}-cache"
+            weights, name, members = fitted_weights(np.stack(parts)), f"{name}-cache", [*members, "cache"]
             chosen = f"size {size}, flatness {flatness:g}, weight {weights[1]:.3f}"
-            yield Stage(name, chosen, mixed(np.stack(own), weights))
-        mixing = next((name for name in self.names if name in MIXING), None)
-        if mixing is not None:
+            stage = Stage(name, chosen, mixed(np.stack(own), weights))
+            yield stage
+        others = [of_split(split) for of_split in self.others.values()]
+        if "mixture" in self.names:
             parts += [of_split("valid")[: len(tuning.nats)] for of_split in self.others.values()]
-            own += [of_split(split) for of_split in self.others.values()]
-            weights = fitted_weights(np.stack(parts)) if mixing == "mixture" else np.full(len(parts), 1 / len(parts))
-            models = [self.reading, *(["cache"] if "cache" in self.names else []), *self.others]
-            chosen = ", ".join(f"{model} {weight:.3f}" for model, weight in zip(models, weights))
-            yield Stage(f"{name}-{mixing}", f"weights {chosen}", mixed(np.stack(own), weights))
+            weights = fitted_weights(np.stack(parts))
+            yield weighted(f"{name}-mixture", [*members, *self.others], own + others, weights)
+        if "ensemble" in self.names:  # a cache is not a model: with its network it is one member
+            weights = np.full(1 + len(others), 1 / (1 + len(others)))
+            yield weighted(f"{name}-ensemble", [name, *self.others], [stage.nats, *others], weights)
 
     def _tuned_reading(self) -> tuple[Callable[[list[Window]], Targets], str]:
         if self.reading == "dynamic":
@@ -173,6 +175,12 @@ class Methods:
         windows, most = self._windows("valid"), self.options.tuning_targets
         ends = itertools.accumulate(window.count for window in windows)
         return windows if most is None else [w for w, end in zip(windows, ends) if end - w.count < most]
+
+
+def weighted(name: str, models: Sequence[str], nats: Sequence[np.ndarray], weights: np.ndarray) -> Stage:
+    """The stage that mixes these models."""
+    chosen = ", ".join(f"{model} {weight:.3f}" for model, weight in zip(models, weights))
+    return Stage(name, f"weights {chosen}", mixed(np.stack(nats), weights))
 
 
 def cache_of(targets: Targets, size: int, flatness: float) -> np.ndarray:

@@ -56,7 +56,10 @@ def line_row(name: int | str, text: str, likelihood: Likelihood) -> Row:
     }
 
 
-def shown(symbol: str, piece: str) -> str:
-    """A token for people: spaces, line ends and what else cannot be seen as signs."""
+def shown(symbol: str, piece: str = "") -> str:
+    """A token for people: spaces, line ends and what else cannot be seen as signs.
+
+    `piece` is the text that it stands for, where it stands in one.
+    """
     text = symbol if piece.removeprefix(" ") == symbol else piece or symbol
     return printable(text.translate(SIGNS))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..config.errors import ConfigError
 from ..interfaces.data import Dataset
-from .classes import Reading, ids_read
+from .classes import TextLimit, ids_read
 from .lines import read_lines, symbols_of
 
 
@@ -24,8 +24,8 @@ def read_text(dataset: Dataset, text: str | None, file: str | None, options: Map
     symbols = [symbol for line in lines for symbol in line]
     try:
         if dataset.labelled:
-            reading = Reading(options.get("max_length"), options.get("cut", "start"))
-            ids = ids_read(vocabulary, symbols, reading)
+            limit = TextLimit.of(options)
+            ids = ids_read(vocabulary, symbols, limit)
         else:
             ids = vocabulary.encode(symbols, "runner.text" if file is None else f"runner.file={file}")
     except ValueError as error:

@@ -20,7 +20,7 @@ from ..config.errors import ConfigError, sentence
 from ..tracking.folder import Busy
 from ..tracking.interruption import Interrupted
 from ..tracking.record import RunRecord
-from .options import Options
+from .options import SweepOptions
 
 log = logging.getLogger("experiments.sweep")
 
@@ -126,7 +126,7 @@ def took_longer(limit: float) -> str:
     return f"took longer than hydra.sweeper.job_timeout={limit:g} seconds"
 
 
-def session(folder: Path, deadline: float | None, num_workers: int, options: Options) -> dict[str, Any]:
+def session(folder: Path, deadline: float | None, num_workers: int, options: SweepOptions) -> dict[str, Any]:
     """The part of a `SweepJob` that holds for all jobs launched now, of which `num_workers` run side by side."""
     return {
         "timeout": options.job_timeout,

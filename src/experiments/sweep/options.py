@@ -8,7 +8,7 @@ from ..config.checks import above, at_least
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class SweepOptions:
     """What `hydra.sweeper` holds, checked."""
 
     search: Literal["grid", "random", "tpe"]

@@ -21,7 +21,7 @@ from ..tracking.record import RunRecord
 from ..tracking.records import sweep_in
 from ..tracking.run import Run
 from .dimensions import Dimension
-from .options import Options
+from .options import SweepOptions
 
 log = logging.getLogger("experiments.sweep")
 
@@ -33,7 +33,7 @@ CHANGEABLE += ("cases", "exclude", "job_timeout", "fail_fast", "metric", "direct
 class Parent:
     """What is recorded in the run that represents the whole sweep."""
 
-    def __init__(self, run: Run, options: Options):
+    def __init__(self, run: Run, options: SweepOptions):
         """`run` is in progress, with the tags of `parent_tags`; its store is also that of the jobs."""
         self.run, self._objective = run, options.objective
         self._counts: dict[str, int] = {}
@@ -100,7 +100,7 @@ def own_tags(config: Mapping[str, Any]) -> dict[str, str]:
     return {tag: str(value) for tag, value in flatten(config["tags"]).items()} | {NOTE: config["note"] or ""}
 
 
-def parent_tags(options: Options, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:
+def parent_tags(options: SweepOptions, dimensions: Sequence[Dimension], command: str) -> dict[str, str]:
     """The tags of the parent run; each axis has one with its values."""
     axes = json.dumps([key for dimension in dimensions for key in dimension.keys])
     tags = {"command": command} | provenance_tags()

@@ -14,7 +14,7 @@ from ..tracking.record import RunRecord
 from .job import session
 from .job_processes import JobProcesses
 from .job_status import JobStatus
-from .options import Options
+from .options import SweepOptions
 from .parent import Parent
 from .plan import Job, Proposer
 from .screen import Screen, log_plan
@@ -52,7 +52,7 @@ class Launcher(Protocol):
 class Scheduler:
     """Launches jobs, and launches again those that did not end."""
 
-    def __init__(self, options: Options, folder: Path, parent: Parent, launcher: Launcher, stop: Stop):
+    def __init__(self, options: SweepOptions, folder: Path, parent: Parent, launcher: Launcher, stop: Stop):
         """`folder` is that of the parent run."""
         self.options, self.folder, self.parent, self.launcher, self.stop = options, folder, parent, launcher, stop
         self.jobs: dict[str, JobStatus] = {}

@@ -18,7 +18,7 @@ from ..config.errors import ConfigError, first_line
 from ..config.secrets import revealed
 from ..tracking.record import RunRecord
 from .dimensions import Dimension
-from .options import Options
+from .options import SweepOptions
 from .plan import Job, Planner
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -33,7 +33,9 @@ class Search:
     ConfigError if the database of `options.storage` cannot be used.
     """
 
-    def __init__(self, options: Options, dimensions: Sequence[Dimension], planner: Planner, folder: Path, epochs: int):
+    def __init__(
+        self, options: SweepOptions, dimensions: Sequence[Dimension], planner: Planner, folder: Path, epochs: int
+    ):
         self._options, self._planner = options, planner
         self._spaces = {" ".join(dimension.keys): dimension for dimension in dimensions}
         self._distributions = {key: distribution(dimension) for key, dimension in self._spaces.items()}

@@ -19,7 +19,7 @@ from ..tracking.run import Run
 from ..tracking.store import Store
 from ..training.final_report import program, run_rows
 from .dimensions import Dimension, Exclusion, product, without_excluded
-from .options import Options
+from .options import SweepOptions
 from .parent import Parent, own_tags, parent_tags
 from .plan import Grid, Planner, Proposer, short_hash
 from .scheduler import Launcher, Scheduler, TimeOver
@@ -28,7 +28,7 @@ log = logging.getLogger("experiments.sweep")
 
 
 def run_sweep(
-    options: Options,
+    options: SweepOptions,
     dimensions: Sequence[Dimension],
     exclusions: Sequence[Exclusion],
     compose: Callable[[Sequence[str]], Composition],
@@ -71,7 +71,7 @@ def run_sweep(
         log.info("%-11s %s", label, text)
 
 
-def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> list[Dimension]:
+def with_seeds(dimensions: Sequence[Dimension], options: SweepOptions, seed: int) -> list[Dimension]:
     """The dimensions, in a grid with the replicates as one more. ConfigError if this search cannot vary them."""
     if not dimensions and options.replicates == 1:
         raise ConfigError("nothing is swept: give a key several values, as in truncation=5,35 or seed=range(5)")
@@ -86,7 +86,7 @@ def with_seeds(dimensions: Sequence[Dimension], options: Options, seed: int) -> 
     return [*dimensions, seeds] if options.replicates > 1 else list(dimensions)
 
 
-def check_search(options: Options, dimensions: Sequence[Dimension], planner: Planner, launcher: Launcher) -> None:
+def check_search(options: SweepOptions, dimensions: Sequence[Dimension], planner: Planner, launcher: Launcher) -> None:
     """Plan a job for every alternative and every end of a span, so that mistakes are found before the search begins."""
     first = [dimension.corners()[0] for dimension in dimensions]
     for k, dimension in enumerate(dimensions):
@@ -96,7 +96,7 @@ def check_search(options: Options, dimensions: Sequence[Dimension], planner: Pla
         raise ConfigError("this launcher does not say how many jobs it runs at once: give hydra.sweeper.batch=N")
 
 
-def sweep_name(options: Options, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:
+def sweep_name(options: SweepOptions, dimensions: Sequence[Dimension], base: Composition, store: str) -> str:
     """The name by which the same command finds its sweep again: a title, and a hash of what all its jobs share.
 
     A grid may get more values and more seeds, a search more trials: it stays the same sweep. Each store has its own.

@@ -13,7 +13,7 @@ from mlflow.utils.rest_utils import http_request_safe
 
 from ..config.errors import first_line
 from .record import KEPT_METRICS, RunRecord, own_tags
-from .selection import Source
+from .selection import RunSource
 
 NUM_REQUESTS = 8  # at a time
 PAGE = 1000  # runs of one answer
@@ -23,7 +23,7 @@ RUNS_OF_HISTORIES, MOST_POINTS = 100, 25_000  # what that accepts and returns at
 Value = tuple[str, str, int, int, float]  # run id, metric, step, timestamp and value
 
 
-class MlflowSource(Source):
+class MlflowSource(RunSource):
     """An experiment of any store; of a database the subclass `MlflowDatabase` is faster."""
 
     def __init__(self, client: MlflowClient, experiment_id: str, place: str):

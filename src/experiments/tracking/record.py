@@ -58,6 +58,11 @@ class RunRecord:
         return self.tags.get("outcome")
 
     @property
+    def has_journal(self) -> bool:
+        """Whether its journal is here; a record that was read from a store has no folder."""
+        return self.folder != Path() and (self.folder / JOURNAL).is_file()
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing is left to do for it; a run that failed or was interrupted can be resumed."""
         return self.outcome in FINAL_OUTCOMES

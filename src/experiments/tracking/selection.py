@@ -20,7 +20,7 @@ class Selection(NamedTuple):
     one_by_one: bool  # whether runs were named, and no sweep and no filter that finds several of a kind
 
 
-class Source(abc.ABC):
+class RunSource(abc.ABC):
     """A place that keeps runs, as a selection asks it. Runs come in the order of their start."""
 
     place: str  # its name for messages
@@ -50,7 +50,7 @@ class Source(abc.ABC):
         return list(runs)
 
 
-def select(which: Sequence[str], source: Source) -> Selection:
+def select(which: Sequence[str], source: RunSource) -> Selection:
     """The runs that are meant by names or ids of sweeps and runs, `latest:N` and filters; none: the latest sweep.
 
     ValueError for what is not there.
@@ -78,7 +78,7 @@ def select(which: Sequence[str], source: Source) -> Selection:
     return Selection(_title(which, sweeps, len(once)), sweeps, source.complete(once), named)
 
 
-def _by_rule(text: str, source: Source) -> list[RunRecord]:
+def _by_rule(text: str, source: RunSource) -> list[RunRecord]:
     """The runs that a filter or `latest:N` means."""
     if (latest := LATEST.fullmatch(text)) is None:
         runs = source.matching(text)
@@ -92,7 +92,7 @@ def _by_rule(text: str, source: Source) -> list[RunRecord]:
     return runs
 
 
-def _of_sweeps(sweeps: list[RunRecord], source: Source) -> Selection:
+def _of_sweeps(sweeps: list[RunRecord], source: RunSource) -> Selection:
     runs = source.jobs([sweep.name for sweep in sweeps])
     return Selection(_title([], sweeps, len(runs)), sweeps, source.complete(runs), one_by_one=False)
 
@@ -123,7 +123,7 @@ def not_there(name: str, where: str) -> ValueError:
     )
 
 
-class Folders(Source):
+class Folders(RunSource):
     """The run folders in one parent folder; there is no filter."""
 
     def __init__(self, runs: Sequence[RunRecord], place: str):

@@ -21,6 +21,8 @@ from .threads import num_threads
 
 log = logging.getLogger("experiments")
 
+WHERE = ("tracker=", "tracker.uri=", "tracker.experiment=", "tracker.folder=")  # what says where runs are, not how
+
 
 def summarize(training: Training) -> None:
     """Log the best and last metrics, where the files are, and how to open the dashboard."""
@@ -85,7 +87,8 @@ def run_rows(run: Run, overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def dashboard_command(overrides: Sequence[str]) -> str:
     """The command that opens the page of the store that these overrides choose."""
-    return shlex.join([program(), "runner=dashboard", *tracker_overrides(overrides)])
+    where = [override for override in tracker_overrides(overrides) if override.startswith(WHERE)]
+    return shlex.join([program(), "runner=dashboard", *where])
 
 
 def dashboard_address() -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config.figure import COLOURS, MARKERS
+from ..scoring.tokens import shown
 from .neighbours import Map
 
 if TYPE_CHECKING:
@@ -75,8 +76,3 @@ def best_place(point: np.ndarray, half: np.ndarray, gap: float, taken: np.ndarra
     shared = np.clip(half + taken[:, 2:] - apart, 0.0, None).prod(axis=2).sum(axis=1)
     best: np.ndarray = middles[shared.argmin()]
     return best
-
-
-def shown(symbol: str) -> str:
-    """A symbol as it can be seen: white space and control characters as Python writes them."""
-    return symbol if symbol.isprintable() and symbol.strip() else repr(symbol)

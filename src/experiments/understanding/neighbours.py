@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-Row = dict[str, str | int | float]
+from .tables import Row
 
 
 class Neighbour(NamedTuple):

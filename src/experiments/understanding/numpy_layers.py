@@ -45,7 +45,7 @@ class LayerValues(NamedTuple):
         return f"layer {self.layer}" if self.direction == ONWARD else f"layer {self.layer} reverse"
 
 
-class Reading(NamedTuple):
+class WindowValues(NamedTuple):
     """What came out of a window."""
 
     layers: list[LayerValues]
@@ -82,14 +82,14 @@ def as_read(network: NumpyNetwork, inputs: torch.Tensor) -> Array:
     return (array.to(network.output.b.dtype) if network.real_inputs else array).numpy()
 
 
-def read_window(network: NumpyNetwork, inputs: torch.Tensor, state: State) -> Reading:
+def read_window(network: NumpyNetwork, inputs: torch.Tensor, state: State) -> WindowValues:
     """inputs (T, B) or (T, B, V), state before -> all that the layers hold."""
     x, stack = as_read(network, inputs), layers_of(network, len(inputs))
     before = network.split(tuple(part.cpu().numpy() for part in state))
     outputs, after, caches = stack.forward(x, before, live_steps(x))
     predictions = outputs if network.real_targets else heads.log_softmax(outputs)
     layers = [*layer_values(stack, caches, after)]
-    return Reading(layers, predictions, tuple(map(torch.from_numpy, network.joined(after))))
+    return WindowValues(layers, predictions, tuple(map(torch.from_numpy, network.joined(after))))
 
 
 def layer_values(stack: Stack, caches: list[Any], after: list[CellState]) -> Iterator[LayerValues]:
@@ -118,13 +118,13 @@ def values_of(layer: Recurrent, trace: Trace, after: CellState) -> dict[str, Arr
 
 
 @torch.no_grad()
-def largest_difference(model: Model, device: Device, inputs: torch.Tensor, state: State, reading: Reading) -> float:
+def largest_difference(model: Model, device: Device, inputs: torch.Tensor, state: State, found: WindowValues) -> float:
     """How far a reading is from what the model itself makes of the window: its predictions and its state after."""
     place = device.torch_device
     with device.autocast():
         predictions, after = model.predict(inputs.to(place), tuple(part.to(place) for part in state))
-    pairs = [(predictions, torch.from_numpy(reading.predictions)), *zip(after, reading.after)]
-    gaps = [(own.cpu().double() - found.double()).nan_to_num(posinf=0.0, neginf=0.0) for own, found in pairs]
+    pairs = [(predictions, torch.from_numpy(found.predictions)), *zip(after, found.after)]
+    gaps = [(own.cpu().double() - other.double()).nan_to_num(posinf=0.0, neginf=0.0) for own, other in pairs]
     return max(float(gap.abs().max()) for gap in gaps)
 
 

@@ -37,7 +37,7 @@ class ExperimentsSweeper(Sweeper):
         from experiments.cli import log_to_screen
         from experiments.config.binding import Bound
         from experiments.config.signature import check_options
-        from experiments.sweep.options import Options
+        from experiments.sweep.options import SweepOptions
 
         if (number := launch().size) > 1:
             raise ConfigError(
@@ -47,7 +47,7 @@ class ExperimentsSweeper(Sweeper):
         log_to_screen("experiments.sweep")
         check_launcher(self.launcher_name, self.config.hydra.launcher)
         given = resolve(OmegaConf.create(self.options))
-        options = Bound("hydra.sweeper", Options, check_options("hydra.sweeper", Options, given)).build()
+        options = Bound("hydra.sweeper", SweepOptions, check_options("hydra.sweeper", SweepOptions, given)).build()
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
         fixed, dimensions = read_axes(options.params or {}, arguments, options.zip, parser, options.cases)

@@ -30,7 +30,7 @@ SPACES = np.zeros(NUM_CODE_POINTS, bool)  # by code point; none is beyond U+3000
 SPACES[[k for k in range(0x3001) if chr(k).isspace()]] = True
 
 
-class Source(NamedTuple):
+class TextSource(NamedTuple):
     """Where a text is: a file for each split, or one file that is cut at these fractions."""
 
     files: Mapping[str, Path]  # by split, or the one file by WHOLE
@@ -53,7 +53,7 @@ class Corpus(NamedTuple):
     fingerprint: str  # of the dataset, see `SymbolStreams`
 
 
-def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: Path) -> Corpus:
+def cached_corpus(source: TextSource, unit: Unit, given: Vocabulary | None, cache: Path) -> Corpus:
     """Files -> their symbols as ids in the given vocabulary, or in that of the training split.
 
     Read from the cache if the same bytes were read with the same options before. Raises ValueError or OSError.
@@ -85,12 +85,12 @@ def cached_corpus(source: Source, unit: Unit, given: Vocabulary | None, cache: P
         raise damaged(entry, error) from error
 
 
-def states_of(source: Source) -> list[list[int]]:
+def states_of(source: TextSource) -> list[list[int]]:
     """What changes with the files, without their bytes being read."""
     return [file_state(file) for file in source.files.values()]
 
 
-def key_of(source: Source, unit: Unit, given: Vocabulary | None, cache: Path) -> str:
+def key_of(source: TextSource, unit: Unit, given: Vocabulary | None, cache: Path) -> str:
     """32 hexadecimal digits over the text and all options."""
     digests = {split: content_digest(file, cache / "digests") for split, file in source.files.items()}
     packed = [file.suffix == ".gz" for file in source.files.values()]
@@ -104,7 +104,7 @@ def id_type(vocabulary: Vocabulary) -> np.dtype[Any]:
     return np.dtype("u1" if len(vocabulary) <= 1 << 8 else "<u2" if len(vocabulary) <= 1 << 16 else "<i4")
 
 
-def build(source: Source, unit: Unit, given: Vocabulary | None, folder: Path) -> None:
+def build(source: TextSource, unit: Unit, given: Vocabulary | None, folder: Path) -> None:
     """Choose the vocabulary unless it is given, write it and every split's ids and statistics into a folder."""
     copies = folder / "copies"
     copies.mkdir()
@@ -129,7 +129,7 @@ def build(source: Source, unit: Unit, given: Vocabulary | None, folder: Path) ->
     (folder / "corpus.json").write_text(json.dumps(described), encoding="utf-8")
 
 
-def parts_of(source: Source, unit: Unit, copies: Path) -> dict[str, Part]:
+def parts_of(source: TextSource, unit: Unit, copies: Path) -> dict[str, Part]:
     """The splits as parts of UTF-8 files, which are written into the folder `copies` where they are not such files."""
     plain = {}
     for split, file in source.files.items():

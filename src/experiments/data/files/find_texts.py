@@ -4,13 +4,13 @@ import difflib
 from pathlib import Path
 
 from .label_folders import LAYOUT, split_folders, visible, with_splits, without_splits
-from .sources import ARCHIVE, Source, TextOptions, shown, typed, unpacking
+from .sources import ARCHIVE, LabelledSource, TextOptions, shown, typed, unpacking
 from .table_source import ENDINGS, LabelTables, kind_of, tables_in
 
 TABLES = "a table is .csv, .tsv, .jsonl or .parquet"
 
 
-def find_texts(path: Path, options: TextOptions) -> Source:
+def find_texts(path: Path, options: TextOptions) -> LabelledSource:
     """A table, a folder with tables, or a folder with a folder for each label -> source.
 
     Raises FileNotFoundError or ValueError with what is there instead and the line that works.

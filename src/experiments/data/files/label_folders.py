@@ -11,7 +11,7 @@ LAYOUT = "train/LABEL/*.txt and test/LABEL/*.txt (valid/ too), or LABEL/*.txt"
 
 
 class LabelFolders:
-    """A source (see `sources.Source`): the .txt files of some folders, one for each split and label."""
+    """A source (see `sources.LabelledSource`): the .txt files of some folders, one for each split and label."""
 
     findings: Sequence[str] = ()
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ...config.errors import first_line
 from .label_folders import LabelFolders, split_folders, visible
-from .sources import MAX_BYTES, Key, Source, decode_text, digest_of, shown, typed, unpacking
+from .sources import MAX_BYTES, Key, LabelledSource, decode_text, digest_of, shown, typed, unpacking
 from .table_source import ENDINGS
 
 LABELS = ("neg", "pos")
@@ -20,7 +20,7 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 LAYOUT = "train/pos, train/neg, test/pos and test/neg with one .txt file per review"
 
 
-def find_reviews(path: Path) -> Source:
+def find_reviews(path: Path) -> LabelledSource:
     """An archive, or a folder that holds train/ and test/, from a path to either or to a folder that holds one of them.
 
     Raises FileNotFoundError with what was looked for, ValueError for other data than these reviews.
@@ -77,7 +77,7 @@ def advice(place: Path) -> str:
 
 
 class ReviewArchive:
-    """A source (see `sources.Source`): the labelled reviews of a tar archive."""
+    """A source (see `sources.LabelledSource`): the labelled reviews of a tar archive."""
 
     groups = GROUPS
     notes: Sequence[str] = ()

@@ -34,7 +34,7 @@ class TextOptions(NamedTuple):
     strict: bool = True  # every label must have training texts
 
 
-class Source(Protocol):
+class LabelledSource(Protocol):
     """Texts with labels on disk."""
 
     @property

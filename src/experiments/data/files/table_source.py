@@ -27,7 +27,7 @@ FEW = 20  # rows, up to which each may have a label of its own
 
 
 class LabelTables:
-    """A source (see `sources.Source`): a column of texts and a column of labels in one table for each split."""
+    """A source (see `sources.LabelledSource`): a column of texts and a column of labels in one table for each split."""
 
     groups: Sequence[tuple[str, str]] = ()
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ...interfaces.vocabularies import PatternVocabulary
 from ...interfaces.vocabulary import Vocabulary
 from .caching import cached, damaged
-from .sources import SPLITS, Key, Source, in_order
+from .sources import SPLITS, Key, LabelledSource, in_order
 
 FORMAT = 3  # of a cache entry: another number makes old entries unread
 
@@ -44,7 +44,7 @@ class TokenisedTexts(NamedTuple):
         return np.flatnonzero((self.splits == SPLITS.index(split)) & (self.labels == k))
 
 
-def cached_texts(source: Source, splitter: Vocabulary, cache: Path) -> TokenisedTexts:
+def cached_texts(source: LabelledSource, splitter: Vocabulary, cache: Path) -> TokenisedTexts:
     """A source -> its texts, split as a vocabulary does. Read from the cache if the same was done before.
 
     Raises ValueError or OSError.
@@ -76,7 +76,7 @@ def read_entry(entry: Path) -> TokenisedTexts:
         raise damaged(entry, error) from error
 
 
-def build(source: Source, splitter: Vocabulary, folder: Path) -> None:
+def build(source: LabelledSource, splitter: Vocabulary, folder: Path) -> None:
     """Tokenise every text and write ids, places and words, sorted by split, label and name, into a folder."""
     words, keys, symbols, starts, sizes = tokenised(source, splitter)
     number = Counter((split, label) for split, label, _ in keys)
@@ -94,14 +94,16 @@ def build(source: Source, splitter: Vocabulary, folder: Path) -> None:
     (folder / "texts.json").write_text(json.dumps(described), encoding="utf-8")
 
 
-def check_groups(source: Source, number: Mapping[tuple[str, str], int]) -> None:
+def check_groups(source: LabelledSource, number: Mapping[tuple[str, str], int]) -> None:
     """ValueError if a split and label that must have texts has none; `number` holds those of the others."""
     for split, label in source.groups:
         if not number.get((split, label)):
             raise ValueError(f"{source.place} holds no text in {split}/{label}")
 
 
-def tokenised(source: Source, splitter: Vocabulary) -> tuple[list[str], list[Key], np.ndarray, np.ndarray, np.ndarray]:
+def tokenised(
+    source: LabelledSource, splitter: Vocabulary
+) -> tuple[list[str], list[Key], np.ndarray, np.ndarray, np.ndarray]:
     """The words of all texts; what each is; symbols (N,) int32, starts (n+1,) and sizes (n, 2), as they are found.
 
     Raises ValueError if a text is there twice or no word is found.
