@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from threadpoolctl import threadpool_limits
+
 from .problem import Problem
 
 
@@ -57,6 +59,7 @@ def forget_peak() -> None:
 def main(name: str, problem: Problem) -> None:
     """A side is a module of this package with `updates`, or with a `measure` of its own."""
     side = importlib.import_module(f"benchmarks.{name}")
+    threadpool_limits(problem.threads)  # of the libraries that are loaded now; None: as they choose
     measured = side.measure(problem) if hasattr(side, "measure") else measure(side.updates(problem), problem)
     print(json.dumps(dataclasses.asdict(measured)))
 

@@ -16,7 +16,7 @@ def test_an_experiment_has_the_view_from_its_beginning(store):
     client, experiment_id = open_experiment(store, "mine")
     state = json.loads(client.get_experiment(experiment_id).tags[VIEW_TAG])
     assert {"metrics.`best/perplexity`", "params.`truncation`", "attributes.`Dataset`"} <= set(state["selectedColumns"])
-    assert [section["name"] for section in state["compareRunSections"]][:2] == ["valid", "test"]
+    assert [section["name"] for section in state["compareRunSections"]][:3] == ["best", "valid", "test"]
 
 
 def test_an_experiment_of_before_gets_the_view_once(store, monkeypatch):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from experiments.checkpoints import checkpoint
+from experiments.interfaces.vocabulary import shown
 from experiments.tracking.memory import MemoryStore
-from experiments.understanding.map_figure import best_place, draw_map, shown
+from experiments.understanding.map_figure import WIDTH, best_place, draw_map, width
 from experiments.understanding.neighbours import SymbolVectors, principal_axes
 
 DRAW = np.random.default_rng(0)
@@ -75,7 +76,8 @@ def test_a_label_goes_where_it_covers_nothing():
     taken = np.array([[0.0, 0, 2, 2], [30, 0, 30, 5]])  # the point itself, and a label to its right
     middle = best_place(np.zeros(2), np.array([20.0, 5]), 4.0, taken)
     assert middle.tolist() == [-24.0, 0.0]
-    assert [shown(symbol) for symbol in ("$", " ", "\n", "한")] == ["$", "' '", "'\\n'", "한"]
+    assert [shown(symbol) for symbol in ("$", " ", "\n", "한")] == ["$", "␣", "↵", "한"]
+    assert width("한국") == 2.0 > width("hi") == 2 * WIDTH
 
 
 TEXT = "the quick brown fox jumps over the lazy dog and the $ dog sleeps\n" * 60

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs details about fonts
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # and warns of those that have no bold letters
 
 # Fonts of systems that have letters which matplotlib's own font lacks, each with its fallbacks.
 FONTS = [

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..config.errors import printable
+
 NUM_CODE_POINTS = 0x110000  # of Unicode
+SIGNS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})  # for what cannot be seen
 
 
 class Vocabulary:
@@ -139,3 +142,12 @@ class Vocabulary:
 def code_points(text: str) -> np.ndarray:
     """Text -> its code points (n,) uint32."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def shown(symbol: str, piece: str = "") -> str:
+    """A symbol for people: spaces, line ends and what else cannot be seen as signs.
+
+    `piece` is the text that it stands for, where it stands in one.
+    """
+    text = symbol if piece.removeprefix(" ") == symbol else piece or symbol
+    return printable(text.translate(SIGNS))

@@ -12,9 +12,8 @@ from ..config.checks import at_least
 from ..config.errors import ConfigError
 from ..config.figure import names_in_any_script, save_figure
 from ..experiment import Experiment
-from ..interfaces.vocabulary import Vocabulary
+from ..interfaces.vocabulary import Vocabulary, shown
 from ..recording import open_run
-from ..scoring.tokens import shown
 from ..understanding import neighbours as rows
 from ..understanding.map_figure import draw_map
 from ..understanding.neighbours import Map, Neighbour, SymbolVectors

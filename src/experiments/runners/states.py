@@ -11,8 +11,8 @@ from ..config.errors import ConfigError
 from ..config.figure import names_in_any_script, save_figure
 from ..experiment import Experiment
 from ..interfaces.data import IGNORE, Dataset, Window
+from ..interfaces.vocabulary import shown
 from ..recording import open_run
-from ..scoring.tokens import shown
 from ..scoring.whole_text import read_text
 from ..tracking.run import Run
 from ..training.text_statistics import recorded

@@ -12,8 +12,8 @@ from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.data import Dataset, Window
 from ..interfaces.model import Model, State
+from ..interfaces.vocabulary import shown
 from ..recording import open_run
-from ..scoring.tokens import shown
 from ..scoring.whole_text import read_text
 from ..training.text_statistics import recorded
 from ..understanding.numpy_layers import in_numpy

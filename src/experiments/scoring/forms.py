@@ -12,10 +12,11 @@ from typing import Any
 
 import jinja2
 
+from ..interfaces.vocabulary import shown
 from . import screen
 from .classes import ClassifiedText
 from .likelihood import Likelihood, ScoredLine
-from .tokens import Row, line_row, shown, token_rows
+from .tokens import Row, line_row, token_rows
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 FULL = 16.0  # bits of surprisal that have the strongest colour

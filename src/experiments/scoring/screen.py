@@ -7,9 +7,10 @@ from typing import Any
 from tabulate import tabulate
 
 from ..config.errors import printable
+from ..interfaces.vocabulary import shown
 from .classes import ClassifiedText
 from .likelihood import Likelihood, ScoredLine
-from .tokens import shown, token_rows
+from .tokens import token_rows
 
 TOKEN_HEADS = ("token", "p", "1/p", "bits", "ln p", "sum of ln p", "mean of -ln p", "perplexity")
 LINE_HEADS = ("line", "tokens", "ln p", "bits", "perplexity", "product of p", "text")

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..config.errors import printable
 from ..training.metrics import LN2, perplexity
 from .likelihood import Likelihood, ScoredLine
 
 Row = dict[str, Any]
-SIGNS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
 
 
 def token_rows(line: ScoredLine) -> Iterator[Row]:
@@ -54,12 +52,3 @@ def line_row(name: int | str, text: str, likelihood: Likelihood) -> Row:
         "perplexity": likelihood.perplexity if likelihood.tokens else None,
         "product": likelihood.product,
     }
-
-
-def shown(symbol: str, piece: str = "") -> str:
-    """A token for people: spaces, line ends and what else cannot be seen as signs.
-
-    `piece` is the text that it stands for, where it stands in one.
-    """
-    text = symbol if piece.removeprefix(" ") == symbol else piece or symbol
-    return printable(text.translate(SIGNS))

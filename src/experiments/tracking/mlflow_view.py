@@ -26,7 +26,9 @@ COLUMNS = (
     "tags.`outcome`",
 )
 WIDTHS = {"attributes.`Dataset`": 220}  # in pixels
-SECTIONS = ("valid", "test", "best", "train", "interval", "gradients", "sweep")  # of charts, in this order
+# Of charts, in this order. The page shows an empty section too, and not all data has a validation split: the first one
+# has charts whatever was trained.
+SECTIONS = ("best", "valid", "test", "train", "interval", "gradients", "sweep")
 
 
 def view_state() -> dict[str, object]:

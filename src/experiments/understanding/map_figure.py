@@ -1,11 +1,12 @@
 """The picture of a map of symbols, with labels that do not cover each other where there is room."""
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..config.figure import COLOURS, MARKERS
-from ..scoring.tokens import shown
+from ..interfaces.vocabulary import shown
 from .neighbours import Map
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE, LINE = 8.0, 1.25  # of the labels in points, and their height in sizes
-WIDTH = 0.58  # of a letter, in sizes; a wide guess
+WIDTH = 0.58  # of a letter, in sizes; a wide guess. Those of East Asian scripts are as wide as high
 # Where a label's middle may stand, in its own half widths and half heights from its point
 AROUND = np.array(
     [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1), (0, 2), (0, -2), (1, 2), (-1, -2)]
@@ -51,7 +52,7 @@ def label(axes: "Axes", found: Map, groups: list[str]) -> None:
     is_asked = [symbol == asked for symbol, asked in zip(found.symbols, found.asked)]
     for place in sorted(range(len(points)), key=lambda place: not is_asked[place]):
         text, size = shown(found.symbols[place]), SIZE + 2.0 * is_asked[place]
-        half = np.array([len(text) * WIDTH, LINE]) * size / 2
+        half = np.array([width(text), LINE]) * size / 2
         half[0] *= 1.0 + 0.15 * is_asked[place]  # bold
         middle = best_place(points[place], half, GAP + 4.0 * is_asked[place], np.array(taken))
         taken.append(np.concatenate([middle, half]))
@@ -67,6 +68,11 @@ def label(axes: "Axes", found: Map, groups: list[str]) -> None:
             color=COLOURS[groups.index(found.asked[place]) % len(COLOURS)],
             parse_math=False,  # a dollar is a word
         )
+
+
+def width(text: str) -> float:
+    """About how wide a text is, in sizes of its letters."""
+    return sum(1.0 if unicodedata.east_asian_width(letter) in "WF" else WIDTH for letter in text)
 
 
 def best_place(point: np.ndarray, half: np.ndarray, gap: float, taken: np.ndarray) -> np.ndarray:
