@@ -95,7 +95,7 @@ def keep_screenshot(browser, name: str, folder: Path) -> None:
 def test_two_runs_stand_side_by_side_in_the_training_view(dashboard, browser, tmp_path):
     browser.get(f"{dashboard}&compareRunsMode=CHART")
     wait_for(browser, lambda b: len(b.find_elements("css selector", ".js-plotly-plot")) >= 2)  # those in the window
-    assert "best (2)" in text(browser)
+    assert "best\n(2)" in text(browser)  # the first section
     close_assistant(browser)
     search = browser.find_element("css selector", "input[placeholder='Search metric charts']")
     search.send_keys("train/(loss|perplexity)")

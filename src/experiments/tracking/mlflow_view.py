@@ -26,9 +26,9 @@ COLUMNS = (
     "tags.`outcome`",
 )
 WIDTHS = {"attributes.`Dataset`": 220}  # in pixels
-# Of charts, in this order. The page shows an empty section too, and not all data has a validation split: the first one
-# has charts whatever was trained.
-SECTIONS = ("best", "valid", "test", "train", "interval", "gradients", "sweep")
+# Of charts, in this order; the page adds others for metrics of theirs. It shows an empty section too, and not all data
+# has a validation split: the first one has charts whatever was trained.
+SECTIONS = ("best", "valid", "test", "train", "interval")
 
 
 def view_state() -> dict[str, object]:
