@@ -16,7 +16,7 @@ from .checkpoints.initial_layers import InitialLayers, with_initial_layers
 from .checkpoints.initial_weights import InitialWeights, with_initial_weights
 from .checkpoints.resume import stored_run
 from .config.binding import Bound, bind, bind_settings
-from .config.composition import Composition, without_another_runners
+from .config.composition import Composition, without_options_of_another_runner
 from .config.errors import ConfigError
 from .config.launch import Launch, launch
 from .config.parameter_budget import leave_size_to_budget
@@ -75,7 +75,7 @@ class Experiment:
         With `resume=` the config is that of the stored run; with `checkpoint=` a part of it is that of the checkpoint's
         run. Typed options have precedence over both.
         """
-        composition = without_another_runners(composition)
+        composition = without_options_of_another_runner(composition)
         composition = dataclasses.replace(composition, config=todays_form(composition.config))
         bind_settings(composition.config, composition.typed_texts)
         resumed = stored_run(composition)

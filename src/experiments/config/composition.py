@@ -79,7 +79,7 @@ def stated_options(folders: Sequence[Path], kind: str, choice: str) -> dict[str,
     return {}
 
 
-def without_another_runners(composition: Composition) -> Composition:
+def without_options_of_another_runner(composition: Composition) -> Composition:
     """Without what a recipe says of the runner that it is for, as `max_seconds`, where another runner is typed."""
     runner, recipe = composition.config["runner"], composition.choices.get("recipe")
     if recipe is None or "runner" not in composition.typed or not isinstance(runner, dict):
