@@ -68,6 +68,7 @@ class SweepJob:
     def __post_init__(self) -> None:
         self._checked_at, self._started_at = 0.0, time.monotonic()
         self._trial: Any = None
+        self._record: RunRecord | None = None  # as far as its journal was read
 
     @property
     def is_in_process(self) -> bool:
@@ -118,7 +119,11 @@ class SweepJob:
         objective = Objective(*(self.study or {}).get("objective", LOWEST_LOSS))
         if objective == LOWEST_LOSS:
             return loss
-        value = objective.value(RunRecord.of(Path(self.folder).parent / self.run))
+        if self._record is None:
+            self._record = RunRecord.of(Path(self.folder).parent / self.run)
+        else:
+            self._record.refresh()
+        value = objective.value(self._record)
         return math.nan if value is None else value
 
 
