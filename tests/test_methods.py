@@ -168,6 +168,7 @@ def test_methods_are_shown_and_recorded_one_after_the_other(command, trained):
     found = [values(run, f"test/perplexity_{name}")[0] for name in names]
     exact = values(run, "test/perplexity")[0]
     assert exact > found[1] > found[2]  # repeated lines: cache and counts know them
+    assert "without it: perplexity" in text  # on the part of valid that is tuned on
     for name, perplexity in zip(names, found):
         assert f"{name}: perplexity {perplexity:.2f} (" in text
 

@@ -148,6 +148,8 @@ class Methods:
             self.log(f"dynamic evaluation, rate {rate:g}, decay {decay:g}: perplexity {perplexity(found):.2f} on valid")
             return found
 
+        static = float(self.reader.static(self._tuning_windows()).nats.mean())
+        self.log(f"without it: perplexity {perplexity(static):.2f} on valid")
         decay = self.options.dynamic_decays[0]
         rate = min(self.options.dynamic_rates, key=lambda tried: loss(tried, decay))
         decay = min(self.options.dynamic_decays, key=lambda tried: loss(rate, tried))
