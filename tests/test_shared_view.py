@@ -5,6 +5,7 @@ import json
 import pytest
 from mlflow import MlflowClient
 
+from experiments.config.paths import HOME
 from experiments.tracking.memory import MemoryStore
 from experiments.tracking.mlflow_connection import open_experiment
 from experiments.tracking.mlflow_view import KEY, VIEW_TAG, view_of
@@ -41,6 +42,7 @@ def test_the_link_to_the_view_is_printed(command, store):  # noqa: ARG001 - wher
     done = command("epochs=1")
     assert f"then http://127.0.0.1:5000{view_of('1')}" in done.out
     assert view_of("1").endswith(f"viewStateShareKey={KEY}")
+    assert view_of("1") in (HOME / "README.md").read_text()
 
 
 def test_the_dashboards_command_repeats_only_where_the_store_is(command, store):
