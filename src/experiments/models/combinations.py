@@ -3,10 +3,21 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..config.checks import at_least
+from ..config.checks import at_least, probabilities
 
 if TYPE_CHECKING:
     from .network import RecurrentNetwork
+
+
+def check_network(network: "RecurrentNetwork", of_input: Mapping[str, float]) -> None:
+    """ValueError for an impossible number or combination; `of_input` are the dropouts of what is read."""
+    activation, temporal = network.penalties
+    at_least(0, activation_penalty=activation, temporal_penalty=temporal)
+    check_real_numbers(network)
+    at_least(1, num_layers=network.num_layers, embedding_size=network.embedding_size)
+    probabilities(**network.dropouts, weight_dropout=network.weight_dropout)
+    check_dropouts(network, of_input, network.dropouts["dropout"])
+    check_output(network)
 
 
 def check_real_numbers(network: "RecurrentNetwork") -> None:

@@ -8,9 +8,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ..config.checks import at_least, probabilities
 from ..interfaces.model import Model, State, SummaryRow
-from .combinations import check_dropouts, check_output, check_real_numbers
+from .combinations import check_network
 from .dropout import unit_masks, weight_masks
 from .hidden_size import set_hidden_size
 from .initialization import initialize
@@ -103,13 +102,8 @@ class RecurrentNetwork(Model):
         self.dropouts = of_input | {"dropout": dropout, "output_dropout": output_dropout}
         self.weight_dropout, self.locked_dropout = weight_dropout, locked_dropout
         self.penalties = activation_penalty, temporal_penalty
-        at_least(0, activation_penalty=activation_penalty, temporal_penalty=temporal_penalty)
         self.penalizes_steps = any(self.penalties)
-        check_real_numbers(self)
-        at_least(1, num_layers=num_layers, embedding_size=embedding_size)
-        probabilities(**self.dropouts, weight_dropout=weight_dropout)
-        check_dropouts(self, of_input, dropout)
-        check_output(self)
+        check_network(self, of_input)
         set_hidden_size(self, hidden_size, parameters, bias)
         self._make_weights(bias)
         initialize(self, initialization, uniform_range, forget_bias, input_bias)
