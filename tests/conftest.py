@@ -27,8 +27,9 @@ def composed_once():
     original = Hydra.get_mode
 
     def mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        may_be_sweep = any(text.startswith(("sweeps=", "recipe=", "hydra.mode=")) for text in overrides)
-        return original(self, config_name, overrides) if may_be_sweep or "--config-dir" in sys.argv else None
+        chosen = ("sweeps=", "recipe=", "hydra.mode=", "--config-dir", "-cd")
+        may_be_sweep = any(text.startswith(chosen) for text in [*overrides, *sys.argv])
+        return original(self, config_name, overrides) if may_be_sweep else None
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Hydra, "get_mode", mode)
