@@ -5,16 +5,18 @@ import random
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in the processes that tests start
 
 # isort: split
 import pytest
-from hydra._internal.hydra import Hydra
+from filelock import FileLock
 
 from experiments import cli
 from experiments.tracking.memory import MemoryBackend, MemoryStore
+
+from . import shortcuts
 
 os.environ["HYDRA_FULL_ERROR"] = "0"
 for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # the store of the user who runs the tests
@@ -22,17 +24,12 @@ for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # the store 
 
 
 @pytest.fixture(autouse=True, scope="session")
-def composed_once():
-    """Hydra composes everything a first time only to see whether a YAML file asks for a sweep: few of ours do."""
-    original = Hydra.get_mode
-
-    def mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        chosen = ("sweeps=", "recipe=", "hydra.mode=", "--config-dir", "-cd")
-        may_be_sweep = any(text.startswith(chosen) for text in [*overrides, *sys.argv])
-        return original(self, config_name, overrides) if may_be_sweep else None
-
+def in_short():
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Hydra, "get_mode", mode)
+        shortcuts.compose_once(patched)
+        shortcuts.parse_once(patched)
+        shortcuts.ask_git_once(patched)
+        shortcuts.leave_writing_to_the_system(patched)
         yield
 
 
@@ -42,12 +39,29 @@ class Outcome(NamedTuple):
     error: str
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory) -> Path:
+    """What the processes of pytest-xdist share in this session of tests; use it under a lock."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
+def prepared(request, tmp_path, monkeypatch) -> Path:
+    """The cache of prepared data, not that of the user; real data are prepared once for all tests."""
+    shared = request.getfixturevalue("shared_folder") / "prepared"
+    folder = shared if "real_data" in request.fixturenames else tmp_path / "cache"
+    monkeypatch.setenv("EXPERIMENTS_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def command(request, tmp_path, monkeypatch, capfd, prepared):  # noqa: ARG001 - for its effect
     """Run `experiments ...` in this process, in an empty folder; returns exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EXPERIMENTS_CACHE", str(tmp_path / "cache"))  # not that of the user who runs the tests
     MemoryStore.ended.clear()
+    if request.node.get_closest_marker("all_files") is None:
+        shortcuts.end_runs_in_brief(monkeypatch)
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["experiments", *arguments])
@@ -98,12 +112,15 @@ def die(command, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
+def empty_store(shared_folder) -> Path:
     """A fresh MLflow store, made once: making one takes seconds, copying it does not."""
     from experiments.tracking.mlflow_connection import create_store
 
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    create_store(database)
+    database = shared_folder / "empty_store" / "mlflow.db"
+    database.parent.mkdir(exist_ok=True)
+    with FileLock(shared_folder / "empty_store.lock"):
+        if not database.exists():
+            create_store(database)
     return database
 
 

@@ -116,11 +116,13 @@ def shell(command, tmp_path, store, monkeypatch):  # noqa: ARG001 - a store that
     return run
 
 
+@pytest.mark.all_files
 @pytest.mark.parametrize("group", commands())
-def test_the_commands_of_a_page_print_what_it_quotes(group, shell, request):
+def test_the_commands_of_a_page_print_what_it_quotes(group, shell, request, shared_folder, monkeypatch):
     for piece in group:
         if {"ptb", "imdb"} & set(piece.notes.split()):
             request.getfixturevalue("real_data")
+            monkeypatch.setenv("EXPERIMENTS_CACHE", str(shared_folder / "prepared"))
         lines = piece.text.replace("\\\n", " ").splitlines()
         check(piece, "\n".join(shell(line) for line in lines if line.strip()))
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import shutil
 
 import pytest
 from mlflow import MlflowClient
@@ -10,7 +11,6 @@ from sqlalchemy import Engine, event
 
 from experiments.tracking import mlflow_database, mlflow_source
 from experiments.tracking.memory import MemoryStore
-from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.mlflow_store import MlflowStore
 from experiments.tracking.record import RunRecord
 from experiments.tracking.run import Run
@@ -27,10 +27,10 @@ class Pruned(Exception):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, empty_store):
     """A folder with a store that holds two sweeps, recorded as training records them, and the runs' own folders."""
     folder = tmp_path_factory.mktemp("compare")
-    create_store(folder / "mlflow.db")
+    shutil.copy(empty_store, folder / "mlflow.db")
     tags = {"runner": "sweep", "sweep.axes": json.dumps([*AXES, "seed"]), "sweep.search": "grid"}
     with opened(folder, "old-sweep", tags):
         pass

@@ -304,8 +304,8 @@ def test_a_damaged_cache_is_one_sentence(imdb, tmp_path):
         (entry / name).write_bytes(kept)
 
 
-def test_the_real_reviews_are_all_there(real_data, tmp_path):
-    options = {**OPTIONS, "path": str(real_data / "imdb"), "cache": str(tmp_path), "vocabulary_size": 20000}
+def test_the_real_reviews_are_all_there(real_data, prepared):
+    options = {**OPTIONS, "path": str(real_data / "imdb"), "cache": str(prepared), "vocabulary_size": 20000}
     data = Imdb(**options)
     assert {split: len(s.labels) for split, s in data.sequences.items()} == {
         "train": 22500,

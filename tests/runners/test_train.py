@@ -34,6 +34,7 @@ def text(tmp_path):
     )
 
 
+@pytest.mark.all_files
 def test_the_default_run_memorizes_the_string(train):
     run = train("threads=1")
     assert run.status == "FINISHED"
