@@ -76,6 +76,8 @@ def test_its_checkpoint_can_be_evaluated_sampled_and_summarized(command, train, 
     assert "perplexity 1.00" in command(*again, "runner=evaluate").out
     assert command(*again, "runner=sample", "runner.temperature=0", "runner.length=5").out == "ababab\n"
     assert "total" in command(*again, "runner=summary").out
+    ensemble = command(*again, "runner=evaluate", "runner.method=ensemble", f"runner.others=[{run.folder}]")
+    assert "perplexity 1.00" in ensemble.out, ensemble.error
 
 
 def test_a_recipe_a_sweep_and_a_runner_of_ones_own_work_as_documented(command, train, mine):

@@ -53,6 +53,7 @@ def test_runs_of_one_command_have_names_of_their_own(train, tmp_path):
         ("tags.outcome=mine", "type another, as in tags.my_outcome=VALUE"),
         ("tags.mlflow.user=me", "tags.my_mlflow.user=VALUE"),
         ("tags.embedding_digest=x", "tags.my_embedding_digest=VALUE"),
+        ("tags.layers_digest=x", "tags.my_layers_digest=VALUE"),
         ("tags=text", "tags must be"),
     ],
 )
@@ -76,7 +77,7 @@ def test_no_tag_that_a_run_has_of_its_own_can_be_typed_and_every_other_can(comma
         assert done.code == 0, done.error
     written = {tag for record in records_in(tmp_path / "runs") for tag in record.tags}
     assert {"evaluated", "evaluation", "ended_by", "sweep", "seconds", "processes"} <= written
-    for tag in sorted(written | {DIED, "embedding_digest", "git_diff", NOTE}):
+    for tag in sorted(written | {DIED, "embedding_digest", "layers_digest", "git_diff", NOTE}):
         with pytest.raises(ValueError, match="runs have such a tag already"):
             check_tags([tag])
     check_tags(["username", "error_type", "hostname", "commander", "datasets", "sweeping", "git_branch"])

@@ -9,7 +9,6 @@ from secrets import token_hex
 import pytest
 from mlflow import MlflowClient
 
-from experiments.config.paths import environment
 from experiments.config.secrets import masked, revealed, without_secrets
 from experiments.tracking.mlflow_address import checked_uri
 from experiments.tracking.mlflow_connection import client_of
@@ -66,16 +65,17 @@ def test_a_store_that_can_never_be_used_is_refused_before_anything_is_written(co
 def test_the_environment_of_mlflow_names_store_and_experiment_unless_they_are_typed(command, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/theirs.db")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "named")
-    environment.cache_clear()
     outcome = command(*QUICK)
     assert outcome.out.count("MLFLOW_TRACKING_URI=") == 1
     client = MlflowClient(f"sqlite:///{tmp_path}/theirs.db")
     (run,) = client.search_runs([client.get_experiment_by_name("named").experiment_id])
     assert run.data.tags["outcome"] == "completed"
-    environment.cache_clear()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/others.db")  # as in a notebook
     assert "MLFLOW_TRACKING_URI=" not in command(*QUICK, "tracker.uri=sqlite:///mine.db").out
     assert (tmp_path / "mine.db").exists()
-    environment.cache_clear()
+    assert not (tmp_path / "others.db").exists()
+    assert command(*QUICK).code == 0
+    assert (tmp_path / "others.db").exists()
 
 
 def test_a_password_is_written_nowhere(tmp_path):

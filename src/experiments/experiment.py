@@ -51,6 +51,7 @@ class Experiment:
     choices: dict[str, str]  # model: torch_lstm, data: ptb, ...
     command: str  # what repeats this run
     overrides: tuple[str, ...]  # KEY=VALUE as typed
+    folders: tuple[Path, ...]  # of the YAML files, which may name classes of the user's own
     settings: Settings
     device: Device
     initial_weights: InitialWeights | None
@@ -101,6 +102,7 @@ class Experiment:
             choices={kind: choice for kind, choice in chosen if "/" not in kind and choice},
             command=composition.command,
             overrides=composition.overrides,
+            folders=composition.folders,
             settings=settings,
             device=device,
             initial_weights=weights,
@@ -164,7 +166,7 @@ class Experiment:
     def with_weights(self, weights: InitialWeights) -> "Experiment":
         """This experiment with the model and weights of another checkpoint. ConfigError if its class may not be run."""
         config = todays_form(weights.content["config"])
-        check_targets(config, [], weights.source)
+        check_targets(config, self.folders, weights.source)
         model = bind(config, "model", late_arguments(config, "model"))
         choices = self.choices | {"model": weights.content["choices"].get("model", model.target.__name__)}
         return dataclasses.replace(self, initial_weights=weights, model=model, choices=choices)

@@ -230,6 +230,10 @@ def test_a_metric_decides_and_its_direction_is_known():
     accuracies = compare(runs, ["x"], Layout(metric="valid/accuracy"))
     assert accuracies.best == int(np.argmax(accuracies.frame["valid/accuracy best"]))
     assert "* highest valid/accuracy best" in to_screen(accuracies)
+    for name in ("precision", "recall", "auc", "macro_f1"):  # what a network for labels is tested by
+        for run, value in zip(runs, (0.5, 0.75, 0.25)):
+            run.metrics[f"test/{name}"] = {5000: value}
+        assert compare(runs, ["x"], Layout(metric=f"test/{name}")).best == 1
     with pytest.raises(ConfigError, match=r"runner.metric: there is no metric test/perplexit; did you mean test/perpl"):
         compare(runs, ["x"], Layout(metric="test/perplexit"))
 

@@ -11,8 +11,8 @@ from experiments.config.binding import Bound
 from experiments.config.errors import ConfigError
 from experiments.interfaces.data import PADDING, Window
 from experiments.training.device import Device
-from experiments.understanding.following import following_rows, strongest
-from experiments.understanding.numpy_layers import in_numpy, largest_difference, read_window
+from experiments.understanding.following import following_rows, following_table, strongest
+from experiments.understanding.numpy_layers import REVERSE, in_numpy, largest_difference, read_window
 from experiments.understanding.saturation import saturation_rows, saturation_table
 from experiments.understanding.state_study import Recording, record, varying_units, windows_read
 from experiments.understanding.text_properties import properties_of
@@ -234,6 +234,8 @@ def test_a_unit_that_counts_the_position_in_the_line_is_found():
     (best,) = (row for row in strongest(rows) if row["property"] == "position in the line")
     assert best["unit"] == 2
     assert best["first_half"] == pytest.approx(-1.0)
+    reverse = following_table([best | {"direction": REVERSE}])
+    assert ("1 reverse" in reverse, "reverse" in following_table([best])) == (True, False)
     expected = np.corrcoef(h[len(text) // 2 :, 1], position[len(text) // 2 :])[0, 1]
     (other,) = (r for r in rows if r["property"] == "position in the line" and r["unit"] == 1)
     assert math.isclose(other["second_half"], expected, rel_tol=1e-9)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..config.errors import ConfigError, unknown
-from ..config.figure import is_share
+from ..config.figure import HIGHER_IS_BETTER_SHARES, is_share
 from ..interfaces.task import SYMBOLS, UNITS, Task
 from ..tracking.record import RunRecord
 
-HIGHER_IS_BETTER = ("accuracy", "f1", "targets_per_second")  # the ends of such metrics' names
+HIGHER_IS_BETTER = (*HIGHER_IS_BETTER_SHARES, "targets_per_second")  # the ends of such metrics' names
 
 
 class Criterion(NamedTuple):

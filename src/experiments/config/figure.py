@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+HIGHER_IS_BETTER_SHARES = ("accuracy", "f1", "auc", "precision", "recall")  # the ends of the metrics' names
+
 logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs details about fonts
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # and warns of those that have no bold letters
 
@@ -90,7 +92,7 @@ def empty_row(width: float, height: float, number: int) -> tuple["Figure", list[
 
 def is_share(metric: str) -> bool:
     """Whether a metric lies between 0 and 1."""
-    return metric.endswith(("accuracy", "f1", "share"))
+    return metric.endswith((*HIGHER_IS_BETTER_SHARES, "share"))
 
 
 def is_logarithmic(metric: str, values: Sequence[float], scale: Scale = "auto") -> bool:

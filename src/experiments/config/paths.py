@@ -27,10 +27,14 @@ def cache_folder() -> str:
     return os.environ.get("EXPERIMENTS_CACHE") or platformdirs.user_cache_dir("recurrent-experiments", False)
 
 
-@functools.cache  # so that it is logged once
 def environment(variable: str, default: str) -> str:
     """The value of an environment variable that MLflow has, too; logs a warning that it is used. Else the default."""
     value = os.environ.get(variable)
     if value:
-        log.warning("%s=%s is used; an option of tracker that is typed wins over it", variable, masked(value))
+        _warn_of(variable, masked(value))
     return value or default
+
+
+@functools.cache  # a value is logged once, though a config is composed more than once
+def _warn_of(variable: str, value: str) -> None:
+    log.warning("%s=%s is used; an option of tracker that is typed wins over it", variable, value)

@@ -61,7 +61,7 @@ class Dataset:
     num_outputs: int  # K; 1 where the targets are numbers
     splits: tuple[str, ...]  # "train", and of "valid" and "test" what there is
     vocabulary: Vocabulary = Vocabulary((), separator="")  # of the inputs; empty where these are vectors
-    labelled = False  # whether every column is a sequence of its own, with one target at its end
+    labelled = False  # whether every column is a sequence of its own, with a target at its end or at any step
     # Set these in the class, so that a model that does not fit is refused before the data is read.
     real_inputs = False  # whether the inputs are vectors
     real_targets = False  # whether the targets are numbers

@@ -6,7 +6,7 @@ import numpy as np
 
 from .numpy_layers import MEMORY
 from .state_study import Recording
-from .tables import Row, table
+from .tables import Row, place_of, table
 from .text_properties import correlations, properties_of
 
 FEWEST = 500  # steps; over fewer, some unit follows everything by chance
@@ -54,7 +54,7 @@ def following_table(rows: Sequence[Row]) -> str:
     lines = []
     for row in strongest(rows):
         halves = [f"{float(row[key]):.3f}" for key in ("first_half", "second_half")]
-        lines.append([row["property"], str(row["layer"]), row["quantity"], str(row["unit"]), *halves])
+        lines.append([row["property"], place_of(row), row["quantity"], str(row["unit"]), *halves])
     return table(heads, lines, num_texts=1)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .numpy_layers import MEMORY, ONWARD, SIGMOIDS, LayerValues
 from .state_study import Recording
-from .tables import Row, table
+from .tables import Row, place_of, table
 
 
 def bounded_values(each: LayerValues, is_rectified: bool) -> dict[str, np.ndarray]:
@@ -40,12 +40,11 @@ def saturation_table(rows: Sequence[Row], saturated: float) -> str:
     """A row for each layer, direction and quantity, over all units and steps."""
     heads = ["layer", "quantity", "mean", "limits", "share below", "share above", "units mostly below", "mostly above"]
     lines = []
-    for (layer, direction, name), found in grouped(rows).items():
+    for (_, _, name), found in grouped(rows).items():
         mean, below, above = (np.array([float(row[key]) for row in found]) for key in ("mean", "below", "above"))
         lowest = f"{1.0 - saturated:.2g}" if name in SIGMOIDS else f"{-saturated:.2g}"
         shares = [f"{below.mean():.1%}", f"{above.mean():.1%}", *(f"{(s > 0.5).mean():.1%}" for s in (below, above))]
-        place = f"{layer}" if direction == ONWARD else f"{layer} {direction}"
-        lines.append([place, str(name), f"{mean.mean():.3f}", f"{lowest}, {saturated:.2g}", *shares])
+        lines.append([place_of(found[0]), str(name), f"{mean.mean():.3f}", f"{lowest}, {saturated:.2g}", *shares])
     return table(heads, lines, num_texts=2)
 
 

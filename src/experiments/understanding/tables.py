@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
+from .numpy_layers import ONWARD
+
 Row = dict[str, str | int | float]
 
 
@@ -13,6 +15,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | int | float]], num
     """Aligned text, the first `num_texts` columns to the left."""
     sides = ["left"] * num_texts + ["right"] * (len(heads) - num_texts)
     return tabulate(rows, heads, "plain", colalign=sides, disable_numparse=True)
+
+
+def place_of(row: Row) -> str:
+    """The layer of a row, and its direction where that is in reverse."""
+    return f"{row['layer']}" if row["direction"] == ONWARD else f"{row['layer']} {row['direction']}"
 
 
 def as_csv(rows: Iterable[Row]) -> str:
