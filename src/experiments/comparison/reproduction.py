@@ -21,12 +21,7 @@ class Row:
 
     recipe: str
     source: str
-    metric: str
-    of: str
-    goal: str
-    published: float | None
-    expected: float | None
-    tolerance: float
+    claim: Claim
     wanted: int  # seeds
     values: list[float]  # of the seeds that were measured
     minutes: float | None  # of a seed, the mean
@@ -39,28 +34,22 @@ class Row:
         """PASS or FAIL, or what is missing before that can be said."""
         if len(self.values) < self.wanted:
             return f"{len(self.values)} of {self.wanted} seeds" if self.values else "not yet run"
-        claim = Claim(
-            metric=self.metric,
-            of=self.of,
-            goal=self.goal,
-            published=self.published,
-            expected=self.expected,
-            tolerance=self.tolerance,
-        )
-        return "PASS" if claim.holds(statistics.fmean(self.values)) else "FAIL"
+        return "PASS" if self.claim.holds(statistics.fmean(self.values)) else "FAIL"
 
     @property
     def ours(self) -> str:
         """The mean, and the standard deviation over seeds."""
         if not self.values:
             return ""
-        spread = f" ± {number(statistics.stdev(self.values), self.metric)}" if len(self.values) > 1 else ""
-        return f"{number(statistics.fmean(self.values), self.metric)}{spread}"
+        metric = self.claim.metric
+        spread = f" ± {number(statistics.stdev(self.values), metric)}" if len(self.values) > 1 else ""
+        return f"{number(statistics.fmean(self.values), metric)}{spread}"
 
     def cells(self) -> list[str]:
         """What a table shows, in the order of HEADS."""
-        metric = self.metric if self.of == "last" else f"{self.of} {self.metric}"
-        published = "" if self.published is None else number(self.published, self.metric)
+        claim = self.claim
+        metric = claim.metric if claim.of == "last" else f"{claim.of} {claim.metric}"
+        published = "" if claim.published is None else number(claim.published, claim.metric)
         minutes = "" if self.minutes is None else f"{self.minutes:.1f}"
         measured = ", ".join(filter(None, (self.date, self.hardware, self.commit and f"commit {self.commit}")))
         return [self.recipe, metric, published, self.ours, str(len(self.values)), self.result, minutes, measured]
@@ -89,7 +78,7 @@ def row_of(recipe: str, published: Published, claim: Claim, runs: Sequence[RunRe
     return Row(
         recipe=recipe,
         source=published.source,
-        **dataclasses.asdict(claim),
+        claim=claim,
         wanted=published.seeds,
         values=[value for _, value in measured],
         minutes=statistics.fmean(seconds) / 60 if seconds else None,
@@ -111,10 +100,16 @@ def to_text(rows: Sequence[Row], form: str) -> str:
 
 
 def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Every digit, from which `from_json` makes the rows again."""
-    return [dataclasses.asdict(row) for row in rows]
+    """Every digit, from which `from_json` makes the rows again; the keys of a claim stand among the others."""
+    stored = []
+    for row in rows:
+        plain = dataclasses.asdict(row)
+        claim = plain.pop("claim")
+        stored.append({"recipe": row.recipe, "source": row.source} | claim | plain)
+    return stored
 
 
 def from_json(stored: Sequence[dict[str, Any]]) -> list[Row]:
     """The inverse of `to_json`."""
-    return [Row(**row) for row in stored]
+    keys = [field.name for field in dataclasses.fields(Claim)]
+    return [Row(claim=Claim(**{key: row.pop(key) for key in keys}), **row) for row in map(dict, stored)]

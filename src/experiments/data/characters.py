@@ -42,7 +42,7 @@ class Characters(Text):
         if alphabet is not None and vocabulary_file is not None:
             raise ValueError("alphabet and vocabulary_file both give the symbols: set one of them to null")
         if vocabulary is None and vocabulary_file is not None:
-            alphabet = checked_characters(read_symbols(vocabulary_file, None), vocabulary_file)
+            alphabet = "".join(read_symbols(vocabulary_file, None, "character"))
         if vocabulary is None and alphabet is not None:
             Vocabulary(alphabet, separator="")  # no character may be there twice
         super().__init__(
@@ -64,11 +64,3 @@ def check_unknown(unknown: str | None) -> None:
     """ValueError unless it is one character, None or "auto"."""
     if unknown not in (None, AUTO) and len(unknown) != 1:
         raise ValueError(f"unknown must be one character, {AUTO} or null, got {unknown!r}")
-
-
-def checked_characters(symbols: list[str], file: str) -> str:
-    """The symbols as a string. ValueError if one is not one character."""
-    for number, symbol in enumerate(symbols, 1):
-        if len(symbol) != 1:
-            raise ValueError(f"{file} holds {symbol!r} as symbol {number}, which is not one character")
-    return "".join(symbols)

@@ -42,7 +42,7 @@ class Words(Text):
             if word is not None and word.split() != [word]:
                 raise ValueError(f"{name} must be one word or null, got {word!r}")
         if vocabulary is None and vocabulary_file is not None:
-            symbols = checked_words(read_symbols(vocabulary_file, unknown), vocabulary_file)
+            symbols = read_symbols(vocabulary_file, unknown, "word")
             vocabulary = Vocabulary(
                 symbols, separator=" ", unknown=unknown, lower_case=lower_case, end_of_line=end_of_line
             )
@@ -63,11 +63,3 @@ class Words(Text):
         )
         if self.vocabulary.end_of_line in self.vocabulary:
             self.sentence_end = self.vocabulary.symbols.index(self.vocabulary.end_of_line)
-
-
-def checked_words(symbols: list[str], file: str) -> list[str]:
-    """The symbols themselves. ValueError if one is no word."""
-    for number, symbol in enumerate(symbols, 1):
-        if symbol.split() != [symbol]:
-            raise ValueError(f"{file} holds {symbol!r} as symbol {number}, which is not one word")
-    return symbols

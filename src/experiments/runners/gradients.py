@@ -7,7 +7,6 @@ from typing import Literal
 
 from ..checkpoints.initial_weights import find_weights
 from ..config.checks import at_least
-from ..config.errors import ConfigError
 from ..config.figure import save_figure
 from ..experiment import Experiment
 from ..interfaces.data import Dataset, Window
@@ -20,7 +19,7 @@ from ..understanding import gradient_study as tables
 from ..understanding.gradient_study import START, TRAINED, Measurement, Study
 from ..understanding.lag_norms import check_has_gradients
 from ..understanding.tables import as_csv
-from .requirements import check_split
+from .requirements import windows_of
 
 log = logging.getLogger("experiments")
 
@@ -55,7 +54,7 @@ class Gradients:
         others = [experiment.with_weights(find_weights(name, experiment.store)) for name in self.others]
         networks = named([experiment, *others])
         dataset = experiment.build_dataset()
-        windows = self._windows(experiment, dataset)
+        windows = windows_of(dataset, self.split, experiment.settings.batch_size, 2 * self.lags)
         for each, name in networks:
             check_has_gradients(each.build_model(dataset), name)
         weights = experiment.initial_weights
@@ -79,15 +78,6 @@ class Gradients:
             self._store(run, studies, f"{experiment.choices['data']}, {self.split}")
         print(self._texts(studies))
         print("\n".join(str(run.folder / name) for name in ("gradient_norms.png", "truncations.png")))
-
-    def _windows(self, experiment: Experiment, dataset: Dataset) -> Sequence[Window]:
-        """Windows twice as long as the longest lag; of labelled sequences in the order of an epoch, not by length."""
-        check_split(dataset, self.split)
-        epoch = 0 if dataset.labelled else None
-        try:
-            return dataset.windows(self.split, experiment.settings.batch_size, 2 * self.lags, epoch)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
 
     def _reach(self, windows: Sequence[Window], dataset: Dataset) -> tuple[int, list[int]]:
         """The longest lag and the truncations that fit into the windows."""

@@ -14,6 +14,7 @@ from ..config.figure import names_in_any_script, save_figure
 from ..experiment import Experiment
 from ..interfaces.vocabulary import Vocabulary, shown
 from ..recording import open_run
+from ..scoring.lines import ids_of
 from ..understanding import neighbours as rows
 from ..understanding.map_figure import draw_map
 from ..understanding.neighbours import Map, Neighbour, SymbolVectors
@@ -69,10 +70,7 @@ class Neighbors:
         """The ids of the symbols of an option, in order. ConfigError with a near one if the vocabulary lacks one."""
         texts = [asked] if isinstance(asked, str) else asked or []
         symbols = [symbol for text in texts for symbol in vocabulary.split(text)]
-        try:
-            return [int(k) for k in vocabulary.encode(symbols, f"runner.{option}", strict=True)]
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        return [int(k) for k in ids_of(vocabulary, symbols, f"runner.{option}", strict=True)]
 
     def _triples(self, vocabulary: Vocabulary) -> list[tuple[int, int, int]]:
         ids = self._ids(vocabulary, self.analogy, "analogy")

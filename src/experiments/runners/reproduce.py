@@ -79,7 +79,7 @@ class Reproduce:
             rows += found
         print(to_text(rows, "github" if self.to == "markdown" else "simple"))
         if failed := [row for row in rows if row.result == "FAIL"]:
-            names = ", ".join(f"{row.metric} of {row.recipe}" for row in failed)
+            names = ", ".join(f"{row.claim.metric} of {row.recipe}" for row in failed)
             raise NotReproduced(f"{len(failed)} of {len(rows)} claims do not hold: {names}")
 
     def _keep(self, rows: Sequence[Row]) -> None:

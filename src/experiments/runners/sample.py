@@ -12,6 +12,7 @@ from ..config.errors import ConfigError
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import Model
+from ..scoring.lines import ids_of
 from ..training.device import Device
 from ..training.sampling import SamplingOptions, first_ids, generate
 from .requirements import required_weights
@@ -59,10 +60,7 @@ class Sample:
         """The ids (n,) of the prompt. Raises ConfigError if it is empty or not in the vocabulary."""
         if self.prompt is None:
             return first_ids(dataset)
-        try:
-            ids = dataset.vocabulary.encode(dataset.vocabulary.split(self.prompt), "runner.prompt", strict=True)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        ids = ids_of(dataset.vocabulary, dataset.vocabulary.split(self.prompt), "runner.prompt", strict=True)
         if not len(ids):
             raise ConfigError("runner.prompt is empty: give at least one symbol, or null for the text's first")
         return ids

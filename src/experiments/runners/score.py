@@ -16,7 +16,7 @@ from ..interfaces.vocabulary import Vocabulary
 from ..scoring.classes import TextLimit, classify_lines
 from ..scoring.forms import class_parts, likelihood_parts
 from ..scoring.likelihood import score_lines
-from ..scoring.lines import end_of_line, read_lines, symbols_of
+from ..scoring.lines import end_of_line, ids_of, read_lines, symbols_of
 from .requirements import required_weights
 
 
@@ -72,10 +72,7 @@ class Score:
         """The ids (n,) that are read first. ConfigError if the vocabulary lacks them."""
         if self.context is None:
             return np.empty(0, np.int32) if self.carry else end_of_line(vocabulary)
-        try:
-            return vocabulary.encode(vocabulary.split(self.context), "runner.context", strict=True)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        return ids_of(vocabulary, vocabulary.split(self.context), "runner.context", strict=True)
 
 
 def emit(parts: Iterable[str], output: str | None) -> None:

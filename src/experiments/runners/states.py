@@ -23,7 +23,7 @@ from ..understanding.saturation import saturation_metrics, saturation_rows, satu
 from ..understanding.state_study import Recording, record, value_rows, varying_units, windows_read
 from ..understanding.tables import Row, as_csv
 from ..understanding.text_properties import properties_of
-from .requirements import check_split
+from .requirements import windows_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +91,7 @@ class States:
             ids = read_text(dataset, self.text, self.file, experiment.data.options)
             windows: Sequence[Window] = text_windows(ids, len(ids) if is_whole else CHUNK)
         else:
-            windows = self._split_windows(dataset, None if is_whole else CHUNK)
+            windows = windows_of(dataset, self.split, 1, None if is_whole else CHUNK)
         if dataset.labelled:
             there, kind = len(windows), "sequences"
         else:
@@ -102,14 +102,6 @@ class States:
             return windows
         steps = self.measured_steps if dataset.labelled else max(self.measured_steps, self.skip + self.steps)
         return windows_read(windows, steps, self.skip + 1 if dataset.labelled else 1)
-
-    def _split_windows(self, dataset: Dataset, truncation: int | None) -> Sequence[Window]:
-        """Of labelled sequences in the order of an epoch, not by length."""
-        check_split(dataset, self.split)
-        try:
-            return dataset.windows(self.split, 1, truncation, 0 if dataset.labelled else None)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
 
 
 class Report:

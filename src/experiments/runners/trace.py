@@ -30,7 +30,7 @@ from ..understanding.trace_text import (
     trace_rows,
     weight_lines,
 )
-from .requirements import check_split
+from .requirements import windows_of
 
 MOST = 20_000_000  # numbers of the gradients of all steps together, beyond which nothing is computed
 
@@ -117,7 +117,10 @@ class Trace:
 
     def _window(self, experiment: Experiment, dataset: Dataset, model: Model) -> tuple[Window, State]:
         """One column without padding, and the state that enters it."""
-        windows = self._text_windows(experiment, dataset) if self.text is not None else self._windows(dataset)
+        if self.text is not None:
+            windows = self._text_windows(experiment, dataset)
+        else:
+            windows = windows_of(dataset, self.split, 1, self.steps)
         state: State = ()
         for k in range(len(windows)):
             window = windows[k]
@@ -129,13 +132,6 @@ class Trace:
             with torch.no_grad(), experiment.device.autocast():
                 state = model(*experiment.device.tensors(window), state)[1]
         raise ConfigError(f"runner.window={self.window} is not there: there are {len(windows):,} of {self.steps} steps")
-
-    def _windows(self, dataset: Dataset) -> Sequence[Window]:
-        check_split(dataset, self.split)
-        try:
-            return dataset.windows(self.split, 1, self.steps, 0 if dataset.labelled else None)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
 
     def _text_windows(self, experiment: Experiment, dataset: Dataset) -> Sequence[Window]:
         if dataset.labelled:

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import torch
 
-from ..config.errors import ConfigError
 from ..interfaces.data import Window
 from ..interfaces.model import Model, State
 from ..interfaces.vocabulary import Vocabulary
 from ..training.device import Device
 from ..training.metrics import LN2, perplexity
-from .lines import pieces_of
+from .lines import ids_of, pieces_of
 
 NUMBERS = 1 << 22  # log-probabilities that are computed at once: bounds memory, does not change the result
 WIDE = decimal.Context(prec=12, Emin=decimal.MIN_EMIN)  # holds the probability of any text
@@ -88,7 +87,7 @@ def score_lines(
     for number, symbols in enumerate(lines, 1):
         if not carry:
             state, before = model.initial_state(1), context
-        ids = _encoded(vocabulary, symbols, number)
+        ids = ids_of(vocabulary, symbols, f"line {number}")
         read = np.concatenate([before, ids]).astype(np.int64)
         nats = np.full(len(ids), math.nan)
         if len(read) > 1:
@@ -97,13 +96,6 @@ def score_lines(
             nats[len(ids) - len(own) :] = own
         before = read[-1:]
         yield ScoredLine(number, symbols, _as_written(vocabulary, symbols, ids), ids == unknown, nats)
-
-
-def _encoded(vocabulary: Vocabulary, symbols: Sequence[str], number: int) -> np.ndarray:
-    try:
-        return vocabulary.encode(symbols, f"line {number}")
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
 
 
 def _as_written(vocabulary: Vocabulary, symbols: Sequence[str], ids: np.ndarray) -> list[str]:

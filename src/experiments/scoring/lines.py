@@ -3,7 +3,7 @@
 import io
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,14 @@ def end_of_line(vocabulary: Vocabulary) -> np.ndarray:
         return vocabulary.encode(vocabulary.split("\n"), strict=True)
     except ValueError:
         return np.empty(0, np.int32)
+
+
+def ids_of(vocabulary: Vocabulary, symbols: Sequence[str], where: str, *, strict: bool = False) -> np.ndarray:
+    """Symbols -> ids (n,). ConfigError that says `where` the vocabulary lacks one; unknown ones count if `strict`."""
+    try:
+        return vocabulary.encode(symbols, where, strict=strict)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def pieces_of(vocabulary: Vocabulary, ids: np.ndarray) -> list[str]:

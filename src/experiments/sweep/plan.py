@@ -92,11 +92,9 @@ class Proposer(Protocol):
 
     def propose(self, batch: int | None) -> list[Job]:
         """The next jobs, at most `batch` of a search; none when there are no more."""
-        ...
 
     def observe(self, job: Job, record: RunRecord) -> None:
         """Learn how a proposed job ended."""
-        ...
 
 
 class Grid:

@@ -42,11 +42,9 @@ class Launcher(Protocol):
     @property
     def num_workers(self) -> int | None:
         """Jobs that it runs side by side on this machine; None if it does not say."""
-        ...
 
     def launch(self, plans: Sequence[str], session: Mapping[str, Any], first: int) -> list[Any]:
         """Run jobs by the paths of their plans, counted from `first`; what each returned or raised."""
-        ...
 
 
 class Scheduler:

@@ -4,27 +4,22 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from .sources import MAX_BYTES, Key, TextOptions, decode_text, digest_of, in_order, shown, typed
+from .sources import MAX_BYTES, Key, LabelledSource, TextOptions, decode_text, in_order, shown, typed
 from .splits import split_of
 
 LAYOUT = "train/LABEL/*.txt and test/LABEL/*.txt (valid/ too), or LABEL/*.txt"
 
 
-class LabelFolders:
-    """A source (see `sources.LabelledSource`): the .txt files of some folders, one for each split and label."""
-
-    findings: Sequence[str] = ()
+class LabelFolders(LabelledSource):
+    """The .txt files of some folders, one for each split and label."""
 
     def __init__(self, place: Path, folders: Mapping[tuple[str, str], Path], encoding: str, notes: Sequence[str] = ()):
         self.place, self._folders, self._encoding = place, folders, encoding
         self.groups = list(folders)
         self.notes = list(notes)
 
-    def digest(self) -> str:
-        """32 hexadecimal digits over the names and bytes of the texts."""
-        return digest_of(self._parts())
-
     def _parts(self) -> Iterator[bytes]:
+        """The names and bytes of the texts."""
         yield self._encoding.encode()
         for key, content in self._files():
             yield os.fsencode("/".join(map(str, key)))

@@ -5,12 +5,12 @@ import itertools
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ...config.errors import first_line
 from .label_folders import LabelFolders, split_folders, visible
-from .sources import MAX_BYTES, Key, LabelledSource, decode_text, digest_of, shown, typed, unpacking
+from .sources import MAX_BYTES, Key, LabelledSource, decode_text, shown, typed, unpacking
 from .table_source import ENDINGS
 
 LABELS = ("neg", "pos")
@@ -76,20 +76,18 @@ def advice(place: Path) -> str:
     return f"; labels of your own are data=labelled {typed(place)}"
 
 
-class ReviewArchive:
-    """A source (see `sources.LabelledSource`): the labelled reviews of a tar archive."""
+class ReviewArchive(LabelledSource):
+    """The labelled reviews of a tar archive."""
 
     groups = GROUPS
-    notes: Sequence[str] = ()
-    findings: Sequence[str] = ()
 
     def __init__(self, place: Path):
         self.place = place
 
-    def digest(self) -> str:
-        """32 hexadecimal digits over the archive's bytes."""
+    def _parts(self) -> Iterator[bytes]:
+        """The archive's bytes."""
         with self.place.open("rb") as archive:
-            return digest_of(iter(lambda: archive.read(1 << 20), b""))
+            yield from iter(lambda: archive.read(1 << 20), b"")
 
     def texts(self) -> Iterator[tuple[Key, str]]:
         """Every labelled review, in the order in which they are found.

@@ -1,11 +1,12 @@
 """What labelled texts are read from: a source yields texts, each with its split and its label."""
 
+import abc
 import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ...config.errors import first_line
 from .reading import MARKS, OTHER_ENCODING, check_encoding
@@ -34,36 +35,25 @@ class TextOptions(NamedTuple):
     strict: bool = True  # every label must have training texts
 
 
-class LabelledSource(Protocol):
+class LabelledSource(abc.ABC):
     """Texts with labels on disk."""
 
-    @property
-    def place(self) -> Path:
-        """The file or the folder."""
-        ...
-
-    @property
-    def groups(self) -> Sequence[tuple[str, str]]:
-        """Splits and labels that must not be without texts."""
-        ...
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Sentences for the log about what is there beside the texts."""
-        ...
-
-    @property
-    def findings(self) -> Sequence[str]:
-        """Sentences for the log about the texts, complete once they were read; they depend on what `digest` covers."""
-        ...
+    place: Path  # the file or the folder
+    groups: Sequence[tuple[str, str]] = ()  # splits and labels that must not be without texts
+    notes: Sequence[str] = ()  # sentences for the log about what is there beside the texts
+    findings: Sequence[str] = ()  # such about the texts, complete once they were read; `digest` covers them
 
     def digest(self) -> str:
         """32 hexadecimal digits over all that decides what is read."""
-        ...
+        return digest_of(self._parts())
 
+    @abc.abstractmethod
+    def _parts(self) -> Iterator[bytes]:
+        """What the digest is of, piece by piece."""
+
+    @abc.abstractmethod
     def texts(self) -> Iterator[tuple[Key, str]]:
         """Every text, in any order. Raises ValueError that names what cannot be used."""
-        ...
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .label_folders import visible
-from .sources import MAX_BYTES, Key, TextOptions, digest_of, in_order, label_name, one_spelling, shown, typed
+from .sources import MAX_BYTES, Key, LabelledSource, TextOptions, in_order, label_name, one_spelling, shown, typed
 from .splits import split_of
 from .tables import Table, read_table
 
@@ -26,21 +26,16 @@ LABELS = [
 FEW = 20  # rows, up to which each may have a label of its own
 
 
-class LabelTables:
-    """A source (see `sources.LabelledSource`): a column of texts and a column of labels in one table for each split."""
-
-    groups: Sequence[tuple[str, str]] = ()
+class LabelTables(LabelledSource):
+    """A column of texts and a column of labels in one table for each split."""
 
     def __init__(self, place: Path, files: Mapping[str, Path], options: TextOptions, notes: Sequence[str] = ()):
         self.place, self._files, self._options = place, files, options
         self.notes = list(notes)
         self.findings: list[str] = []
 
-    def digest(self) -> str:
-        """32 hexadecimal digits over the files and the options."""
-        return digest_of(self._parts())
-
     def _parts(self) -> Iterator[bytes]:
+        """The files and the options."""
         yield repr(self._options._replace(strict=True)).encode()
         for split, file in self._files.items():
             yield f"{split} {kind_of(file)}".encode()
