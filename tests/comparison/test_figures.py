@@ -9,10 +9,12 @@ import random
 import numpy as np
 import pytest
 
+from experiments.comparison.columns import Layout
 from experiments.comparison.figures import draw
 from experiments.comparison.importance import importance
 from experiments.comparison.measures import mean
 from experiments.comparison.report import Report
+from experiments.config.figure import places_of
 from experiments.tracking.record import RunRecord
 
 from .fabricated import a_run, grid
@@ -134,6 +136,21 @@ def test_curves_have_the_axes_that_the_runs_chose():
     assert (plot.get_xlabel(), list(plot.lines[0].get_xdata())) == ("epoch", [1, 2, 3, 4, 5, 6])
     assert drawn(curve_x="targets").get_xlabel() == "training targets seen"
     assert [drawn(curve_scale=scale).get_yscale() for scale in ("linear", "log")] == ["linear", "log"]
+
+
+def test_curves_over_seconds_have_the_seconds_that_the_epochs_took():
+    runs = with_epochs(sweep(model=["torch_lstm"], truncation=[5]), curve_x="targets")
+    for rate, run in zip((100.0, 200.0, 400.0), runs, strict=True):  # an epoch of 1,000 targets takes 10, 5, 2.5 s
+        ends = run.metrics["train/epoch"]
+        run.metrics["train/targets_per_second"] = {step: rate * (1 + (step > 1000)) for step in ends}
+    plot = axes_of(draw(runs, ["model", "seed"], "grid", Layout(curve_x="seconds"))["curves"])
+    assert plot.get_xlabel() == "seconds of training"
+    first, later = np.mean([10, 5, 2.5]), np.mean([5, 2.5, 1.25])
+    assert list(plot.lines[0].get_xdata()) == pytest.approx([first + k * later for k in range(6)])
+    assert places_of([500, 1000, 7000], "seconds", runs[0].metrics) == pytest.approx([5, 10, 40])
+    del runs[0].metrics["train/targets_per_second"]  # as an n-gram model has none
+    plot = axes_of(draw(runs, ["model", "seed"], "grid", Layout(curve_x="seconds"))["curves"])
+    assert plot.get_xlabel() == "training targets seen"
 
 
 def test_curves_of_labels_show_the_accuracy_and_those_of_numbers_the_squared_error():
@@ -380,9 +397,9 @@ def test_no_legend_covers_data():
 
 def test_figures_of_another_metric_and_of_single_runs():
     runs = sweep(model=list(FLOORS), truncation=[5, 35])
-    figures = draw(runs, ["model", "truncation", "seed"], "grid", "test/loss")
+    figures = draw(runs, ["model", "truncation", "seed"], "grid", Layout(metric="test/loss"))
     assert axes_of(figures["by_model"]).get_ylabel() == "best test loss (per target)"
     assert "valid perplexity by training targets" in axes_of(figures["curves"]).get_title()
-    single = draw(runs[:2], None, None, one_by_one=True)
+    single = draw(runs[:2], None, None, Layout(one_by_one=True))
     assert set(single) == {"curves", "by_run"}
     assert legend_of(single["curves"]) == [run.name for run in runs[:2]]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..comparison.columns import EVERYTHING
 from ..comparison.grouping import parsed
 from ..comparison.report import Report
-from ..comparison.table import EVERYTHING
 from ..experiment import store_of
 from ..runners.compare import report_of
 from ..tracking.record import RunRecord

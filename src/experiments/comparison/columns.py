@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..config.errors import ConfigError, unknown
+from ..config.figure import XAxis
 from ..tracking.record import RunRecord
 from .grouping import Value, parsed, value_on
 from .measures import Mean, mean
@@ -24,6 +25,7 @@ class Layout(NamedTuple):
     metric: str | None = None  # SPLIT/METRIC that decides which row is best; None: the loss
     sort: str | None = None  # a column, -NAME the largest first; None: by the axes
     top: int | None = None  # so many of the best rows; None: all
+    curve_x: XAxis | None = None  # the horizontal axis of the curves; None: as the runs chose
     one_by_one: bool = False  # a row for each run, with its name, instead of means over seeds
 
     @property
@@ -35,6 +37,9 @@ class Layout(NamedTuple):
     def chooses(self) -> bool:
         """Whether the usual columns are left out."""
         return any(not name.startswith("+") for name in self.columns)
+
+
+EVERYTHING = Layout()
 
 
 def with_column(frame: pd.DataFrame, name: str, rows: Sequence[Members], option: str) -> tuple[pd.DataFrame, str]:

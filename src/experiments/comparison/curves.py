@@ -1,9 +1,10 @@
 """The learning curves of a comparison: means over seeds, in the axes that the runs chose for their own."""
 
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ..config.figure import COLOURS, FEW_EPOCHS, Scale, XAxis, empty_figure, epochs_at, scale_scores, scale_x
+from ..config.figure import COLOURS, FEW_EPOCHS, X_LABELS, Scale, XAxis, empty_figure, places_of, scale_scores, scale_x
 from ..tracking.folder import JOURNAL
 from ..tracking.journal import points_of
 from ..tracking.record import RunRecord
@@ -31,20 +32,24 @@ class Curves(NamedTuple):
     training: dict[Combination, Curve]  # within epochs, where these are few and the runs' journals are here
 
     @classmethod
-    def of(cls, runs: Sequence[RunRecord], axes: Sequence[Axis], criterion: Criterion) -> "Curves | None":
+    def of(
+        cls, runs: Sequence[RunRecord], axes: Sequence[Axis], criterion: Criterion, x: XAxis | None = None
+    ) -> "Curves | None":
         """The mean of every combination as far as all its runs go; None if there is nothing to draw.
 
-        Of a combination its completed runs count, or all if none of them completed.
+        Of a combination its completed runs count, or all if none of them completed. `x` None: as the runs chose.
         """
-        has_epochs = all(run.metrics[criterion.key].keys() <= run.metrics.get("train/epoch", {}).keys() for run in runs)
-        x = cast(XAxis, common(runs, "runner.curve_x", "epochs") if has_epochs else "targets")
+        x = x or cast(XAxis, common(runs, "runner.curve_x", "epochs"))
+        x = x if all(run.metrics[criterion.key].keys() <= ends_of_epochs(run, x) for run in runs) else "targets"
         members = {key: completed(found) or found for key, found in grouped(runs, axes).items()}
-        single = {k: [placed(run, run.metrics[criterion.key], x) for run in seeds] for k, seeds in members.items()}
+        single = {
+            key: [placed(run, run.metrics[criterion.key], x, seeds) for run in seeds] for key, seeds in members.items()
+        }
         scores = {key: curve for key, seeds in single.items() if (curve := mean_curve(seeds))}
         training = {}
         if scores and criterion.split == "valid" and max(map(len, scores.values())) <= FEW_EPOCHS:
             for key in scores:
-                within = [placed(run, within_epochs(run, criterion.metric), x) for run in members[key]]
+                within = [placed(run, within_epochs(run, criterion.metric), x, members[key]) for run in members[key]]
                 training[key] = mean_curve(within)
         scale = cast(Scale, common(runs, "runner.curve_scale", "auto"))
         return cls(axes, criterion, x, scale, scores, single, training) if scores else None
@@ -63,11 +68,18 @@ def common(runs: Sequence[RunRecord], option: str, default: str) -> str:
     return found.pop() if len(found) == 1 else default
 
 
-def placed(run: RunRecord, values: Mapping[int, float], x: XAxis) -> dict[float, float]:
-    """The values of a run by their place on the horizontal axis in place of their step."""
-    if x == "targets" or not values:
-        return {float(step): value for step, value in values.items()}
-    return dict(zip(epochs_at(list(values), run.metrics["train/epoch"]), values.values()))
+def ends_of_epochs(run: RunRecord, x: XAxis) -> Set[int]:
+    """The steps at which epochs ended, as far as the run has what the places of others on this axis follow from."""
+    return run.metrics.get("train/targets_per_second" if x == "seconds" else "train/epoch", {}).keys()
+
+
+def placed(run: RunRecord, values: Mapping[int, float], x: XAxis, seeds: Sequence[RunRecord]) -> dict[float, float]:
+    """The values of a run by their place on the horizontal axis in place of their step.
+
+    Seconds are the mean over all `seeds` of its combination, whose curve is a mean at the same targets.
+    """
+    places = [places_of(list(values), x, each.metrics) for each in (seeds if x == "seconds" else [run])]
+    return dict(zip(map(statistics.fmean, zip(*places)), values.values()))
 
 
 def within_epochs(run: RunRecord, metric: str) -> dict[int, float]:
@@ -83,7 +95,7 @@ def mean_curve(seeds: Sequence[Mapping[float, float]]) -> Curve:
 
 
 def draw_curves(curves: Curves) -> "Figure":
-    """Scores against epochs or training targets, with 95 % bands; of many the best coloured, the others grey.
+    """Scores against epochs, training targets or seconds, with 95 % bands; of many the best coloured, the others grey.
 
     Of fewer than three seeds each run is a thin line, and there is no band.
     """
@@ -118,12 +130,11 @@ def describe(figure: "Figure", plot: "Axes", curves: Curves, num_grey: int) -> N
     log = " (log scale)" if plot.get_yscale() == "log" else ""
     plot.set_ylabel(label(curves.criterion, "") + log)
     thin = "\nthin: training, within epochs" if any(curves.training.values()) else ""
-    what = "epoch" if curves.x == "epochs" else "training targets"
     is_one = len(curves.axes) == 1 and curves.axes[0].lead == "run"
     seeds = (
         "" if is_one else f", {seeds_text([len(curves.seeds[key]) for key in curves.scores], 'mean, thin: each run')}"
     )
-    plot.set_title(f"{curves.criterion.key.replace('/', ' ')} by {what}{seeds}{thin}")
+    plot.set_title(f"{curves.criterion.key.replace('/', ' ')} by {X_LABELS[curves.x]}{seeds}{thin}")
     plot.grid(alpha=0.3)
 
 

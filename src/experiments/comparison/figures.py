@@ -8,6 +8,7 @@ import numpy as np
 from ..config.figure import empty_figure, is_logarithmic, plain_numbers
 from ..tracking.record import RunRecord
 from .axis_figures import Axis, draw_against_axis
+from .columns import EVERYTHING, Layout
 from .curves import Curves, draw_curves
 from .grouping import compared_axes, group, leading, levels, varying
 from .importance import importance
@@ -28,22 +29,21 @@ def draw(
     runs: Sequence[RunRecord],
     axes: Sequence[str] | None,
     search: str | None,
-    metric: str | None = None,
-    one_by_one: bool = False,
+    layout: Layout = EVERYTHING,
 ) -> "dict[str, Figure]":
     """Name -> figure: all that can be drawn of these runs, so none if no run has a score.
 
     `search` says how the combinations were chosen: for a search every run is shown, for a grid means over seeds.
-    `metric` is what decides, None: what describes the task. One by one: a curve for each run, and no axes.
+    Of the layout the metric counts, None: what describes the task, and `curve_x`; one by one: a curve for each run.
     """
-    criterion = criterion_of(runs, metric)
-    axes = ["run"] if one_by_one else compared_axes(runs, axes)
+    criterion = criterion_of(runs, layout.metric)
+    axes = ["run"] if layout.one_by_one else compared_axes(runs, axes)
     tried = [run for run in runs if criterion.score(run) is not None]
     is_search = search in SEARCHES
     varied = [Axis(axis, ()) for axis in varying(tried, axes)] if is_search else axes_of(tried, axes)
     figures = {}
     by_epoch = criterion if criterion.split != "test" else criterion_of(runs)
-    if curves := Curves.of([run for run in tried if by_epoch.key in run.metrics], varied, by_epoch):
+    if curves := Curves.of([run for run in tried if by_epoch.key in run.metrics], varied, by_epoch, layout.curve_x):
         figures["curves"] = draw_curves(curves)
     if is_search:
         figures |= {f"by_{axis.lead}": draw_scatter(tried, axis, criterion) for axis in varied}

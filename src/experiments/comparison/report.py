@@ -14,13 +14,13 @@ from ..interfaces.task import Task
 from ..tracking.record import RunRecord
 from . import figures as drawing
 from . import rendering
-from .columns import Layout
+from .columns import EVERYTHING, Layout
 from .comparability import note
 from .head import Head
 from .latex import to_latex
 from .objective import LOWEST_LOSS, Objective
 from .screen import to_screen
-from .table import EVERYTHING, Table, compare
+from .table import Table, compare
 
 KINDS = {"symbols": "language models", "labels": "labels", "numbers": "numbers as targets"}
 
@@ -49,7 +49,7 @@ class Part:
         """File name -> content in this form: png, pdf or svg."""
         files, layout = {}, self.layout
         with names_in_any_script():
-            drawn = drawing.draw(self.runs, self.axes, self.search, layout.metric, layout.one_by_one)
+            drawn = drawing.draw(self.runs, self.axes, self.search, layout)
             for name, figure in drawn.items():
                 files[f"{name.replace('/', '-')}.{form}"] = encoded(figure, form)
         return files

@@ -8,8 +8,8 @@ import pandas as pd
 
 from ..tracking.record import RunRecord
 from .columns import BEST as BEST
+from .columns import EVERYTHING, Layout, Members, kept, order_of, with_column, with_half_width
 from .columns import HALF_WIDTH as HALF_WIDTH
-from .columns import Layout, Members, kept, order_of, with_column, with_half_width
 from .comparability import TYPES, unknown_share
 from .grouping import Combination, Value, compared_axes, group, levels
 from .measures import Criterion, completed, criterion_of, mean
@@ -17,7 +17,6 @@ from .objective import LOWEST_LOSS, Objective
 
 BITS = "test/bits_per_character"
 COSTS = ("updates", "seconds", "targets_per_second", "num_parameters")
-EVERYTHING = Layout()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,12 +35,12 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MAX_MARKERS = 40  # on a line
 DECADE = 10.0  # values that span this factor or more are drawn on a logarithmic axis, unless another scale is chosen
 FEW_EPOCHS = 3  # up to which training is drawn by its interval/* points
-X_LABELS = {"epochs": "epoch", "targets": "training targets seen"}
+X_LABELS = {"epochs": "epoch", "targets": "training targets seen", "seconds": "seconds of training"}
 
 UNDATED: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 Scale = Literal["auto", "linear", "log"]
-XAxis = Literal["epochs", "targets"]
+XAxis = Literal["epochs", "targets", "seconds"]
 
 
 @contextlib.contextmanager
@@ -144,6 +144,26 @@ def round_numbers(axis: "Axis", whole: bool = True) -> None:
     axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=whole))
 
 
+def places_of(steps: Sequence[int], x: XAxis, metrics: Mapping[str, Mapping[int, float]]) -> list[float]:
+    """Where steps, which are training targets seen, are on a horizontal axis; `metrics` are those of the run."""
+    if x == "targets" or not steps:
+        return [float(step) for step in steps]
+    if x == "epochs":
+        return epochs_at(steps, metrics["train/epoch"])
+    return seconds_at(steps, metrics["train/targets_per_second"])
+
+
+def seconds_at(steps: Sequence[int], rates: Mapping[int, float]) -> list[float]:
+    """Steps in training targets -> seconds of training, without those of validation.
+
+    `rates` are the mean targets per second of each epoch, by the step at which it ended; the last one goes on.
+    """
+    ends, speeds = [0, *rates], [*rates.values()]
+    ends.append(max(ends[-1], *steps) + 1)
+    known = np.cumsum([0.0, *(np.diff(ends) / [*speeds, speeds[-1]])])
+    return [float(place) for place in np.interp(steps, ends, known)]
+
+
 def epochs_at(steps: Sequence[int], ends: Mapping[int, float]) -> list[float]:
     """Steps in training targets -> epochs, within one by the share of its targets.
 
@@ -156,11 +176,11 @@ def epochs_at(steps: Sequence[int], ends: Mapping[int, float]) -> list[float]:
 
 
 def scale_x(axes: "Axes", x: XAxis, places: Sequence[float]) -> None:
-    """Label and numbers of a horizontal axis of epochs or of training targets that has points at these places."""
+    """Label and numbers of a horizontal axis that has points at these places."""
     from matplotlib.ticker import StrMethodFormatter
 
     axes.set_xlabel(X_LABELS[x])
-    if x == "targets":
+    if x != "epochs":
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     whole = all(float(place).is_integer() for place in places)
     round_numbers(axes.xaxis, whole)

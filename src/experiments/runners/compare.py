@@ -19,6 +19,7 @@ from ..comparison.report import Report, write
 from ..config.binding import bind
 from ..config.checks import at_least
 from ..config.errors import ConfigError
+from ..config.figure import XAxis
 from ..config.paths import cache_folder
 from ..config.recorded_form import todays_form
 from ..experiment import Experiment, late_arguments
@@ -49,6 +50,7 @@ class Compare:
         metric: str | None,
         sort: str | None,
         top: int | None,
+        curve_x: XAxis | None,
         rows: Literal["auto", "seeds", "runs"],
         width: int | None,
         paired: Literal["train", "valid", "test"] | None,
@@ -59,7 +61,7 @@ class Compare:
         at_least(0, width=width)
         at_least(100, resamples=resamples)
         self.runs, self.to, self.output, self.rows, self.width = as_list(runs), to, output, rows, width
-        self.layout = Layout(tuple(as_list(columns)), metric, sort, top)
+        self.layout = Layout(tuple(as_list(columns)), metric, sort, top, curve_x=curve_x)
         self.paired, self.block, self.resamples = paired, block, resamples
 
     def run(self, experiment: Experiment) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from ..checkpoints import training_state
 from ..config.checks import above, at_least
 from ..config.errors import ConfigError
+from ..config.figure import XAxis
 from ..experiment import Experiment
 from ..interfaces.data import Dataset
 from ..interfaces.model import CountedModel, Model
@@ -41,7 +42,7 @@ class Train:
         checkpoint_targets_interval: int | None,
         keep: Literal["all", "best"],
         print_every: int | None,
-        curve_x: Literal["epochs", "targets"],
+        curve_x: XAxis,
         curve_scale: Literal["auto", "linear", "log"],
         gradients_interval: int | None,
         gradients_lags: int,

@@ -12,8 +12,8 @@ from ..config.figure import (
     Scale,
     XAxis,
     empty_panels,
-    epochs_at,
     names_in_any_script,
+    places_of,
     save_figure,
     scale_scores,
     scale_x,
@@ -64,9 +64,7 @@ class Curves(NamedTuple):
 
     def places(self, steps: Sequence[int]) -> list[float]:
         """Where these steps are on the horizontal axis."""
-        if self.x == "targets":
-            return list(map(float, steps))
-        return epochs_at(steps, self.series["train/epoch"])
+        return places_of(steps, self.x, self.series)
 
 
 def draw_learning_curve(points: Iterable[Point], path: Path, title: str, task: Task, x: XAxis, scale: Scale) -> None:
