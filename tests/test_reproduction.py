@@ -100,10 +100,11 @@ def test_a_page_shows_the_rows_that_are_kept(tmp_path):
     assert page.read_text() == f"before\n<!-- results -->\n{table}\n<!-- results -->\nafter\n"
 
 
-def test_the_table_of_the_recipes_page_is_that_of_the_kept_results():
-    docs = reproduce.HOME / "docs"
-    rows = from_json(json.loads((docs / "results.json").read_text()))
-    assert to_text(rows, "github") == (docs / "recipes.md").read_text().split(f"{reproduce.MARK}\n")[1].rstrip("\n")
+@pytest.mark.parametrize("page", ["docs/recipes.md", "README.md"])
+def test_the_table_of_a_page_is_that_of_the_kept_results(page):
+    home = reproduce.HOME
+    rows = from_json(json.loads((home / "docs" / "results.json").read_text()))
+    assert to_text(rows, "github") == (home / page).read_text().split(f"{reproduce.MARK}\n")[1].rstrip("\n")
 
 
 @pytest.mark.parametrize(

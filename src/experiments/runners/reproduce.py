@@ -41,7 +41,7 @@ class Reproduce:
 
     The seeds of a recipe are a sweep: what was interrupted goes on, what is there is not trained again. With `output`
     the rows are also kept in a JSON file, in which a recipe that was measured before is replaced, and with `page` the
-    table of all rows of that file is put between two lines `<!-- results -->` of a Markdown file. Raises NotReproduced
+    table of all rows of that file is put between two lines `<!-- results -->` of Markdown files. Raises NotReproduced
     at the end if a claim does not hold.
     """
 
@@ -53,16 +53,17 @@ class Reproduce:
         seeds: int | None,
         to: Literal["screen", "markdown"],
         output: str | None,
-        page: str | None,
+        page: str | list[str] | None,
     ):
         at_least(1, seeds=seeds)
         if page is not None and output is None:
             raise ValueError("page shows what output keeps: give runner.output=results.json too")
-        self.tier, self.train, self.seeds, self.to, self.output, self.page = tier, train, seeds, to, output, page
+        self.tier, self.train, self.seeds, self.to, self.output = tier, train, seeds, to, output
+        self.pages = [Path(name) for name in ([page] if isinstance(page, str) else page or [])]
 
     def run(self, experiment: Experiment) -> None:
-        if self.page is not None:
-            around_table(Path(self.page))  # before anything is trained
+        for page in self.pages:
+            around_table(page)  # before anything is trained
         rows: list[Row] = []
         typed = passed_on(experiment.command)
         for recipe, published in self._chosen(experiment):
@@ -86,8 +87,8 @@ class Reproduce:
         """The rows of a recipe into the file and the page, before the next is trained."""
         if self.output is not None:
             kept = keep(rows, Path(self.output))
-            if self.page is not None:
-                fill(Path(self.page), kept)
+            for page in self.pages:
+                fill(page, kept)
 
     def _chosen(self, experiment: Experiment) -> Iterator[tuple[str, Published]]:
         """Recipes with what they reproduce. ConfigError for a recipe that says nothing of it."""
