@@ -52,3 +52,13 @@ def window(steps: int, columns: int, seed: int = 1):
     """Random inputs and targets (T, B)."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(SYMBOLS, (2, steps, columns), generator=generator).unbind()
+
+
+def gradients_agree(function, points, cell: str, every_entry: bool) -> bool:
+    """Whether gradients are those of numerical differences: every entry, or the product with random vectors.
+
+    The product needs two calls of the function instead of two for each number, and one wrong entry changes it.
+    Gradients written by hand are checked entry by entry once for each cell and form; those of autograd need it less.
+    """
+    near_kinks = {"eps": 1e-7, "atol": 1e-5} if cell == "relu" else {}  # where no derivative is
+    return torch.autograd.gradcheck(function, points, fast_mode=not every_entry, **near_kinks)
