@@ -13,7 +13,14 @@ from experiments.understanding import gradient_course
 from .test_resume import exact, stopped, text  # noqa: F401 - fixtures
 
 MEASURED = ("runner.gradients_interval=11", "runner.gradients_lags=6")
-DROPOUT = ("model.output_dropout=0.3", "epochs=5")
+DROPOUT = ("model.output_dropout=0.3", "epochs=2")
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Pictures take most of a short training; one test draws them."""
+    monkeypatch.setattr(gradient_course, "draw_norms", lambda *_: None)
+    monkeypatch.setattr(gradient_course, "save_figure", lambda _, picture: picture.touch())
 
 
 def points(folder, kind: str) -> dict[tuple[str, int], float]:
@@ -36,11 +43,12 @@ def test_measuring_changes_no_bit_of_a_training_nor_its_identity(train, text, mo
     steps = {step for _, step in points(measured.folder, "gradients")}
     epochs = sorted({step for _, step in points(measured.folder, "train")})
     assert {0, *epochs} < steps
-    assert len(steps) == 11  # before training, and every half of five epochs of 22 updates
+    assert len(steps) == 5  # before training, and every half of two epochs of 22 updates
     names = {path.name for path in measured.folder.glob("gradient_norms*")}
-    assert names == {f"gradient_norms_{updates}.png" for updates in range(0, 111, 11)}
+    assert names == {f"gradient_norms_{updates}.png" for updates in range(0, 45, 11)}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_its_numbers_are_those_of_the_gradients_runner(command, train, text):  # noqa: F811
     """After the last epoch, which is the best here: the same windows, steps and weights."""
     run = train(*text, "epochs=2", "precision=float64", "eval_batch_size=1", *MEASURED)
@@ -59,6 +67,7 @@ def test_its_numbers_are_those_of_the_gradients_runner(command, train, text):  #
         assert found[f"gradients/{part}/lag_5_relative", last] == pytest.approx(ratio, rel=1e-12)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("owner", "method", "at"), [("course", "measure_lag_norms", 2), ("updates", "update", 40)])
 def test_a_run_stopped_anywhere_has_every_measurement_once(train, text, stopped, owner, method, at):  # noqa: F811
     owners = {"course": gradient_course, "updates": tbptt.TruncatedBptt}
@@ -70,6 +79,7 @@ def test_a_run_stopped_anywhere_has_every_measurement_once(train, text, stopped,
     assert points(folder, "gradients") == points(undisturbed.folder, "gradients")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_stopped_run_can_be_measured_from_then_on(train, stopped):  # noqa: F811
     folder = stopped(tbptt.TruncatedBptt, "update", 3)
     train(f"resume={folder.name}", *MEASURED)
