@@ -19,7 +19,7 @@ from ..conftest import values
 
 TEXT = "the quick brown fox jumps over the lazy dog and the dog sleeps. " * 12
 SMALL = ("batch_size=4", "epochs=3", "truncation=7", "model.hidden_size=8", "threads=1")
-OFTEN = ("runner.checkpoint_targets_interval=1", "runner.log_interval=2")
+OFTEN = ("runner.checkpoint_targets_interval=100", "runner.log_interval=2")  # after every fourth update
 
 
 @pytest.fixture
@@ -30,11 +30,7 @@ def text(tmp_path):
         "data=characters",
         "data.path=text.txt",
         *split,
-        "batch_size=4",
-        "epochs=3",
-        "truncation=7",
-        "model.hidden_size=8",
-        "threads=1",
+        *SMALL,
         *OFTEN,
     )
 
@@ -184,13 +180,21 @@ def test_another_number_of_threads_logs_a_warning(command, stopped):
 
 def test_a_checkpoint_cut_at_any_length_falls_back_to_the_one_before(command, train, text, stopped):
     undisturbed = exact(train(*text).folder)
-    folder = stopped(tbptt.TruncatedBptt, "update", 20)
+    folder = stopped(tbptt.TruncatedBptt, "update", 19)
     kept = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "lock"}
     whole = kept["last.pt"]
-    for part in range(20):
+
+    def cut(part: int) -> None:
         for name, content in kept.items():
             (folder / name).write_bytes(content)
         (folder / "last.pt").write_bytes(whole[: len(whole) * part // 20])
+
+    for part in range(20):
+        cut(part)
+        newest = checkpoint.load_newest([folder / "last.pt", folder / "previous.pt"])
+        assert newest["loop"]["updates"] == 16  # and not 19
+    for part in range(0, 20, 4):
+        cut(part)
         outcome = command(f"resume={folder.name}", "tracker=memory")
         assert outcome.code == 0, outcome.error
         assert "trying the previous checkpoint" in outcome.out
@@ -359,7 +363,7 @@ def test_a_second_signal_stops_in_the_middle_of_an_update_and_costs_no_more_than
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim.Adam, "step", step)
-        folder = stopped(loop.Training, "description", 10**9)
+        folder = stopped(loop.Training, "description", 10**9, "runner.checkpoint_targets_interval=1")
     assert checkpoint.load(folder / "last.pt")["loop"]["updates"] == 9  # one call was the rehearsal's
     assert train(*text, "resume=auto").folder == folder
     assert_same(exact(folder), undisturbed)

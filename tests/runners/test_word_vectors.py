@@ -60,8 +60,7 @@ def test_numpy_and_torch_train_alike(train, predicts, loss):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_resumed_run_is_bit_identical(command, train, monkeypatch, model):
-    options = (*SMALL, f"model={model}", "model.subsample=0.1", "runner.checkpoint_targets_interval=1")
-    options += ("runner.log_interval=2",)
+    options = (*SMALL, f"model={model}", "model.subsample=0.1", "runner.log_interval=2")
     whole = train(*options)
     original, calls = tbptt.TruncatedBptt.update, []
 
