@@ -1,5 +1,6 @@
 """What the tests share: a command line in this process, a fresh MLflow store, and the real data."""
 
+import copy
 import os
 import random
 import shutil
@@ -84,6 +85,34 @@ def train(command):
         outcome = command(*arguments, "tracker=memory")
         assert outcome.code == 0, outcome.error
         return MemoryStore.ended[-1]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def kept_runs(tmp_path_factory) -> tuple[Path, dict[tuple[str, ...], MemoryBackend]]:
+    """The runs that `train_once` trained for the tests of a file, by their arguments, and a folder for their copies."""
+    return tmp_path_factory.mktemp("kept"), {}
+
+
+@pytest.fixture
+def train_once(train, tmp_path, kept_runs):
+    """Train as `train` does, or return a copy of the run that another test of the file trained with the same arguments.
+
+    For runs that are only read, of data that no path of a test's own names; nothing is printed of a copy.
+    """
+    place, runs = kept_runs
+
+    def run(*arguments: str) -> MemoryBackend:
+        if arguments not in runs:
+            made = train(f"name=kept_{len(runs)}", *arguments)
+            shutil.copytree(made.folder, place / made.name)
+            runs[arguments] = made
+            return made
+        again = copy.copy(runs[arguments])
+        again.folder = shutil.copytree(place / again.name, tmp_path / "runs" / again.name)
+        MemoryStore.ended.append(again)
+        return again
 
     return run
 

@@ -13,12 +13,12 @@ LAYERS = ("W_ih", "W_hh", "b_ih", "b_hh")
 
 
 @pytest.fixture
-def language_model(train, reviews):
+def language_model(train_once, reviews):
     """A run of a language model over the training reviews, and its weights."""
 
     def made(model: str = "torch_lstm", *options: str):
-        data = ("data=imdb_stream", f"data.path={reviews}", "epochs=1", "truncation=5")
-        run = train(*data, *SIZES, f"model={model}", *options)
+        data = ("data=imdb_stream", f"data.path={reviews.name}", "epochs=1", "truncation=5")
+        run = train_once(*data, *SIZES, f"model={model}", *options)
         return run, checkpoint.load(run.folder / "best.pt")
 
     return made
@@ -135,7 +135,7 @@ def test_the_layers_decide_the_identity_and_their_place_does_not(train, language
     other, _ = language_model("torch_lstm", "seed=1")
     copy = tmp_path / "copy.pt"
     copy.write_bytes((run.folder / "best.pt").read_bytes())
-    options = still(reviews, "torch_lstm", run)[:-1]
+    options = still(reviews, "torch_lstm", run)
     tags = [train(*options, f"model.layers_from={where}").tags for where in (run.folder, copy, other.folder, "null")]
     assert tags[0]["identity"] == tags[1]["identity"]
     assert len({each["identity"] for each in tags}) == 3
@@ -206,7 +206,7 @@ def test_a_vocabulary_without_an_end_of_texts_is_refused(command, train, reviews
 def test_a_sweep_over_layers_has_a_run_for_each(command, language_model, reviews):
     run, _ = language_model()
     before = len(MemoryStore.ended)
-    options = (*still(reviews, "torch_lstm", run)[:-3], f"model.layers_from=null,{run.folder}", "epochs=1")
+    options = (*still(reviews, "torch_lstm", run), f"model.layers_from=null,{run.folder}")
     outcome = command("-m", *options, "tracker=memory")
     assert outcome.code == 0, outcome.error
     losses = {values(each, "valid/loss")[-1] for each in MemoryStore.ended[before:] if values(each, "valid/loss")}
