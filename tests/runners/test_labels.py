@@ -68,7 +68,7 @@ def test_the_step_is_the_number_of_reviews_seen(train, imdb):
 
 
 def test_a_validation_does_not_depend_on_its_batch_and_is_called_exact(train, imdb, command):
-    form = ("model.hidden_size=4", "precision=float64", "batch_size=1")
+    form = ("model.hidden_size=4", "precision=float64", "batch_size=1", "epochs=1")
     one, many = (values(train(*imdb, *form, f"eval_batch_size={size}"), "valid/loss") for size in (1, 5))
     assert one == pytest.approx(many, abs=1e-12)
     outcome = command(*imdb, "model.hidden_size=4", "tracker=memory")
@@ -215,7 +215,7 @@ def test_classes_of_any_number_and_script_are_drawn(tmp_path, recwarn):
 
 
 def test_class_weights_change_training_alone(train, three):
-    form = (*three, "precision=float64", "optimizer=sgd", "optimizer.lr=0.000000001", "epochs=1")
+    form = (*three, "model=numpy_gru", "precision=float64", "optimizer=sgd", "optimizer.lr=1e-9", "epochs=1")
     plain, weighted = train(*form), train(*form, "class_weights=balanced")
     for key in ("valid/loss", "test/loss", "test/accuracy", "train/perplexity"):
         assert values(weighted, key) == pytest.approx(values(plain, key), abs=1e-6), key
@@ -224,7 +224,7 @@ def test_class_weights_change_training_alone(train, three):
     assert weighted.tags["identity"] != plain.tags["identity"]
 
 
-@pytest.mark.parametrize("model", ["numpy_gru", "torch_gru", "cbow", "bag_of_words"])
+@pytest.mark.parametrize("model", ["torch_gru", "cbow", "bag_of_words"])
 def test_class_weights_find_rare_classes(train, three, model):
     form = (*three, f"model={model}", "epochs=3", "optimizer.lr=0.005")
     form = [option for option in form if model.endswith("gru") or not option.startswith("model.hidden_size")]

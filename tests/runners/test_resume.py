@@ -76,9 +76,9 @@ def assert_same(one, other):
     ("method", "at"),
     [("update", 3), ("update", 40), ("_validate", 2), ("_log_interval", 5), ("test", 1)],
 )
-def test_a_run_stopped_anywhere_resumes_to_the_same_bits(train, text, stopped, method, at):
+def test_a_run_stopped_anywhere_resumes_to_the_same_bits(train, train_once, text, stopped, method, at):
     owner = tbptt.TruncatedBptt if method == "update" else updates.GradientTraining
-    undisturbed = train(*text, "model.output_dropout=0.3")
+    undisturbed = train_once(*text, "model.output_dropout=0.3")
     folder = stopped(owner, method, at, "model.output_dropout=0.3")
     again = train(*text, "model.output_dropout=0.3", "resume=auto")
     assert (again.folder, again.status, again.tags["outcome"]) == (folder, "FINISHED", "completed")

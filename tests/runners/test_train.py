@@ -135,9 +135,9 @@ def test_divergence_is_failed_with_what_to_lower_and_keeps_the_best(command, tex
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 64, 10**6])
-def test_evaluation_does_not_depend_on_the_window_length(train, text, monkeypatch, rows):
+def test_evaluation_does_not_depend_on_the_window_length(train, train_once, text, monkeypatch, rows):
     options = ("precision=float64", "data.valid_fraction=0.05", "epochs=1")
-    reference = train(*text, *options)
+    reference = train_once(*text, *options)
     monkeypatch.setattr(evaluation, "ROWS", rows)
     run = train(*text, *options)
     for key in ("valid/loss", "test/loss"):
@@ -167,10 +167,15 @@ def test_the_reductions_agree_where_their_divisors_do(train):
     assert values(mean, "train/loss") == pytest.approx(values(total, "train/loss"), abs=1e-12)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad", "adam", "adamw"])
-@pytest.mark.parametrize("schedule", ["constant", "step", "plateau", "linear", "cosine"])
-def test_every_optimizer_learns_with_every_schedule(train, optimizer, schedule):
-    run = train(f"optimizer={optimizer}", f"schedule={schedule}", "epochs=8", "model.hidden_size=16")
+OPTIMIZERS, SCHEDULES = ("sgd", "rmsprop", "adagrad", "adamw"), ("constant", "step", "plateau", "linear", "cosine")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [*((optimizer, "constant") for optimizer in OPTIMIZERS), *(("adam", schedule) for schedule in SCHEDULES)],
+)
+def test_every_optimizer_and_every_schedule_learns(train, optimizer, schedule):
+    run = train(f"optimizer={optimizer}", f"schedule={schedule}", "epochs=4", "model.hidden_size=16")
     losses = values(run, "train/loss")
     assert losses[-1] < losses[0]
 
