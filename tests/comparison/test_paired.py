@@ -70,19 +70,19 @@ def test_sequences_are_resampled_whole():
 
 
 @pytest.fixture
-def trained(command, tmp_path):
-    """Two language models over one text."""
+def train_on_text(train, tmp_path):
+    """Train a language model over one text."""
     (tmp_path / "text.txt").write_text("the cat sat on the mat. " * 60)
-    data = ("data=characters", "data.path=text.txt", "model.hidden_size=6", "epochs=2", "tracker=memory")
-    for truncation in (2, 9):
-        assert command(*data, f"truncation={truncation}").code == 0
+    data = ("data=characters", "data.path=text.txt", "model.hidden_size=6", "epochs=2")
+    return lambda truncation: train(*data, f"truncation={truncation}")
 
 
 PAIR = ("runner=compare", "runner.runs=latest:2", "runner.paired=test", "tracker=memory")
 
 
-@pytest.mark.usefixtures("trained")
-def test_two_language_models_are_compared_over_the_same_targets(command, tmp_path):
+def test_two_language_models_are_compared_over_the_same_targets(command, train_on_text, tmp_path):
+    for truncation in (2, 9):
+        train_on_text(truncation)
     outcome = command(*PAIR, "runner.to=csv", "runner.resamples=500")
     assert outcome.code == 0, outcome.error
     table = pd.read_csv(io.StringIO(outcome.out)).set_index("run")
@@ -112,8 +112,8 @@ def test_labels_are_compared_sequence_by_sequence(command):
     assert "perplexity" not in outcome.out
 
 
-@pytest.mark.usefixtures("trained")
-def test_mistakes_are_one_sentence(command):
+def test_mistakes_are_one_sentence(command, train_on_text):
+    train_on_text(9)
     assert (
         "runner.paired=test compares two runs, got 1: give runner.runs=[A,B]"
         in command("runner=compare", "runner.runs=latest", "runner.paired=test", "tracker=memory").error

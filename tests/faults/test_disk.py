@@ -11,7 +11,7 @@ from experiments.checkpoints import checkpoint
 from experiments.tracking.memory import MemoryStore
 from experiments.training import loop, tbptt
 
-TRAIN = ("epochs=60", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
+TRAIN = ("epochs=8", "model.hidden_size=200", "threads=1", "runner.checkpoint_targets_interval=1", "tracker=memory")
 
 
 @pytest.fixture

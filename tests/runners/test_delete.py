@@ -5,7 +5,7 @@ from mlflow import MlflowClient
 from experiments.tracking.folder import RunFolder
 from experiments.tracking.record import RunRecord
 
-QUICK = ("epochs=1", "threads=1")
+QUICK = ("epochs=1", "threads=1", "model.hidden_size=4")
 
 
 def stored_names(uri: str) -> set[str]:
