@@ -99,7 +99,7 @@ def kept_runs(tmp_path_factory) -> tuple[Path, dict[tuple[str, ...], MemoryBacke
 def train_once(train, tmp_path, kept_runs):
     """Train as `train` does, or return a copy of the run that another test of the file trained with the same arguments.
 
-    For runs that are only read, of data that no path of a test's own names; nothing is printed of a copy.
+    Its data has a relative path or none; the copy says that it was read in the folder of the test that trained.
     """
     place, runs = kept_runs
 

@@ -149,10 +149,10 @@ DATA = ("data=characters", "data.path=a.txt", "data.valid_fraction=0.2", "data.t
 
 
 @pytest.fixture
-def trained(train, tmp_path):
+def trained(train_once, tmp_path):
     (tmp_path / "a.txt").write_text("the cat sat on the mat and the dog on the log\n" * 20)
-    run = train(*DATA, "model=numpy_rnn", "model.hidden_size=4", "truncation=5", "epochs=1", "precision=float64")
-    return SimpleNamespace(network=run.folder / "best.pt", counts=train(*DATA, "model=ngram").folder / "best.pt")
+    run = train_once(*DATA, "model=numpy_rnn", "model.hidden_size=4", "truncation=5", "epochs=1", "precision=float64")
+    return SimpleNamespace(network=run.folder / "best.pt", counts=train_once(*DATA, "model=ngram").folder / "best.pt")
 
 
 def evaluated(command, checkpoint, *options):

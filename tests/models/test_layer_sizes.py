@@ -142,8 +142,8 @@ LOOKS = [
 
 
 @pytest.fixture
-def trained(train):
-    return train(*WIDE, "model=torch_lstm", "runner.checkpoint_targets_interval=1")
+def trained(train_once):
+    return train_once(*WIDE, "model=torch_lstm", "runner.checkpoint_targets_interval=1")
 
 
 def test_every_runner_that_looks_into_a_network_reads_it(trained, command):

@@ -30,9 +30,9 @@ def text(tmp_path):
 
 
 @pytest.fixture
-def vectors(train):
+def vectors(train_once):
     """A run of skip-gram, and its vectors by word."""
-    run = train(*SMALL, "model=skipgram")
+    run = train_once(*SMALL, "model=skipgram")
     content = checkpoint.load(run.folder / "best.pt")
     return run, dict(zip(content["dataset"]["vocabulary"]["symbols"], content["model"]["embedding.W"]))
 

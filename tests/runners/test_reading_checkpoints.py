@@ -17,9 +17,9 @@ SAMPLING = {"prompt": None, "length": 5, "temperature": 1.0, "top_k": None, "top
 
 
 @pytest.fixture
-def trained(train):
+def trained(train_once):
     """A network that knows the embedded string by heart."""
-    return train("model=torch_gru", "model.hidden_size=32", "epochs=150", "threads=1", "precision=float64")
+    return train_once("model=torch_gru", "model.hidden_size=32", "epochs=150", "threads=1", "precision=float64")
 
 
 def test_evaluate_takes_model_data_and_precision_from_the_run(command, trained):

@@ -91,10 +91,10 @@ NETWORKS = {
 
 
 @pytest.fixture
-def trained(train, tmp_path):
+def trained(train_once, tmp_path):
     def run(*options):
         (tmp_path / "text.txt").write_text(TEXT)
-        made = train(*WORDS, *options)
+        made = train_once(*WORDS, *options)
         (tmp_path / "text.txt").unlink()  # the runner reads no data
         return made
 
