@@ -114,7 +114,12 @@ def _imported(file: Path) -> Iterator[str]:
 def _file_of(module: str) -> Path | None:
     """The Python file of a module that was imported."""
     origin = getattr(sys.modules.get(module), "__file__", None)
-    return Path(origin).resolve() if isinstance(origin, str) and origin.endswith(".py") else None
+    return _resolved(origin) if isinstance(origin, str) and origin.endswith(".py") else None
+
+
+@functools.cache  # of thousands of modules, asked for with each run
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
 
 
 def _is_installed(file: Path) -> bool:
