@@ -8,7 +8,6 @@ signals) and prints what it found; the default tests run a small part of it.
 import contextlib
 import dataclasses
 import itertools
-import multiprocessing
 import os
 import random
 import shutil
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ from mlflow import MlflowClient
 from experiments.tracking.journal import read_journal
 from experiments.tracking.mlflow_connection import create_store
 
+from ..processes import start
 from .findings import Findings
 
 NETWORKS = {"numpy": "numpy_lstm", "torch": "torch_gru"}
@@ -42,9 +42,6 @@ CASES = list(itertools.product(NETWORKS, TASKS, OPTIMIZERS))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 TIMES = ("targets_per_second",)  # metrics that may differ
 SMALL = ("model.hidden_size=8", "model.embedding_size=6", "model.output_dropout=0.2", "epochs=4", "threads=1")
-
-context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow_store"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,25 +123,6 @@ def locked_often(database: Path, draw: random.Random) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def start(folder: Path, arguments: Sequence[str]) -> multiprocessing.Process:
-    """One process that runs `experiments ...` in this folder; it writes into output.txt there."""
-    process = context.Process(target=_main, args=(str(folder), arguments))
-    process.start()
-    return process
-
-
-def _main(folder: str, arguments: Sequence[str]) -> None:
-    os.chdir(folder)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these faults may run under nohup
-    with open("output.txt", "a") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    from experiments import cli
-
-    sys.argv = ["experiments", *arguments]
-    cli.main()
 
 
 def disturb(case: tuple[str, str, str], kills: int, seed: int, store: Path) -> Killed:

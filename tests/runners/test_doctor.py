@@ -5,7 +5,7 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from ..faults.kills import start
+from ..processes import start
 
 LONG = ("epochs=100000", "threads=1", "runner.checkpoint_targets_interval=500")
 

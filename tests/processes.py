@@ -1,0 +1,30 @@
+"""Processes forked from one that has imported the project, so that none of them takes seconds to begin."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow_backend"])
+
+
+def start(folder: Path, arguments: Sequence[str]) -> multiprocessing.Process:
+    """One process that runs `experiments ...` in this folder; it writes into output.txt there."""
+    process = context.Process(target=_main, args=(str(folder), arguments))
+    process.start()
+    return process
+
+
+def _main(folder: str, arguments: Sequence[str]) -> None:
+    os.chdir(folder)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
+    with open("output.txt", "a") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    from experiments import cli
+
+    sys.argv = ["experiments", *arguments]
+    cli.main()
