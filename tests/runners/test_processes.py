@@ -52,28 +52,34 @@ def named(commands, folder):
     ]
 
 
-def compare(data, train, size, commands):
-    """Train with one process, here, and with several; the largest difference of each pair of runs."""
+def train_alone(train, commands):
+    """With one process, here."""
     for command in named(commands.items(), "one"):
         train(*command)
-    outputs = run_together(data, size, named(commands.items(), "several"))
+
+
+def differences(data, size, commands):
+    """Train with several processes; the largest difference of each run to that of one process."""
+    outputs = run_together(data, size, named(commands.items(), f"by_{size}"))
     for rank, output in enumerate(outputs):
         assert (output.returncode, output.stderr) == (0, ""), output
         assert bool(output.stdout) == (rank == 0)  # the others are silent
     names = [name.replace(" ", "_") for name in commands]
-    return {name: largest_difference(data / "one" / name, data / "several" / name) for name in names}
+    return {name: largest_difference(data / "one" / name, data / f"by_{size}" / name) for name in names}
 
 
 def test_two_processes_record_what_one_records(data, train):
-    found = compare(data, train, 2, COMMANDS)
+    train_alone(train, COMMANDS)
+    found = differences(data, 2, COMMANDS)
     assert max(found.values()) < 1e-10, found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2, 3])
-def test_so_do_three_with_unequal_shares_and_for_other_networks_and_data(data, train, size):
-    found = compare(data, train, size, COMMANDS | MORE)
-    assert max(found.values()) < 1e-10, found
+def test_so_do_they_and_three_with_unequal_shares_for_other_networks_and_data(data, train):
+    train_alone(train, COMMANDS | MORE)
+    for size, commands in ((2, MORE), (3, COMMANDS | MORE)):
+        found = differences(data, size, commands)
+        assert max(found.values()) < 1e-10, (size, found)
 
 
 @pytest.mark.slow
