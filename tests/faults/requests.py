@@ -133,6 +133,12 @@ def quiet(path: Path) -> TextIO:
     return screen
 
 
+def chosen(requests: int, draw: random.Random) -> list[tuple[Fault, int]]:
+    """Every fault of every request in an order in which the faults take turns, each with requests drawn at random."""
+    orders = [draw.sample(range(requests), requests) for _ in FAULTS]
+    return [case for numbers in zip(*orders) for case in zip(FAULTS, numbers)]
+
+
 def main(trials: int | None = None) -> int:
     """All faults of all requests, or so many of them; exit code 1 if anything differs."""
     delivery.MAX_PAUSE = 1.0
@@ -145,8 +151,7 @@ def main(trials: int | None = None) -> int:
             for what in RUNS:
                 found, requests = trial(f"undisturbed-{what}", what, server, proxy, {})
                 assert found.faultless, found
-                cases = [(fault, number) for fault in FAULTS for number in range(requests)]
-                cases = cases if trials is None else draw.sample(cases, trials)
+                cases = chosen(requests, draw)[:trials]
                 for fault, number in cases:
                     found, _ = trial(f"{what}-{fault}-{number}", what, server, proxy, {number: fault})
                     total += found
