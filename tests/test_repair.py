@@ -161,7 +161,8 @@ def test_points_that_the_store_refuses_do_not_hold_up_the_others(command, store,
     assert "train/accuracy" not in run.data.metrics
 
 
-def test_a_run_that_cannot_be_resumed_stays_what_it_was(command, store, tmp_path, recorded):  # noqa: ARG001
+def test_a_run_that_cannot_be_resumed_stays_what_it_was(command, recorded, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # between which it waits
     folder, *_ = recorded
     away = ("tracker.uri=http://127.0.0.1:9", "tracker.required=true")
     before = RunRecord.of(folder)
