@@ -39,14 +39,11 @@ def two_runs(store, command):  # noqa: ARG001 - the store is where the runs go
         assert command(f"model={model}", "epochs=60", "optimizer.lr=0.002", "runner.log_interval=10").code == 0
 
 
-@pytest.mark.usefixtures("two_runs")
-def test_the_dashboard_serves_the_training_view_of_this_store(dashboard):
+@pytest.mark.usefixtures("store")
+def test_the_dashboard_serves_the_training_view_of_this_store_and_takes_runs(dashboard, command):
     assert "/#/experiments/1/runs?workflowType=machine_learning" in dashboard
     with urllib.request.urlopen(dashboard.partition("#")[0], timeout=10) as page:
         assert b"MLflow" in page.read()
-
-
-def test_runs_are_sent_to_a_server_and_fetched_from_it(dashboard, command):
     uri = f"tracker.uri={dashboard.partition('/#')[0]}"
     trained = command("epochs=2", uri, "tracker.experiment=remote")
     assert trained.code == 0, trained.error
