@@ -37,7 +37,7 @@ sys.meta_path.insert(0, Watch())
 for command in json.loads(sys.argv[1]):
     found.append({})
     from experiments import cli
-    if command[0].startswith("epochs"):
+    if command[0].startswith("epochs="):
         note_first_update()
     sys.argv, is_over = ["experiments", *command], False
     try:
@@ -76,7 +76,9 @@ def test_at_its_first_update_a_training_has_waited_for_torch_alone(trained):
 
 def test_what_reads_a_checkpoint_or_explains_itself_imports_no_mlflow(trained):
     checkpoint = f"checkpoint={trained[0]}/runs/main/best.pt"
-    instant = [("--help",), ("--help", "lr"), ("--version",), ("model=torch_lst",), ("batch_size=0",), ("--cfg", "job")]
+    instant = [("--help",), ("--help", "lr"), ("--version",), ("--cfg", "job")]
+    instant += [("batch_size=0",), ("truncation=0",), ("model=torch_lst",), ("model=lstm",), ("learning_rate=3",)]
+    instant += [("lstm",), ("--lr=3",), ("data=book.txt",), ("epochs", "=", "3")]
     quick = [
         ("runner=summary", "runner.inputs=10"),
         ("runner=sample", checkpoint, "runner.length=3"),

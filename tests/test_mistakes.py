@@ -79,19 +79,3 @@ def test_a_typical_mistake_is_answered_with_one_sentence_and_what_to_type(comman
     assert len(error) < 400  # no list of all keys
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"empty.txt", "binary.bin", "cache"}  # nothing was begun
-
-
-def test_a_mistake_in_a_key_or_a_choice_imports_no_torch():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys; from experiments import cli; sys.argv = ['experiments', *sys.argv[1:]]\n"
-        "try: cli.main()\n"
-        "except SystemExit: pass\n"
-        "print('heavy:', sorted({'torch', 'mlflow'} & set(sys.modules)))"
-    )
-    for mistake in ("lstm", "model=lstm", "learning_rate=3", "--lr=3", "data=book.txt", "epochs = 3"):
-        command = [sys.executable, "-c", code, *mistake.split()]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stdout == "heavy: []\n", mistake
