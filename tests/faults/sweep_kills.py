@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -23,11 +24,11 @@ from experiments.tracking.record import RunRecord
 from .kills import Killed, begin_anew, compare_runs, make_folders, num_running, stored_points
 
 LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
-JOBS = 8
+TRUNCATIONS = (3, 5, 7, 9)
 
 
-def command(launcher: str, data: Path) -> list[str]:
-    """Eight jobs of some seconds with dropout, validation and many checkpoints."""
+def command(launcher: str, data: Path, truncations: Sequence[int], epochs: int) -> list[str]:
+    """Jobs of some seconds with dropout, validation and many checkpoints, two for each truncation."""
     source = [
         "data=characters",
         f"data.path={data}/text.txt",
@@ -35,9 +36,10 @@ def command(launcher: str, data: Path) -> list[str]:
         "data.test_fraction=0.1",
         "batch_size=8",
     ]
-    size = ["model.hidden_size=24", "model.output_dropout=0.2", "epochs=40", "threads=1", "tracker.interval=0.5"]
+    size = ["model.hidden_size=24", "model.output_dropout=0.2", f"epochs={epochs}", "threads=1", "tracker.interval=0.5"]
     often = ["runner.log_interval=20", "runner.checkpoint_targets_interval=2000"]
-    return ["-m", "truncation=3,5,7,9", "seed=0,1", *source, *size, *often, *LAUNCHERS[launcher]]
+    points = [f"truncation={','.join(map(str, truncations))}", "seed=0,1"]
+    return ["-m", *points, *source, *size, *often, *LAUNCHERS[launcher]]
 
 
 def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -> int:
@@ -52,7 +54,9 @@ def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -
             return process.wait()
 
 
-def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Killed, dict[str, int], int]:
+def disturb(
+    launcher: str, kills: int, seed: int, store: Path, truncations: Sequence[int] = TRUNCATIONS, epochs: int = 40
+) -> tuple[Killed, dict[str, int], int]:
     """A sweep undisturbed and again with this many kills: what differs, what else must be 0, how many jobs resumed.
 
     There are more kills where these hit no job that had a training state to resume from.
@@ -60,9 +64,10 @@ def disturb(launcher: str, kills: int, seed: int, store: Path) -> tuple[Killed, 
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         data, alone, killed = make_folders(Path(temporary), store)
-        arguments = command(launcher, data)
+        arguments = command(launcher, data, truncations, epochs)
         began = time.monotonic()
         assert sweep(alone, arguments) == 0, (alone / "output.txt").read_text()
+        assert len(jobs(alone)) == 2 * len(truncations)
         seconds = time.monotonic() - began
         done, repeated, over = 0, 0, {}
         while done < kills or not has_job_to_resume(killed):
@@ -83,7 +88,6 @@ def compare(alone: Path, killed: Path) -> Killed:
     found = Killed(left_running=num_running(killed))
     undisturbed, stopped = jobs(alone), jobs(killed)
     assert undisturbed.keys() == stopped.keys()
-    assert len(stopped) == JOBS
     for job, folder in stopped.items():
         found += compare_runs(folder, undisturbed[job], *stored_points(killed, folder.name))
     return found
@@ -97,7 +101,7 @@ def strays(folder: Path) -> dict[str, int]:
     children = [run for run in runs if run.info.run_id not in parents]
     return {
         "parents too many": len(parents) - 1,
-        "children too many": len(children) - JOBS,
+        "children too many": len(children) - len(jobs(folder)),
         "orphans": sum(run.data.tags.get("mlflow.parentRunId") not in parents for run in children),
         "unfinished": sum(run.info.status != "FINISHED" for run in runs),
     }
