@@ -99,7 +99,8 @@ def test_a_file_is_read_as_the_text_of_training(command, train, scored, texts, e
 @pytest.mark.parametrize("model", ["torch_lstm", "numpy_lstm"])
 def test_the_test_split_of_ptb_in_pieces_sums_to_its_exact_evaluation(command, train, scored, real_data, model):
     path = real_data / "ptb"
-    run = train("data=ptb", f"data.path={path}", "data.corpus_size=20000", *options_of(model), *SMALL[2:])
+    little = ("data.corpus_size=5000", "batch_size=20")
+    run = train("data=ptb", f"data.path={path}", *options_of(model), *SMALL[2:], *little)
     assert command("runner=evaluate", f"checkpoint={run.folder}", "tracker=memory").code == 0
     rows = scored(run, f"runner.file={path / 'ptb.test.txt'}", "runner.carry=true", "runner.show=lines")
     loss = values(MemoryStore.ended[-1], "test/loss")[0]
