@@ -55,10 +55,10 @@ def test_textbook_lstm_ptb_reaches_the_published_test_perplexity(train):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_data")
-def test_textbook_lstm_ptb_is_on_its_way_after_one_of_its_four_epochs(train):
-    run = train("recipe=textbook_lstm_ptb", "epochs=1", "threads=1")
+def test_textbook_lstm_ptb_is_on_its_way_after_a_third_of_its_first_epoch(train):
+    run = train("recipe=textbook_lstm_ptb", "epochs=1", "runner.max_targets=300000", "threads=1")
     print("validation perplexity:", values(run, "valid/perplexity"))
-    assert values(run, "valid/perplexity")[0] <= 205  # 199.5 here; rounding grows
+    assert values(run, "valid/perplexity")[0] <= 346  # 337.0 here; rounding grows
 
 
 def accuracy(run) -> float:
