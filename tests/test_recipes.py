@@ -72,15 +72,24 @@ def accuracy(run) -> float:
     ("arguments", "least"),
     [
         (("recipe=imdb_lstm64", "threads=1"), 0.85),
-        (("recipe=textbook_imdb_onehot", "model=torch_rnn", "epochs=10"), 0.62),
-        (("recipe=textbook_imdb_embedding",), 0.78),
-        (("recipe=textbook_imdb_onehot",), 0.62),
         (("recipe=imdb_bag_of_words",), 0.905),
         (("model=bag_of_words", "data=imdb"), 0.88),
     ],
 )
 def test_imdb_recipes_reach_their_test_accuracy(train, arguments, least):
+    """Those of the books are trained by test_pages.py."""
     assert accuracy(train(*arguments)) >= least
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_textbook_imdb_onehot_is_the_same_in_torch(train):
+    ours, theirs = (
+        train("recipe=textbook_imdb_onehot", "epochs=1", "precision=float64", f"model={kind}_rnn", "threads=1")
+        for kind in ("numpy", "torch")
+    )
+    for metric in ("train/loss", "valid/loss", "test/loss", "test/accuracy"):
+        assert values(ours, metric) == pytest.approx(values(theirs, metric), abs=1e-10, rel=0), metric
 
 
 @pytest.mark.slow
