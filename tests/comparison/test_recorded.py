@@ -40,6 +40,14 @@ def place(tmp_path_factory, empty_store):
     return folder
 
 
+@pytest.fixture(scope="module")
+def server(place):
+    server = Server(place)
+    server.start()
+    yield server
+    server.stop()
+
+
 def mlflow_store(folder, uri=None):
     uri = uri or f"sqlite:///{folder}/mlflow.db"
     options = {"folder": str(folder / "runs"), "interval": 60.0, "required": True}
@@ -118,35 +126,25 @@ def test_folders_and_store_have_the_same(place):
 EXPRESSION = "params.truncation = '5' and tags.outcome = 'completed'"
 
 
-def test_a_server_has_the_same(place):
-    server = Server(place)
-    server.start()
-    try:
-        for which in (None, EXPRESSION, "latest:3", ["run-0-1", "run-2-0"], ["sweep", "old-sweep"]):
-            assert described(stored(place, which, server.uri)) == described(stored(place, which))
-        with pytest.raises(ValueError, match="MLflow cannot read the filter"):
-            stored(place, "truncation is 5", server.uri)
-        with pytest.raises(ValueError, match="there is no sweep or run 'nothing' in http"):
-            stored(place, "nothing", server.uri)
-    finally:
-        server.stop()
+def test_a_server_has_the_same(place, server):
+    for which in (None, EXPRESSION, "latest:3", ["run-0-1", "run-2-0"], ["sweep", "old-sweep"]):
+        assert described(stored(place, which, server.uri)) == described(stored(place, which))
+    with pytest.raises(ValueError, match="MLflow cannot read the filter"):
+        stored(place, "truncation is 5", server.uri)
+    with pytest.raises(ValueError, match="there is no sweep or run 'nothing' in http"):
+        stored(place, "nothing", server.uri)
 
 
 def described(selection):
     return selection.title, [sweep.name for sweep in selection.sweeps], selection.runs, selection.one_by_one
 
 
-def test_a_server_that_has_no_request_for_many_runs_is_asked_for_each(place, monkeypatch):
-    server = Server(place)
-    server.start()
-    try:
-        monkeypatch.setattr(mlflow_source, "HISTORIES", "/ajax-api/2.0/mlflow/metrics/nothing")
-        assert stored(place, "latest:3", server.uri) == stored(place, "latest:3")
-        monkeypatch.undo()
-        monkeypatch.setattr(mlflow_source, "MOST_POINTS", 2)  # an answer that was cut off
-        assert stored(place, "latest:3", server.uri) == stored(place, "latest:3")
-    finally:
-        server.stop()
+def test_a_server_that_has_no_request_for_many_runs_is_asked_for_each(place, server, monkeypatch):
+    monkeypatch.setattr(mlflow_source, "HISTORIES", "/ajax-api/2.0/mlflow/metrics/nothing")
+    assert stored(place, "latest:3", server.uri) == stored(place, "latest:3")
+    monkeypatch.undo()
+    monkeypatch.setattr(mlflow_source, "MOST_POINTS", 2)  # an answer that was cut off
+    assert stored(place, "latest:3", server.uri) == stored(place, "latest:3")
 
 
 def names_of(selection):
