@@ -29,7 +29,7 @@ from .config.help import asked, choices, chosen_options, found_by, unknown_key
 from .config.keys import dotted
 from .config.launch import Launch, launch
 from .config.paths import HOME, cache_folder, data_folder, environment
-from .tracking.interruption import interruptible
+from .tracking.interruption import ProcessLost, interruptible
 
 # How many turns a thread of torch's spins before it sleeps; read when torch is imported. With the default of 300,000,
 # torch is ten times slower beside another busy process. With 1,000 it is a tenth slower on an idle machine, and without
@@ -92,7 +92,7 @@ def main() -> None:
             raise error from error.__cause__
         if place.reports(error):
             complain(f"process {place.rank}: " * (place.rank > 0) + explain(error))
-        else:
+        elif not isinstance(error, ProcessLost):  # whose end tells the others
             time.sleep(PATIENCE)  # torchrun ends all processes as soon as one fails, and the first has to say why
         sys.exit(1)
     finally:

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.tracking.record import RunRecord
 
-from ..several import ROOT, free_port, largest_difference
+from ..several import ROOT, free_port, largest_difference, place
 
 OPTIONS = (
     *("data=characters", "data.path=text.txt", "data.valid_fraction=0.1", "batch_size=5", "truncation=7", "epochs=20"),
@@ -57,6 +57,39 @@ def kill_in_its_next_epoch(together, rank, folder):
     out, _ = together.communicate(timeout=120)
     assert together.returncode != 0
     return out.decode()
+
+
+LOSES_ONE = """
+import os, signal, sys
+import torch
+import torch.distributed as dist
+from experiments.config.launch import launch
+from experiments.tracking.interruption import ProcessLost
+from experiments.training.process_group import ProcessGroup
+
+place, number = launch(), torch.zeros(1)
+try:
+    with ProcessGroup(place) as group:
+        if place.rank == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with group._others():
+            dist.recv(number, src={0: 1, 1: 2}[place.rank])  # the first waits for another, which waits for the lost one
+except ProcessLost:
+    sys.exit(7)
+"""
+
+
+def test_a_process_that_lost_another_lets_nobody_wait_for_it(tmp_path):
+    """Two wait for each other otherwise, until torchrun kills them and the run stays RUNNING."""
+    port = free_port()
+    environments = [os.environ | place(rank, 3, port) | {"PYTHONPATH": str(ROOT / "src")} for rank in range(3)]
+    command = [sys.executable, "-c", LOSES_ONE]
+    started = [subprocess.Popen(command, cwd=tmp_path, env=environment) for environment in environments]
+    try:
+        assert [process.wait(120) for process in started] == [7, 7, -signal.SIGKILL]
+    finally:
+        for process in started:
+            process.kill()
 
 
 @pytest.mark.faults

@@ -54,7 +54,13 @@ class ProcessGroup(Processes):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the others; not before the first one, whose run torchrun would end as soon as one process fails."""
+        """Leave the others; not before the first one, whose run torchrun would end as soon as one process fails.
+
+        But at once where one is lost: another may wait for what this process was to send, and learns of it only by the
+        end of this process. Nothing is taken down then, which would wait, too.
+        """
+        if isinstance(error, ProcessLost):
+            return
         if kind is None or issubclass(kind, KeyboardInterrupt) or hasattr(error, "outcome"):
             self.wait_for_first()
         if dist.is_initialized():
