@@ -1,6 +1,6 @@
 # make demo       the main job: an LSTM on the embedded string
-# make test       style, types and the default tests     make test-slow   the recipes against their published numbers, and faults
-# make test-long  the recipes that train for minutes on all cores
+# make test       style, types and the default tests     make test-slow   quick recipes against their published numbers, and faults
+# make test-long  the recipes that train for minutes
 # make test-faults    faults at random moments: signals to runs and sweeps, locks, requests to a server (long)
 # make test-browser   the dashboard and the site in a headless Chromium, which must be installed
 # make test-launchers sweeps through submitit and Ray, in an environment of their own (.venv/launchers)
@@ -26,9 +26,9 @@ test: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
-# One training on one thread for each core, the longest first.
+# The longest first.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'slow or faults' -n $$(getconf _NPROCESSORS_ONLN) --maxschedchunk 1 $(PYTEST_ARGS) tests/test_recipes.py tests
+	$(BIN)/python -m pytest -m 'slow or faults' -n $(JOBS) --maxschedchunk 1 $(PYTEST_ARGS) tests/test_recipes.py tests/test_pages.py tests/faults tests
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)

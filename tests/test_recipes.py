@@ -71,7 +71,6 @@ def accuracy(run) -> float:
 @pytest.mark.parametrize(
     ("arguments", "least"),
     [
-        (("recipe=imdb_lstm64", "threads=1"), 0.85),
         (("recipe=imdb_bag_of_words",), 0.905),
         (("model=bag_of_words", "data=imdb"), 0.88),
     ],
@@ -132,7 +131,7 @@ def test_onehot_characters_learns_the_string_by_heart_for_every_seed(train, comm
     assert sorted(lowest)[2] <= 0.0035
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_char_lstm_learns_to_spell(train, real_data):
     run = train("recipe=char_lstm", f"data.path={real_data}/text/tinyshakespeare.txt", "threads=1")
     print("validation perplexity:", values(run, "valid/perplexity"))
@@ -141,8 +140,9 @@ def test_char_lstm_learns_to_spell(train, real_data):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("real_data")
-def test_imdb_bilstm_reaches_its_test_accuracy(train):
-    assert accuracy(train("recipe=imdb_bilstm", f"threads={os.cpu_count()}")) >= 0.85
+@pytest.mark.parametrize("recipe", ["imdb_lstm64", "imdb_bilstm"])
+def test_imdb_recurrent_recipes_reach_their_test_accuracy(train, recipe):
+    assert accuracy(train(f"recipe={recipe}", f"threads={os.cpu_count()}")) >= 0.85
 
 
 @pytest.mark.long
