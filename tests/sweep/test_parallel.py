@@ -1,5 +1,6 @@
 """Sweeps whose jobs run side by side in other processes."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -38,6 +39,15 @@ def jobs(folder: Path) -> dict[str, Path]:
     return {
         f"{k['sweep.point']} seed={k['sweep.replicate']}": run for run, k in known.items() if k.get("runner") == "train"
     }
+
+
+def processes_in(folder: Path) -> list[str]:
+    """The ids of the processes that work in this folder; none where the system has no /proc."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # it ended, or is not ours
+            found += [place.parent.name] * (place.readlink() == folder)
+    return found
 
 
 def wait_until(condition) -> None:
@@ -129,6 +139,7 @@ def test_workers_stop_when_the_process_of_their_sweep_is_gone_and_the_sweep_can_
     process.send_signal(which)
     assert process.wait(PATIENCE) in (-signal.SIGKILL, 130)
     wait_until(lambda: not list(tmp_path.glob("runs/*-seed_*/lock")))
+    wait_until(lambda: not processes_in(tmp_path))
     found = [RunRecord.of(run) for run in jobs(tmp_path).values()]
     assert [(known.status, known.outcome) for known in found] == [("KILLED", "interrupted")] * 2
     assert all((run / "last.pt").exists() for run in jobs(tmp_path).values())

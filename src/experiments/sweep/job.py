@@ -75,6 +75,11 @@ class SweepJob:
         """Whether the job runs in the sweep's own process."""
         return self.pid == os.getpid() and self.host == socket.gethostname()
 
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the sweep's process, on this machine, is gone."""
+        return self.host == socket.gethostname() and not is_alive(self.pid)
+
     def tags(self, seed: int) -> dict[str, str]:
         """The tags that make a run a job of this sweep."""
         return {"sweep": self.name, "sweep.point": self.point, "sweep.replicate": str(seed)}
@@ -92,8 +97,7 @@ class SweepJob:
             raise TookTooLong(self.timeout)
         with contextlib.suppress(FileNotFoundError):
             return int((Path(self.folder) / STOP).read_text() or signal.SIGTERM)
-        is_orphan = self.host == socket.gethostname() and not is_alive(self.pid)
-        return signal.SIGTERM if self.is_preempted or is_orphan else None
+        return signal.SIGTERM if self.is_preempted or self.is_orphan else None
 
     def is_late(self) -> bool:
         """Whether the sweep's budget is spent."""

@@ -27,6 +27,8 @@ def run_planned(cfg: Any) -> dict[str, Any]:
     result = run_attempts(plan, cfg.session, job)
     if SweepJob.is_preempted and result["outcome"] in ("interrupted", "left out"):
         requeue()
+    if job.is_orphan:  # nobody takes the result, and a worker may wait for ever for what the sweep was about to send
+        os._exit(1)
     return result
 
 
