@@ -14,19 +14,8 @@ SECTIONS = ("model", "data", "optimizer", "schedule", "runner", "tracker")
 # The tags that runs have of their own, and what families of them begin with; a store's page and the package read them.
 OWN_TAGS: tuple[str, ...] = ("runner", "command", "identity", "outcome", "error", "seconds", "ended_by", "died_at")
 OWN_TAGS += ("checkpoint", "started_from", "embedding_digest", "layers_digest", "evaluated", "evaluation")
-OWN_TAGS += (
-    "num_parameters",
-    "heartbeat",
-    "dataset_fingerprint",
-    "sweep",
-    "threads",
-    "processes",
-    "device",
-    "host",
-    "pid",
-    "user",
-    "platform",
-)
+OWN_TAGS += ("num_parameters", "heartbeat", "dataset_fingerprint", "sweep", "threads", "processes")
+OWN_TAGS += ("device", "host", "pid", "user", "platform")
 OWN_TAGS += ("git_commit", "git_dirty", "git_diff")
 FAMILIES = ("mlflow.", "sweep.", "dataset.", "choice.", "code.", "version.")
 MAX_NAME = 100  # characters

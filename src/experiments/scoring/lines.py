@@ -87,7 +87,7 @@ def end_of_line(vocabulary: Vocabulary) -> np.ndarray:
 
 
 def ids_of(vocabulary: Vocabulary, symbols: Sequence[str], where: str, *, strict: bool = False) -> np.ndarray:
-    """Symbols -> ids (n,). ConfigError that says `where` the vocabulary lacks one; unknown ones count if `strict`."""
+    """Symbols -> ids (n,). ConfigError, which says `where`, for those that have none; `strict` allows no unknown."""
     try:
         return vocabulary.encode(symbols, where, strict=strict)
     except ValueError as error:
