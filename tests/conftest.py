@@ -48,10 +48,9 @@ def shared_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def prepared(request, tmp_path, monkeypatch) -> Path:
+def prepared(request, shared_folder, tmp_path, monkeypatch) -> Path:
     """The cache of prepared data, not that of the user; real data are prepared once for all tests."""
-    shared = request.getfixturevalue("shared_folder") / "prepared"
-    folder = shared if "real_data" in request.fixturenames else tmp_path / "cache"
+    folder = shared_folder / "prepared" if "real_data" in request.fixturenames else tmp_path / "cache"
     monkeypatch.setenv("EXPERIMENTS_CACHE", str(folder))
     return folder
 
@@ -164,7 +163,7 @@ def store(tmp_path, empty_store) -> str:
 def real_data() -> Path:
     """The folder of real data sets; tests that need it are skipped where there is none."""
     root = os.environ.get("EXPERIMENTS_DATA")
-    if root is None:
+    if not root:
         pytest.skip("EXPERIMENTS_DATA is not set: no real data here")
     return Path(root)
 
