@@ -1,9 +1,11 @@
 """Processes forked from one that has imported the project, so that none of them takes seconds to begin."""
 
+import atexit
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,14 +13,19 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["experiments.cli", "experiments.experiment", "experiments.tracking.mlflow_backend"])
 
 
-def start(folder: Path, arguments: Sequence[str]) -> multiprocessing.Process:
-    """One process that runs `experiments ...` in this folder; it writes into output.txt there."""
-    process = context.Process(target=_main, args=(str(folder), arguments))
+def start(folder: Path, arguments: Sequence[str], new_session: bool = False) -> multiprocessing.Process:
+    """One process that runs `experiments ...` in this folder; it writes into output.txt there.
+
+    With `new_session` it leads a group of processes, which can be killed with it.
+    """
+    process = context.Process(target=_main, args=(str(folder), arguments, new_session))
     process.start()
     return process
 
 
-def _main(folder: str, arguments: Sequence[str]) -> None:
+def _main(folder: str, arguments: Sequence[str], new_session: bool) -> None:
+    if new_session:
+        os.setsid()
     os.chdir(folder)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
     with open("output.txt", "a") as output:
@@ -27,4 +34,8 @@ def _main(folder: str, arguments: Sequence[str]) -> None:
     from experiments import cli
 
     sys.argv = ["experiments", *arguments]
-    cli.main()
+    try:
+        cli.main()
+    finally:  # as an interpreter ends, but not a process of multiprocessing: the workers of loky wait for it
+        threading._shutdown()
+        atexit._run_exitfuncs()

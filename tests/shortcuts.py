@@ -3,15 +3,20 @@
 Processes that tests start take none of these shortcuts; they hold what is said of a command as a user types it.
 """
 
-import copy
+import dataclasses
 import functools
 import os
+import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from hydra._internal import config_loader_impl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
+from hydra._internal.defaults_list import Overrides
 from hydra._internal.hydra import Hydra
 
 from experiments.config.paths import HOME
@@ -32,20 +37,37 @@ def compose_once(patched: pytest.MonkeyPatch) -> None:
     patched.setattr(Hydra, "get_mode", mode)
 
 
-def parse_once(patched: pytest.MonkeyPatch) -> None:
-    """The same YAML is parsed once; what cannot be parsed is read as ever, for the file's name in the message."""
-    original, parsed = yaml.load, {}
+def read_files_once(patched: pytest.MonkeyPatch) -> None:
+    """A file of conf/ is read once, and what a command's choices of files hold together is composed once."""
+    ours = {"hydra.conf", str(HOME), str(HOME / "conf")}
+    kept: dict[tuple[Any, ...], bytes] = {}
+    load, defaults_of = ConfigRepository.load_config, config_loader_impl.create_defaults_list
+    compose = ConfigLoaderImpl._compose_config_from_defaults_list
 
-    def load(stream: Any, Loader: Any) -> Any:
-        if Loader.__name__ != "OmegaConfLoader" or not hasattr(stream, "seek"):
-            return original(stream, Loader)
-        text = stream.read()
-        if text not in parsed:
-            stream.seek(0)
-            parsed[text] = original(stream, Loader)
-        return copy.deepcopy(parsed[text])
+    def keep(repo: IConfigRepository, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        paths = tuple(source.path for source in repo.get_sources() if source.path)
+        if not ours.issuperset(paths):
+            return make()
+        if (paths, key) not in kept:
+            kept[paths, key] = pickle.dumps(make())
+        return pickle.loads(kept[paths, key])  # its own, as Hydra goes on to change it
 
-    patched.setattr(yaml, "load", load)
+    def load_once(self: ConfigRepository, config_path: str) -> Any:
+        return keep(self, ("file", config_path), lambda: load(self, config_path))
+
+    def defaults_once(repo: IConfigRepository, config_name: str | None, overrides_list: list, **options: bool) -> Any:
+        values = Overrides(repo, overrides_list).config_overrides
+        choices = [override for override in overrides_list if override not in values]
+        key = ("choices", config_name, *(override.input_line for override in choices), *options.items())
+        found = keep(repo, key, lambda: defaults_of(repo, config_name, choices, **options))
+        return dataclasses.replace(found, config_overrides=values)
+
+    def compose_once(self: ConfigLoaderImpl, defaults: list, repo: IConfigRepository) -> Any:
+        return keep(repo, ("config", *map(repr, defaults)), lambda: compose(self, defaults, repo))
+
+    patched.setattr(ConfigRepository, "load_config", load_once)
+    patched.setattr(config_loader_impl, "create_defaults_list", defaults_once)
+    patched.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose_once)
 
 
 def ask_git_once(patched: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from experiments.tracking.folder import JOURNAL
 from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.record import RunRecord
 
+from ..processes import start
 from .kills import Killed, begin_anew, compare_runs, make_folders, num_running, stored_points
 
 LAUNCHERS = {"basic": (), "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
@@ -44,14 +44,12 @@ def command(launcher: str, data: Path, truncations: Sequence[int], epochs: int) 
 
 def sweep(folder: Path, arguments: list[str], kill_after: float | None = None) -> int:
     """Start a sweep, killed with its workers after `kill_after` seconds if that is given; its exit code."""
-    with (folder / "output.txt").open("a") as output:
-        program = [sys.executable, "-m", "experiments", *arguments]
-        process = subprocess.Popen(program, cwd=folder, stdout=output, stderr=output, start_new_session=True)
-        try:
-            return process.wait(kill_after)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return process.wait()
+    process = start(folder, arguments, new_session=True)
+    process.join(kill_after)
+    if process.exitcode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    return process.exitcode
 
 
 def disturb(

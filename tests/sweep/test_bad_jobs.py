@@ -1,14 +1,15 @@
 """Sweeps whose jobs end in bad ways: tables, outcomes and exit codes are right, and the other jobs run."""
 
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from experiments.tracking.records import records_in
+
+from ..processes import start
 
 BAD_MODEL = """
 import ctypes
@@ -39,6 +40,8 @@ class Bad(TorchNetwork):
         return super().score(inputs, targets, state)
 """
 
+OPTIONS = ("--config-dir", "conf", "-m", "model=bad", "epochs=2", "threads=1", "tracker=memory")
+
 
 @pytest.fixture
 def bad_jobs(tmp_path):
@@ -50,23 +53,13 @@ def bad_jobs(tmp_path):
     )
 
     def run(*arguments: str):
-        command = [
-            sys.executable,
-            "-m",
-            "experiments",
-            "--config-dir",
-            "conf",
-            "-m",
-            "model=bad",
-            "epochs=2",
-            "threads=1",
-        ]
-        done = subprocess.run(
-            [*command, "tracker=memory", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=200
-        )
+        output = tmp_path / "output.txt"
+        output.unlink(missing_ok=True)
+        process = start(tmp_path, [*OPTIONS, *arguments])
+        process.join(200)
         runs = [record for record in records_in(tmp_path / "runs") if record.tags["runner"] == "train"]
         outcomes = {record.parameters["model.what"]: record.outcome for record in runs}
-        return done.returncode, done.stdout + done.stderr, outcomes
+        return process.exitcode, output.read_text(), outcomes
 
     return run
 
@@ -176,18 +169,17 @@ def hanging_sweep(bad_jobs, tmp_path):  # noqa: ARG001 - the model is there
     """Start a sweep, wait until a job hangs and these ended, and send two signals: the exit code."""
 
     def run(ended: list[str], *arguments: str) -> int:
-        options = ("model=bad", "epochs=2", "threads=1", "tracker=memory", *arguments)
-        command = [sys.executable, "-m", "experiments", "--config-dir", "conf", "-m", *options]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = start(tmp_path, [*OPTIONS, *arguments])
         deadline = time.monotonic() + 200
         while not (tmp_path / "hangs").exists() or not all(has_ended(tmp_path / "runs", job) for job in ended):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        process.send_signal(signal.SIGTERM)
+        os.kill(process.pid, signal.SIGTERM)
         time.sleep(1.0)  # so that the second one is not taken for the first
-        assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        return process.wait(60)
+        assert process.exitcode is None
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(60)
+        return process.exitcode
 
     return run
 

@@ -4,8 +4,6 @@ import contextlib
 import os
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,23 +12,18 @@ import pytest
 from experiments.tracking.folder import JOURNAL
 from experiments.tracking.record import RunRecord
 
+from ..processes import start
 from .conftest import TINY, all_numbers, misbehave, numbers, write_naughty
 
 PARALLEL = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 PATIENCE = 300  # seconds after which a test gives up; nothing is measured
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    """Begin `experiments ...` in a process, and a group, of its own."""
-    with (folder / "output.txt").open("a") as output:
-        program = [sys.executable, "-m", "experiments", *arguments, "tracker=memory"]
-        return subprocess.Popen(program, cwd=folder, stdout=output, stderr=output, start_new_session=True)
-
-
-def finish(folder: Path, *arguments: str) -> tuple[int, str]:
+def finish(folder: Path, *arguments: str) -> tuple[int | None, str]:
     """Run `experiments ...`; its exit code and all that was printed in this folder."""
-    code = start(folder, *arguments).wait(PATIENCE)
-    return code, (folder / "output.txt").read_text()
+    process = start(folder, [*arguments, "tracker=memory"], new_session=True)
+    process.join(PATIENCE)
+    return process.exitcode, (folder / "output.txt").read_text()
 
 
 def jobs(folder: Path) -> dict[str, Path]:
@@ -134,10 +127,11 @@ def test_a_job_that_always_kills_its_worker_is_given_up_and_the_others_are_done(
 def test_workers_stop_when_the_process_of_their_sweep_is_gone_and_the_sweep_can_be_resumed(tmp_path, which):
     question = ["-m", *TINY, "truncation=5,7", "seed=0,1", *PARALLEL, "runner.checkpoint_interval=0.5"]
     endless, short = [*question, "epochs=1000000"], [*question, "epochs=3"]
-    process = start(tmp_path, *endless)
+    process = start(tmp_path, [*endless, "tracker=memory"], new_session=True)
     wait_until(lambda: sum('"train/loss"' in (run / JOURNAL).read_text() for run in jobs(tmp_path).values()) == 2)
-    process.send_signal(which)
-    assert process.wait(PATIENCE) in (-signal.SIGKILL, 130)
+    os.kill(process.pid, which)
+    process.join(PATIENCE)
+    assert process.exitcode in (-signal.SIGKILL, 130)
     wait_until(lambda: not list(tmp_path.glob("runs/*-seed_*/lock")))
     wait_until(lambda: not processes_in(tmp_path))
     found = [RunRecord.of(run) for run in jobs(tmp_path).values()]
