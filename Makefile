@@ -15,15 +15,19 @@ BIN      = $(VENV)/bin
 JOBS    ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-faults test-browser test-launchers site bench peers dashboard constraints clean
+.PHONY: demo test check pytest test-slow test-long test-faults test-browser test-launchers site bench peers dashboard constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/experiments
 
-test: $(INSTALLED)
+test: check pytest
+
+check: $(INSTALLED)
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
+
+pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 # The longest first.
@@ -39,7 +43,7 @@ test-faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults.requests 100
 
 test-browser: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
 # Ray's launcher wants older releases of two packages, so this environment is another one.
@@ -51,9 +55,7 @@ test-launchers: $(INSTALLED)
 	$(LAUNCHERS)/bin/python -m pytest -m 'slurm or ray' $(PYTEST_ARGS)
 
 site: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/test_site.py
 
 bench: $(INSTALLED) peers
 	$(BIN)/python -m benchmarks
@@ -69,10 +71,12 @@ $(PEERS)/.installed: benchmarks/peers.txt
 dashboard: $(INSTALLED)
 	$(BIN)/experiments runner=dashboard
 
-# Installs what was tested; runs again only when one of the two files changes.
+# Installs what was tested; runs again only when one of the two files changes. pip would compile on one core, and the
+# tests of packages, too; what Python cannot compile there is of templates.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --no-compile --constraint constraints.txt --editable '.[dev,docs]'
+	$(BIN)/python -m compileall -qq -j 0 -x 'site-packages/.*/tests?/' $(VENV)/lib || true
 	touch $@
 
 # A local version such as +cpu names one build of a release, so it is left out.
