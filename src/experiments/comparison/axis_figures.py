@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config.figure import COLOURS, MARKERS, empty_row, scale_scores
+from ..config.figure import COLOURS, MARKERS, empty_grid, scale_scores
 from ..tracking.record import RunRecord
 from .grouping import Combination, Value, group, levels, numbers, value_on
 from .measures import Criterion, Mean, completed, mean
@@ -66,7 +66,8 @@ def draw_against_axis(runs: Sequence[RunRecord], axes: Sequence[Axis], axis: Axi
     others = [other for other in axes if other.lead != axis.lead]
     panels, legend = panels_of(runs, axis, others, criterion)
     values, names = levels(runs, axis.lead), axis.names(runs)
-    figure, plots = empty_row(6 if len(panels) == 1 else 4.5, 4.5, len(panels))
+    width = 2 + (6 if len(panels) == 1 else 4.5) * len(panels)
+    figure, (plots,) = empty_grid(width, 4.5, columns=len(panels), sharey=True)
     every = [
         score for panel in panels for series in panel.series.values() for found in series.values() for score in found
     ]

@@ -70,24 +70,18 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 def empty_figure(width: float, height: float) -> tuple["Figure", "Axes"]:
     """A figure of a size in inches, and its axes."""
-    figure, panels = empty_panels(width, height, 1)
-    return figure, panels[0]
+    figure, [[axes]] = empty_grid(width, height)
+    return figure, axes
 
 
-def empty_panels(width: float, height: float, number: int) -> tuple["Figure", list["Axes"]]:
-    """A figure of a size in inches, and its axes below each other, which share the horizontal one."""
+def empty_grid(
+    width: float, height: float, rows: int = 1, columns: int = 1, *, sharex: bool = False, sharey: bool = False
+) -> tuple["Figure", list[list["Axes"]]]:
+    """A figure of a size in inches, and so many axes, which share their scales or do not."""
     from matplotlib.figure import Figure  # takes half a second, so it is not imported at the top
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    return figure, list(figure.subplots(number, sharex=True, squeeze=False)[:, 0])
-
-
-def empty_row(width: float, height: float, number: int) -> tuple["Figure", list["Axes"]]:
-    """A figure whose panels have this width each, in inches, side by side with one vertical axis for all."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * number + 2, height), dpi=120, layout="constrained")
-    return figure, list(figure.subplots(1, number, sharey=True, squeeze=False)[0])
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).tolist()
 
 
 def is_share(metric: str) -> bool:

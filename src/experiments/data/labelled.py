@@ -101,7 +101,23 @@ class LabelledSequences(SequenceDataset):
         self.label_counts = tuple(np.bincount(trained, minlength=len(labels)).tolist()) if len(trained) else ()
 
     def _cut(self, sequences: Sequences, batches: list[np.ndarray], truncation: int | None) -> Windows:
-        return label_windows(sequences, batches, truncation)
+        """One window for each batch, or two where sequences are longer than the truncation."""
+        longest = np.array([max(1, sequences.lengths[batch].max()) for batch in batches])
+        cuts = np.zeros_like(longest) if truncation is None else np.maximum(longest - truncation, 0)
+        ends = np.cumsum(1 + (cuts > 0))  # number of windows up to each batch
+
+        def cut(k: int) -> Window:
+            b = int(np.searchsorted(ends, k, side="right"))
+            only_carries = cuts[b] > 0 and k == ends[b] - 2
+            first, last = (0, cuts[b]) if only_carries else (cuts[b], longest[b])
+            places = np.arange(first - longest[b], last - longest[b])
+            inputs = columns(sequences.symbols, sequences.starts, batches[b], places, PADDING)
+            targets = np.full_like(inputs, IGNORE)
+            if not only_carries:
+                targets[-1] = sequences.labels[batches[b]]
+            return Window(inputs, targets, first == 0, 0 if only_carries else len(batches[b]))
+
+        return Windows(int(ends[-1]), cut)
 
     @property
     def fingerprint(self) -> str:
@@ -128,29 +144,16 @@ def batches(lengths: np.ndarray, batch_size: int, order: np.random.Generator | N
     return [dealt[k] for k in order.permutation(len(dealt))]
 
 
-def label_windows(sequences: Sequences, batches: list[np.ndarray], truncation: int | None) -> Windows:
-    """Batches of sequence numbers -> one window each, or two where sequences are longer than the truncation."""
-    lengths = sequences.lengths
-    longest = np.array([max(1, lengths[batch].max()) for batch in batches])
-    cuts = np.zeros_like(longest) if truncation is None else np.maximum(longest - truncation, 0)
-    ends = np.cumsum(1 + (cuts > 0))  # number of windows up to each batch
+def columns(values: np.ndarray, starts: np.ndarray, batch: np.ndarray, places: np.ndarray, mark: int) -> np.ndarray:
+    """Values (N, ...) at places (T,) of the B sequences of a batch, -1 the last of each -> (T, B, ...).
 
-    def cut(k: int) -> Window:
-        b = int(np.searchsorted(ends, k, side="right"))
-        only_carries = cuts[b] > 0 and k == ends[b] - 2
-        first, last = (0, cuts[b]) if only_carries else (cuts[b], longest[b])
-        inputs = columns(sequences, batches[b], np.arange(first - longest[b], last - longest[b]))
-        targets = np.full_like(inputs, IGNORE)
-        if not only_carries:
-            targets[-1] = sequences.labels[batches[b]]
-        return Window(inputs, targets, first == 0, 0 if only_carries else len(batches[b]))
-
-    return Windows(int(ends[-1]), cut)
-
-
-def columns(sequences: Sequences, batch: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Steps (T,) of sequences, -1 the last of each, as columns (T, B) int64; PADDING before the first symbols."""
-    at = steps[:, None] + sequences.lengths[batch]  # steps since each column's first symbol
-    place = np.minimum(sequences.starts[batch] + np.maximum(at, 0), max(len(sequences.symbols) - 1, 0))
-    symbols = sequences.symbols[place] if len(sequences.symbols) else np.zeros_like(place)
-    return np.where(at >= 0, symbols, PADDING).astype(np.int64)
+    Ids become int64, with `mark` before the first step of a sequence; floats remain what they are, with NaN there.
+    """
+    at = starts[batch + 1] + places[:, None]
+    is_given = at >= starts[batch]
+    is_real = values.dtype.kind == "f"
+    cut: np.ndarray = np.full(
+        (*at.shape, *values.shape[1:]), np.nan if is_real else mark, values.dtype if is_real else np.int64
+    )
+    cut[is_given] = values[at[is_given]]
+    return cut

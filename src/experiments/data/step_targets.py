@@ -22,7 +22,7 @@ import numpy as np
 
 from ..interfaces.data import IGNORE, PADDING, Window
 from ..interfaces.vocabulary import Vocabulary
-from .labelled import SequenceDataset
+from .labelled import SequenceDataset, columns
 from .windows import Windows
 
 
@@ -95,7 +95,23 @@ class StepTargets(SequenceDataset):
             _check_range(f"input of the {split} split", inputs, len(self.vocabulary), known)
 
     def _cut(self, sequences: Steps, batches: list[np.ndarray], truncation: int | None) -> Windows:
-        return step_windows(sequences, batches, truncation)
+        """Windows of at most `truncation` steps; of each batch the first is the shortest."""
+        inputs, targets, starts = sequences
+        longest = np.array([max(1, np.diff(starts)[batch].max()) for batch in batches])
+        T = longest if truncation is None else np.minimum(longest, truncation)
+        number = -(-longest // T)
+        ends = np.cumsum(number)  # number of windows up to each batch
+
+        def cut(k: int) -> Window:
+            b = int(np.searchsorted(ends, k, side="right"))
+            last = -int(ends[b] - k - 1) * int(T[b])  # steps after this window
+            first = max(last - int(T[b]), -int(longest[b]))
+            where = (starts, batches[b], np.arange(first, last))
+            wanted = columns(targets, *where, IGNORE)
+            is_target = ~np.isnan(wanted) if self.real_targets else wanted != IGNORE
+            return Window(columns(inputs, *where, PADDING), wanted, first == -longest[b], int(is_target.sum()))
+
+        return Windows(int(ends[-1]), cut)
 
     @property
     def fingerprint(self) -> str:
@@ -114,41 +130,3 @@ def _check_range(what: str, ids: np.ndarray, number: int, known: str) -> None:
     """ValueError that names the first id that is not from 0 to below `number`."""
     if (outside := ids[(ids < 0) | (ids >= number)]).size:
         raise ValueError(f"{outside[0]} is no {what}: {known}")
-
-
-def step_windows(steps: Steps, batches: list[np.ndarray], truncation: int | None) -> Windows:
-    """Batches of sequence numbers -> windows of at most `truncation` steps; of each batch the first is the shortest."""
-    lengths = np.diff(steps.starts)
-    longest = np.array([max(1, lengths[batch].max()) for batch in batches])
-    T = longest if truncation is None else np.minimum(longest, truncation)
-    number = -(-longest // T)
-    ends = np.cumsum(number)  # number of windows up to each batch
-
-    def cut(k: int) -> Window:
-        b = int(np.searchsorted(ends, k, side="right"))
-        last = -int(ends[b] - k - 1) * int(T[b])  # steps after this window
-        first = max(last - int(T[b]), -int(longest[b]))
-        inputs, targets = columns(steps, batches[b], np.arange(first, last))
-        predicted = ~np.isnan(targets) if targets.dtype.kind == "f" else targets != IGNORE
-        return Window(inputs, targets, first == -longest[b], int(predicted.sum()))
-
-    return Windows(int(ends[-1]), cut)
-
-
-def columns(steps: Steps, batch: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places (T,) in sequences, -1 the last step of each -> inputs (T, B) or (T, B, V), targets (T, B)."""
-    starts, ends = steps.starts[batch], steps.starts[batch + 1]
-    at = ends + places[:, None]
-    is_given = at >= starts
-    at = np.where(is_given, at, 0)
-    return _filled(steps.inputs, at, is_given, PADDING), _filled(steps.targets, at, is_given, IGNORE)
-
-
-def _filled(array: np.ndarray, at: np.ndarray, is_given: np.ndarray, mark: int) -> np.ndarray:
-    """The elements (N, ...) at `at` (T, B), elsewhere the mark of integers, or NaN."""
-    is_real = array.dtype.kind == "f"
-    values: np.ndarray = np.full(
-        (*at.shape, *array.shape[1:]), np.nan if is_real else mark, array.dtype if is_real else np.int64
-    )
-    values[is_given] = array[at[is_given]]
-    return values

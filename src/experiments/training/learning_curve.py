@@ -11,7 +11,7 @@ from ..config.figure import (
     MAX_MARKERS,
     Scale,
     XAxis,
-    empty_panels,
+    empty_grid,
     names_in_any_script,
     places_of,
     save_figure,
@@ -83,7 +83,9 @@ def learning_curve(points: Iterable[Point], title: str, task: Task, x: XAxis, sc
     curves = Curves.of(points, task, x)
     if not curves.metrics:
         return None
-    figure, panels = empty_panels(7, 1.5 + 2.5 * len(curves.metrics), len(curves.metrics))
+    number = len(curves.metrics)
+    figure, rows = empty_grid(7, 1.5 + 2.5 * number, number, sharex=True)
+    panels = [axes for (axes,) in rows]
     drawn: list[float] = []
     for axes, metric in zip(panels, curves.metrics):
         drawn += draw_panel(axes, curves, metric, scale)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config.figure import COLOURS, MARKERS, plain_numbers, round_numbers
+from ..config.figure import COLOURS, MARKERS, empty_grid, plain_numbers, round_numbers
 from .gradient_study import START, TRAINED, Study, steps_text
 from .lag_norms import PARTS, LagNorms, factor_per_step, fall_to
 from .truncated_gradient import Kept
@@ -44,7 +44,7 @@ def draw_lag_norms(studies: Sequence[Study], title: str) -> "Figure":
 
 def draw_norms(norms: LagNorms, title: str) -> "Figure":
     """Norms relative to lag 1 of one network, those of each layer where there are several."""
-    figure, (plot,) = panels(1, shared=True)
+    figure, (plot,) = panels(1)
     draw_study(plot, Study("", TRAINED, norms, [], []), [""])
     plot.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
     plot.set(xlabel="lag k (steps)", ylabel="norm relative to k = 1 (log scale)", yscale="log")
@@ -89,7 +89,7 @@ def course(norms: np.ndarray) -> str:
 
 def draw_truncations(studies: Sequence[Study], title: str) -> "Figure":
     """Relative error of the gradient of W_hh (of all parameters without such), time and memory, against T."""
-    figure, plots = panels(3, shared=False)
+    figure, plots = panels(3)
     networks = list(dict.fromkeys(study.network for study in studies))
     for study in studies:
         k = networks.index(study.network)
@@ -120,12 +120,10 @@ def error_of(kept: Kept) -> float:
     return kept.error if np.isnan(kept.recurrent_error) else kept.recurrent_error
 
 
-def panels(number: int, *, shared: bool) -> "tuple[Figure, list[Axes]]":
+def panels(number: int, shared: bool = False) -> "tuple[Figure, list[Axes]]":
     """A figure with so many axes side by side, which are `shared`, so that lines can be compared, or not."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.5 + 5.0 * number, 5.2), dpi=120, layout="constrained")
-    return figure, [*figure.subplots(1, number, sharex=shared, sharey=shared, squeeze=False)[0]]
+    figure, (plots,) = empty_grid(1.5 + 5.0 * number, 5.2, columns=number, sharex=shared, sharey=shared)
+    return figure, plots
 
 
 def legend_below(plot: "Axes", title: str | None = None) -> None:

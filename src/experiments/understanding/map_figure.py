@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config.figure import COLOURS, MARKERS
+from ..config.figure import COLOURS, MARKERS, empty_figure
 from ..interfaces.vocabulary import shown
 from .neighbours import Map
 
@@ -24,10 +24,7 @@ GAP = 4.0  # points between a point and its label; more beside a large mark
 
 def draw_map(found: Map, title: str) -> "Figure":
     """A point for each symbol, in the colour of the symbol that was asked for, which has a large mark and bold text."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.0, 8.5), dpi=120, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = empty_figure(11.0, 8.5)
     groups = list(dict.fromkeys(found.asked))
     for k, group in enumerate(groups):
         mine = [place for place, asked in enumerate(found.asked) if asked == group]

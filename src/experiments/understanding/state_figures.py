@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config.figure import COLOURS, MARKERS
+from ..config.figure import COLOURS, MARKERS, empty_grid
 from .numpy_layers import SIGMOIDS, LayerValues
 from .saturation import bounded_values, grouped
 from .state_study import Recording
@@ -55,13 +55,11 @@ def draw_states(each: LayerValues, symbols: Sequence[str], steps: slice, units: 
 
 def panels_over(symbols: Sequence[str], number: int, height: float) -> "tuple[Figure, list[Axes]]":
     """So many axes below each other, each of this height in inches, over the same symbols."""
-    from matplotlib.figure import Figure
-
     longest = max(len(shortened(symbol)) for symbol in symbols)
     width = min(40.0, max(6.0, 1.8 + (0.17 if longest < 3 else 0.24) * len(symbols)))
     total = 1.0 + number * height + (0.08 * longest if longest > 2 else 0)
-    figure = Figure(figsize=(width, total), dpi=110, layout="constrained")
-    return figure, [*figure.subplots(number, 1, sharex=True, squeeze=False)[:, 0]]
+    figure, plots = empty_grid(width, total, number, sharex=True)
+    return figure, [plot for (plot,) in plots]
 
 
 def draw_following(
@@ -122,7 +120,7 @@ def shortened(symbol: str) -> str:
 def draw_histograms(recording: Recording, saturated: float, is_rectified: bool, title: str) -> "Figure":
     """The distribution of each quantity over all units and steps: a row per layer and direction."""
     found = [bounded_values(each, is_rectified) for each in recording.layers]
-    figure, plots = grid(len(found), len(found[0]))
+    figure, plots = small_panels(len(found), len(found[0]))
     for row, (each, quantities) in enumerate(zip(recording.layers, found)):
         for column, (name, values) in enumerate(quantities.items()):
             plot, lowest = plots[row][column], 0.0 if name in SIGMOIDS else -1.0
@@ -141,7 +139,7 @@ def draw_saturation(rows: Sequence[Row], saturated: float, title: str) -> "Figur
     """A dot per unit, a panel per quantity: the shares of the steps in which it is saturated below, and above."""
     groups = grouped(rows)
     names, places = ([*dict.fromkeys(key[k] for key in keys)] for k, keys in ((2, groups), (0, groups)))
-    figure, plots = grid(1, len(names))
+    figure, plots = small_panels(1, len(names))
     for (layer, direction, name), found in groups.items():
         k = places.index(layer)
         label = f"layer {layer}" if direction == "forward" else f"layer {layer} {direction}"
@@ -163,9 +161,6 @@ def draw_saturation(rows: Sequence[Row], saturated: float, title: str) -> "Figur
     return figure
 
 
-def grid(rows: int, columns: int) -> "tuple[Figure, list[list[Axes]]]":
+def small_panels(rows: int, columns: int) -> "tuple[Figure, list[list[Axes]]]":
     """A figure of so many axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.0 + 2.9 * columns, 1.1 + 2.8 * rows), dpi=110, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False).tolist()
+    return empty_grid(1.0 + 2.9 * columns, 1.1 + 2.8 * rows, rows, columns)
