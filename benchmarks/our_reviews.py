@@ -7,7 +7,7 @@ from . import ours, reviews  # sets up torch's threads, so it comes first
 # isort: split
 import torch
 
-from experiments.data.labelled import LabelledSequences, Sequences, label_windows
+from experiments.data.labelled import LabelledSequences, Sequences
 from experiments.interfaces.vocabulary import Vocabulary
 from experiments.training import process_setup
 from experiments.training.metrics import Metrics
@@ -25,7 +25,7 @@ def updates(problem: Problem) -> Iterator[float | None]:
     sequences = Sequences(*reviews.sequences(problem))
     vocabulary = Vocabulary([str(k) for k in range(problem.vocabulary)], separator=" ")
     dataset = LabelledSequences(vocabulary, {"train": sequences}, ("no", "yes"), seed=0)
-    windows = label_windows(sequences, reviews.batches(problem, sequences.starts), None)
+    windows = dataset.windows_of_batches(sequences, reviews.batches(problem, sequences.starts), None)
     yield None
     model = bound.build_model(dataset).train()
     fit_threads(bound.settings, model, dataset, None, bound.processes.launch)

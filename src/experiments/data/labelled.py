@@ -64,12 +64,12 @@ class SequenceDataset(Dataset):
             raise ValueError(f"there is no split {split!r} in this dataset; it has {', '.join(self.splits)}")
         sequences = self.sequences[split]
         order = None if epoch is None else np.random.default_rng([self._seed, epoch])
-        return self._cut(sequences, batches(np.diff(sequences.starts), batch_size, order), truncation)
+        return self.windows_of_batches(sequences, batches(np.diff(sequences.starts), batch_size, order), truncation)
 
     def num_sequences(self, split: str) -> int:
         return len(self.sequences[split].starts) - 1
 
-    def _cut(self, sequences: Any, batches: list[np.ndarray], truncation: int | None) -> Windows:
+    def windows_of_batches(self, sequences: Any, batches: list[np.ndarray], truncation: int | None) -> Windows:
         """The windows of some batches of sequence numbers."""
         raise NotImplementedError
 
@@ -100,9 +100,10 @@ class LabelledSequences(SequenceDataset):
         trained = splits["train"].labels if "train" in splits else np.zeros(0, np.int8)
         self.label_counts = tuple(np.bincount(trained, minlength=len(labels)).tolist()) if len(trained) else ()
 
-    def _cut(self, sequences: Sequences, batches: list[np.ndarray], truncation: int | None) -> Windows:
+    def windows_of_batches(self, sequences: Sequences, batches: list[np.ndarray], truncation: int | None) -> Windows:
         """One window for each batch, or two where sequences are longer than the truncation."""
-        longest = np.array([max(1, sequences.lengths[batch].max()) for batch in batches])
+        lengths = sequences.lengths
+        longest = np.array([max(1, lengths[batch].max()) for batch in batches])
         cuts = np.zeros_like(longest) if truncation is None else np.maximum(longest - truncation, 0)
         ends = np.cumsum(1 + (cuts > 0))  # number of windows up to each batch
 

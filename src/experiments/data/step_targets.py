@@ -94,10 +94,11 @@ class StepTargets(SequenceDataset):
             known = f"the vocabulary has the ids 0 to {len(self.vocabulary) - 1}"
             _check_range(f"input of the {split} split", inputs, len(self.vocabulary), known)
 
-    def _cut(self, sequences: Steps, batches: list[np.ndarray], truncation: int | None) -> Windows:
+    def windows_of_batches(self, sequences: Steps, batches: list[np.ndarray], truncation: int | None) -> Windows:
         """Windows of at most `truncation` steps; of each batch the first is the shortest."""
         inputs, targets, starts = sequences
-        longest = np.array([max(1, np.diff(starts)[batch].max()) for batch in batches])
+        lengths = np.diff(starts)
+        longest = np.array([max(1, lengths[batch].max()) for batch in batches])
         T = longest if truncation is None else np.minimum(longest, truncation)
         number = -(-longest // T)
         ends = np.cumsum(number)  # number of windows up to each batch
