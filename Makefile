@@ -30,9 +30,8 @@ check: $(INSTALLED)
 pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
-# The longest first.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'slow or faults' -n $(JOBS) --maxschedchunk 1 $(PYTEST_ARGS) tests/test_recipes.py tests/test_pages.py tests/faults tests
+	$(BIN)/python -m pytest -m 'slow or faults' -n $(JOBS) --maxschedchunk 1 $(PYTEST_ARGS)
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)

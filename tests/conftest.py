@@ -1,6 +1,7 @@
 """What the tests share: a command line in this process, a fresh MLflow store, and the real data."""
 
 import copy
+import itertools
 import os
 import random
 import shutil
@@ -32,6 +33,16 @@ def in_short():
         shortcuts.ask_git_once(patched)
         shortcuts.leave_writing_to_the_system(patched)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, one that computes and one that waits for processes in turn, so that no core is idle."""
+    slow = [item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("faults")]
+    waiting = [item for item in slow if item.get_closest_marker("faults") or item.path.parent.name == "sweep"]
+    computing = [item for item in slow if item not in waiting]
+    computing.sort(key=lambda item: item.path.stem not in ("test_recipes", "test_pages"))  # they train for a minute
+    in_turn = [item for pair in itertools.zip_longest(computing, waiting) for item in pair if item is not None]
+    items[:] = in_turn + [item for item in items if item not in slow]
 
 
 class Outcome(NamedTuple):
