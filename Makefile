@@ -31,7 +31,7 @@ pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'slow or faults' -n $(JOBS) --maxschedchunk 1 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m '(slow or faults) and not long' -n $(JOBS) --maxschedchunk 1 $(PYTEST_ARGS)
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)

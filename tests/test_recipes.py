@@ -72,7 +72,7 @@ def accuracy(run) -> float:
     ("arguments", "least"),
     [
         (("recipe=imdb_bag_of_words",), 0.905),
-        (("model=bag_of_words", "data=imdb"), 0.88),
+        pytest.param(("model=bag_of_words", "data=imdb"), 0.88, marks=pytest.mark.long),
     ],
 )
 def test_imdb_recipes_reach_their_test_accuracy(train, arguments, least):
