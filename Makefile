@@ -71,7 +71,7 @@ dashboard: $(INSTALLED)
 	$(BIN)/experiments runner=dashboard
 
 # Installs what was tested; runs again only when one of the two files changes. pip would compile on one core, and the
-# tests of packages, too; what Python cannot compile there is of templates.
+# tests of packages, too; a file for a newer Python than this one cannot be compiled, which is no error.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --no-compile --constraint constraints.txt --editable '.[dev,docs]'

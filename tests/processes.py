@@ -23,6 +23,16 @@ def start(folder: Path, arguments: Sequence[str], new_session: bool = False) -> 
     return process
 
 
+def exit_code(process: multiprocessing.Process, patience: float = 300.0) -> int:
+    """That of a process, once it ends; one that takes more seconds is killed, so that the tests do not wait for it."""
+    process.join(patience)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        raise AssertionError(f"the process {process.pid} did not end within {patience:g} seconds")
+    return process.exitcode
+
+
 def _main(folder: str, arguments: Sequence[str], new_session: bool) -> None:
     if new_session:
         os.setsid()

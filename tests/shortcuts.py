@@ -62,12 +62,12 @@ def read_files_once(patched: pytest.MonkeyPatch) -> None:
         found = keep(repo, key, lambda: defaults_of(repo, config_name, choices, **options))
         return dataclasses.replace(found, config_overrides=values)
 
-    def compose_once(self: ConfigLoaderImpl, defaults: list, repo: IConfigRepository) -> Any:
+    def compose_files_once(self: ConfigLoaderImpl, defaults: list, repo: IConfigRepository) -> Any:
         return keep(repo, ("config", *map(repr, defaults)), lambda: compose(self, defaults, repo))
 
     patched.setattr(ConfigRepository, "load_config", load_once)
     patched.setattr(config_loader_impl, "create_defaults_list", defaults_once)
-    patched.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose_once)
+    patched.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose_files_once)
 
 
 def ask_git_once(patched: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.tracking.records import records_in
 
-from ..processes import start
+from ..processes import exit_code, start
 
 BAD_MODEL = """
 import ctypes
@@ -55,11 +55,10 @@ def bad_jobs(tmp_path):
     def run(*arguments: str):
         output = tmp_path / "output.txt"
         output.unlink(missing_ok=True)
-        process = start(tmp_path, [*OPTIONS, *arguments])
-        process.join(200)
+        code = exit_code(start(tmp_path, [*OPTIONS, *arguments]))
         runs = [record for record in records_in(tmp_path / "runs") if record.tags["runner"] == "train"]
         outcomes = {record.parameters["model.what"]: record.outcome for record in runs}
-        return process.exitcode, output.read_text(), outcomes
+        return code, output.read_text(), outcomes
 
     return run
 
@@ -178,8 +177,7 @@ def hanging_sweep(bad_jobs, tmp_path):  # noqa: ARG001 - the model is there
         time.sleep(1.0)  # so that the second one is not taken for the first
         assert process.exitcode is None
         os.kill(process.pid, signal.SIGTERM)
-        process.join(60)
-        return process.exitcode
+        return exit_code(process, 60)
 
     return run
 

@@ -12,18 +12,17 @@ import pytest
 from experiments.tracking.folder import JOURNAL
 from experiments.tracking.record import RunRecord
 
-from ..processes import start
+from ..processes import exit_code, start
 from .conftest import TINY, all_numbers, misbehave, numbers, write_naughty
 
 PARALLEL = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 PATIENCE = 300  # seconds after which a test gives up; nothing is measured
 
 
-def finish(folder: Path, *arguments: str) -> tuple[int | None, str]:
+def finish(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run `experiments ...`; its exit code and all that was printed in this folder."""
     process = start(folder, [*arguments, "tracker=memory"], new_session=True)
-    process.join(PATIENCE)
-    return process.exitcode, (folder / "output.txt").read_text()
+    return exit_code(process, PATIENCE), (folder / "output.txt").read_text()
 
 
 def jobs(folder: Path) -> dict[str, Path]:
@@ -130,8 +129,7 @@ def test_workers_stop_when_the_process_of_their_sweep_is_gone_and_the_sweep_can_
     process = start(tmp_path, [*endless, "tracker=memory"], new_session=True)
     wait_until(lambda: sum('"train/loss"' in (run / JOURNAL).read_text() for run in jobs(tmp_path).values()) == 2)
     os.kill(process.pid, which)
-    process.join(PATIENCE)
-    assert process.exitcode in (-signal.SIGKILL, 130)
+    assert exit_code(process, PATIENCE) in (-signal.SIGKILL, 130)
     wait_until(lambda: not list(tmp_path.glob("runs/*-seed_*/lock")))
     wait_until(lambda: not processes_in(tmp_path))
     found = [RunRecord.of(run) for run in jobs(tmp_path).values()]
