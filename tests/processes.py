@@ -1,12 +1,13 @@
 """Processes forked from one that has imported the project, so that none of them takes seconds to begin."""
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 context = multiprocessing.get_context("forkserver")
@@ -33,19 +34,26 @@ def exit_code(process: multiprocessing.Process, patience: float = 300.0) -> int:
     return process.exitcode
 
 
+@contextlib.contextmanager
+def like_an_interpreter(folder: Path, out: str, error: str) -> Iterator[None]:
+    """In it, a process works in this folder, and what it prints goes to these files; it ends as an interpreter does."""
+    os.chdir(folder)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
+    for stream, name in ((1, out), (2, error)):
+        with open(name, "a") as file:
+            os.dup2(file.fileno(), stream)
+    try:
+        yield
+    finally:  # a process of multiprocessing would not end: the workers of loky wait for it
+        threading._shutdown()
+        atexit._run_exitfuncs()
+
+
 def _main(folder: str, arguments: Sequence[str], new_session: bool) -> None:
     if new_session:
         os.setsid()
-    os.chdir(folder)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
-    with open("output.txt", "a") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    from experiments import cli
+    with like_an_interpreter(Path(folder), "output.txt", "output.txt"):
+        from experiments import cli
 
-    sys.argv = ["experiments", *arguments]
-    try:
+        sys.argv = ["experiments", *arguments]
         cli.main()
-    finally:  # as an interpreter ends, but not a process of multiprocessing: the workers of loky wait for it
-        threading._shutdown()
-        atexit._run_exitfuncs()

@@ -1,19 +1,17 @@
-"""Several processes that train together, as torchrun starts them: `python -m tests.several` runs commands one by one.
+"""Several processes that train together, with the places that torchrun gives them."""
 
-The commands, lists of overrides, come as JSON. Each process runs all of them, so that torch is imported once.
-"""
-
-import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from experiments.tracking.journal import read_journal
+
+from . import processes
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = "targets_per_second"  # a metric that may differ
@@ -31,27 +29,44 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def run_together(folder: Path, size: int, commands: Sequence[Sequence[str]]) -> list[subprocess.CompletedProcess]:
-    """Run commands in so many processes, all in this folder; what each of them printed."""
-    port, path = free_port(), os.pathsep.join([str(ROOT), str(ROOT / "src")])
-    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.several", json.dumps([list(each) for each in commands])]
+class Printed(NamedTuple):
+    """How a process ended, and what it printed."""
+
+    code: int
+    out: str
+    error: str
+
+
+def run_together(folder: Path, size: int, commands: Sequence[Sequence[str]]) -> list[Printed]:
+    """Run commands, one after the other, in so many processes, all in this folder."""
+    port = free_port()
     started = [
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment | place(rank, size, port),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
+        processes.context.Process(target=_run, args=(folder, place(rank, size, port), commands)) for rank in range(size)
     ]
-    outputs = [process.communicate(timeout=600) for process in started]
+    for process in started:
+        process.start()
+    codes = [processes.exit_code(process) for process in started]
     return [
-        subprocess.CompletedProcess(process.args, process.returncode, *output)
-        for process, output in zip(started, outputs)
+        Printed(code, *((folder / f"{stream}-{rank}-of-{size}.txt").read_text() for stream in ("out", "error")))
+        for rank, code in enumerate(codes)
     ]
+
+
+def _run(folder: Path, environment: dict[str, str], commands: Sequence[Sequence[str]]) -> None:
+    os.environ.update(environment)
+    rank, size = environment["RANK"], environment["WORLD_SIZE"]
+    with processes.like_an_interpreter(folder, f"out-{rank}-of-{size}.txt", f"error-{rank}-of-{size}.txt"):
+        from experiments import cli
+
+        cli.PATIENCE = 0.0
+        code = 0
+        for arguments in commands:
+            sys.argv = ["experiments", *arguments]
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        sys.exit(code)
 
 
 def recorded(folder: Path) -> tuple[dict, dict[str, torch.Tensor]]:
@@ -74,21 +89,3 @@ def largest_difference(folder: Path, other: Path) -> float:
     assert tensors.keys() == other_tensors.keys()
     differences = [abs(points[key] - other_points[key]) / max(1.0, abs(points[key])) for key in points]
     return max([*differences, *(float((tensors[key] - other_tensors[key]).abs().max()) for key in tensors)])
-
-
-def main() -> None:
-    from experiments import cli
-
-    cli.PATIENCE = 0.0
-    code = 0
-    for arguments in json.loads(sys.argv[1]):
-        sys.argv = ["experiments", *arguments]
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -87,9 +87,14 @@ def leave_writing_to_the_system(patched: pytest.MonkeyPatch) -> None:
 
 
 def end_runs_in_brief(patched: pytest.MonkeyPatch) -> None:
-    """Pictures of a finished run are empty files, and its sampled texts have ten symbols."""
+    """Pictures are empty files, those of a finished run are not even drawn, and its sampled texts have ten symbols."""
+    from experiments.comparison import paired_report, report
+    from experiments.config import figure
     from experiments.training import artifacts, classification
 
+    original = figure.encoded
+    for module in (figure, report, paired_report):
+        patched.setattr(module, "encoded", lambda made, form: EMPTY_PNG if form == "png" else original(made, form))
     patched.setattr(artifacts, "draw_learning_curve", lambda _points, path, *_: path.write_bytes(EMPTY_PNG))
     patched.setattr(classification, "draw_confusion_matrix", lambda _c, _n, path, *_: path.write_bytes(EMPTY_PNG))
     patched.setattr(artifacts, "sample_texts", functools.partial(artifacts.sample_texts, length=10))

@@ -59,6 +59,7 @@ def test_markdown_is_a_table_and_nothing_else(command):
     assert len(lines) == 8
 
 
+@pytest.mark.all_files
 @pytest.mark.usefixtures("sweep")
 def test_html_is_one_page_with_the_pictures_in_it(command, tmp_path):
     assert command(*HERE, "runner.to=html").out == "comparison-sweep-1.html\n"
@@ -72,6 +73,7 @@ def test_html_is_one_page_with_the_pictures_in_it(command, tmp_path):
     assert "addEventListener" in page
 
 
+@pytest.mark.all_files
 @pytest.mark.usefixtures("sweep")
 def test_png_writes_every_figure(command, tmp_path):
     printed = command(*HERE, "runner.to=png", "runner.output=figures").out.split()

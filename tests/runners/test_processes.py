@@ -60,10 +60,9 @@ def train_alone(train, commands):
 
 def differences(data, size, commands):
     """Train with several processes; the largest difference of each run to that of one process."""
-    outputs = run_together(data, size, named(commands.items(), f"by_{size}"))
-    for rank, output in enumerate(outputs):
-        assert (output.returncode, output.stderr) == (0, ""), output
-        assert bool(output.stdout) == (rank == 0)  # the others are silent
+    for rank, printed in enumerate(run_together(data, size, named(commands.items(), f"by_{size}"))):
+        assert (printed.code, printed.error) == (0, ""), printed
+        assert bool(printed.out) == (rank == 0)  # the others are silent
     names = [name.replace(" ", "_") for name in commands]
     return {name: largest_difference(data / "one" / name, data / f"by_{size}" / name) for name in names}
 
@@ -86,8 +85,8 @@ def test_so_do_they_and_three_with_unequal_shares_for_other_networks_and_data(da
 def test_two_processes_end_after_the_same_update_when_their_time_is_over(data):
     limited = (*MORE["limited"], "epochs=10000", "runner.max_targets=null", "runner.max_seconds=0.5")
     measured = ("runner.gradients_interval=4", "runner.gradients_lags=3", "runner.checkpoint_interval=0.1")
-    for output in run_together(data, 2, named([("in time", (*limited, *measured))], "several")):  # else one would hang
-        assert (output.returncode, output.stderr) == (0, ""), output
+    for printed in run_together(data, 2, named([("in time", (*limited, *measured))], "several")):  # else one would hang
+        assert (printed.code, printed.error) == (0, ""), printed
     last = torch.load(data / "several" / "in_time" / "last.pt", weights_only=False)
     assert last["budget"]["max_seconds"] >= 0.5
     assert last["loop"]["epoch"] < 10000

@@ -96,6 +96,7 @@ def test_the_parents_table_agrees_with_its_childrens_journals(sweep, text):
         assert (row["runs"], row["outcome"]) == (3, "3 completed")
 
 
+@pytest.mark.all_files
 def test_pictures_are_drawn_and_kept(command):
     assert command("-m", *TINY, "truncation=7,35", "tracker=memory").code == 0
     (parent,) = (run for run in MemoryStore.ended if run.tags["runner"] == "sweep")

@@ -106,6 +106,7 @@ def table_of(path) -> list[dict[str, str]]:
         return [*csv.DictReader(file)]
 
 
+@pytest.mark.all_files
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_runner_stores_what_the_weights_say(command, trained, name):
     run = trained(*NETWORKS[name])
