@@ -28,10 +28,7 @@ for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # the store 
 @pytest.fixture(autouse=True, scope="session")
 def in_short():
     with pytest.MonkeyPatch.context() as patched:
-        shortcuts.compose_once(patched)
-        shortcuts.read_files_once(patched)
-        shortcuts.ask_git_once(patched)
-        shortcuts.leave_writing_to_the_system(patched)
+        shortcuts.take_all(patched)
         yield
 
 

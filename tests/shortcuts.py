@@ -1,6 +1,7 @@
 """What the process of the tests does once, or in small, though each of its hundreds of runs would do it anew.
 
-Processes that tests start take none of these shortcuts; they hold what is said of a command as a user types it.
+Processes that tests start take none of these shortcuts, but for that of the disturbed requests, which runs hundreds of
+commands, too; they hold what is said of a command as a user types it.
 """
 
 import dataclasses
@@ -23,6 +24,14 @@ from experiments.config.paths import HOME
 from experiments.tracking import source_code
 
 EMPTY_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def take_all(patched: pytest.MonkeyPatch) -> None:
+    """Those below that change nothing a test could look at."""
+    compose_once(patched)
+    read_files_once(patched)
+    ask_git_once(patched)
+    leave_writing_to_the_system(patched)
 
 
 def compose_once(patched: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from typing import TextIO
 os.environ |= {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}  # before mlflow is imported
 
 # isort: split
+import pytest
 from mlflow import MlflowClient
 
 from experiments import cli
@@ -27,6 +28,7 @@ from experiments.tracking.mlflow_connection import create_store
 from experiments.tracking.record import RunRecord
 from experiments.tracking.records import records_in
 
+from .. import shortcuts
 from .findings import Findings
 from .proxy import FAULTS, Fault, Proxy
 from .server import Server
@@ -141,10 +143,12 @@ def chosen(requests: int, draw: random.Random) -> list[tuple[Fault, int]]:
 
 def main(trials: int | None = None) -> int:
     """All faults of all requests, or so many of them; exit code 1 if anything differs."""
-    delivery.MAX_PAUSE = 1.0
     total = Differences()
     draw = random.Random(0)
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(delivery, "MAX_PAUSE", 1.0)
+        shortcuts.take_all(patched)
+        shortcuts.end_runs_in_brief(patched)
         os.chdir(temporary)
         screen = quiet(Path("output.txt"))
         with disturbed_server(Path(temporary)) as (server, proxy):
