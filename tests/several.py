@@ -45,7 +45,11 @@ def run_together(folder: Path, size: int, commands: Sequence[Sequence[str]]) -> 
     ]
     for process in started:
         process.start()
-    codes = [processes.exit_code(process) for process in started]
+    try:
+        codes = [processes.exit_code(process) for process in started]
+    finally:
+        for process in started:  # where one did not end the others wait for it
+            process.kill()
     return [
         Printed(code, *((folder / f"{stream}-{rank}-of-{size}.txt").read_text() for stream in ("out", "error")))
         for rank, code in enumerate(codes)
